@@ -1,0 +1,47 @@
+"""What is being scored: the columns of the actions (or categories) that compete, and the facts of items.
+
+Built by the catalogue once per version; codes are the store's vocabulary codes unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """category: int32[items] by item code, -1 unknown (codes past the end are unknown too). parent: int32[categories],
+    the parent of each category, -1 for a root. price: float64[items] by item code, per unit, NaN unknown. Category
+    numbers belong to one catalogue version: they index arrays and never enter a model."""
+
+    category: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    price: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """m candidates. action: int32[m] vocabulary code, -1 for a bare category. group: int32[m] index of the action
+    group, -1 none. category: int32[m] category number that the action promotes, -1 none. channel: uint8[m]
+    vocabulary code, 255 none. item_start: int32[m + 1] and item: int32[...]: the items that candidate i promotes by name are
+    item[item_start[i]:item_start[i + 1]]. price: float64[m] per unit of what is promoted, NaN unknown. value:
+    float64[m] currency, worth of a positive outcome. kind: int8[m] 0 offer, 1 message, 2 service. starts_at, ends_at:
+    int64[m] ms UTC of the action's schedule; 0 and 2**62 when open."""
+
+    action: NDArray[np.int32]
+    group: NDArray[np.int32]
+    category: NDArray[np.int32]
+    channel: NDArray[np.uint8]
+    item_start: NDArray[np.int32]
+    item: NDArray[np.int32]
+    price: NDArray[np.float64]
+    value: NDArray[np.float64]
+    kind: NDArray[np.int8]
+    starts_at: NDArray[np.int64]
+    ends_at: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.action)

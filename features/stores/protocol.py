@@ -1,0 +1,299 @@
+"""What any store must do. One contract suite (tests/checks/store_contract.py) holds every implementation to it.
+
+Writes are submitted and return a future that is done when they are durable (group commit); reads are synchronous and
+see every acknowledged write of every process. A store never reads a clock: every moment is an argument.
+
+    StoreError
+    +-- StoreUnavailable        the database is away; retry later
+    +-- StoreCorrupt            what is stored contradicts itself; run `nextbest check`
+    +-- Conflict                the write contradicts what is stored
+    |   +-- DecisionConflict    same decision id, another request
+    |   +-- CatalogueConflict   the catalogue changed since it was read
+    +-- AmbiguousIdentifier     several known people answer to it
+    +-- InvalidImport           a bulk import was refused whole
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from features.event import Event, Identifier
+from features.history import CustomerRecord, Records
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from features.vocabulary import Vocabulary
+
+
+class StoreError(Exception):
+    """Anything a store may raise on purpose."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached or is locked beyond patience."""
+
+
+class StoreCorrupt(StoreError):
+    """What is stored contradicts itself."""
+
+
+class Conflict(StoreError):
+    """The write contradicts what is stored."""
+
+
+class DecisionConflict(Conflict):
+    """The decision id was used before for another request."""
+
+
+class CatalogueConflict(Conflict):
+    """The catalogue was changed since the version that the writer had read."""
+
+
+class AmbiguousIdentifier(StoreError):
+    """Several known people answer to the identifier; `customer_ids` are the candidates."""
+
+    def __init__(self, message: str, customer_ids: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.customer_ids = customer_ids
+
+
+class InvalidImport(StoreError):
+    """A bulk import that was refused; nothing of it is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events of one person. The person is found by `identifier` and created if nobody has it. traits are merged over the person's
+    (None removes). display_id becomes the person's outside name when the person is new."""
+
+    identifier: Identifier
+    events: tuple[Event, ...]
+    traits: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """person, how many events were new, and the person's version after them."""
+
+    person: int
+    stored: int
+    duplicates: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedDecision:
+    """A decision as it was made, enough to replay it. request and response are canonical JSON texts (request_digest is of
+    the request without timings); state_digest is of the history version read; feature_digest is of the feature rows, in
+    order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy bytes), else None."""
+
+    decision_id: str
+    person: int
+    customer_id: str
+    decided_at: int
+    request: str
+    request_digest: str
+    response: str
+    seed: int
+    arm: str
+    history_version: int
+    catalogue_version: int
+    model_version: str
+    policy_version: str
+    code_revision: str
+    feature_digest: str
+    feature_rows: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogDecision:
+    """Store the decision and its events (one `decided` per chosen action, or one without action) for the person."""
+
+    identifier: Identifier
+    decision: LoggedDecision
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionReceipt:
+    """The decision that stands under the id: the one just written, or the earlier one of the same request (replayed)."""
+
+    decision: LoggedDecision
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A refused event: the payload as text (cut at 32 KB), why, when (ms UTC)."""
+
+    received_at: int
+    reason: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCatalogue:
+    """One version of the catalogue. document: canonical JSON of everything but items. items: an Arrow IPC table of the items
+    (columns id, category, name, price), kept apart by digest so that an action's change copies no items."""
+
+    version: int
+    digest: str
+    document: str
+    items: bytes
+    published_at: int
+    author: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A key's record; the key itself is never stored. digest: SHA-256 hex of the key. rights: of write, decide, read, admin, replay."""
+
+    key_id: str
+    digest: str
+    rights: frozenset[str]
+    created_at: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEvents:
+    """All events of one person from the log, EVENT records sorted by sequence, for offline work."""
+
+    person: int
+    customer_id: str
+    records: Records
+    traits: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReceipt:
+    """What a bulk import did. rows: given; stored: new; duplicates: already there."""
+
+    rows: int
+    stored: int
+    duplicates: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `check` compared and every difference it found, one sentence each; empty is good."""
+
+    people: int
+    events: int
+    faults: tuple[str, ...]
+
+
+class HistoryStore(Protocol):
+    """People, their events, and the projections that decisions read."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    def append(self, writes: Sequence[Append]) -> Future[tuple[Appended, ...]]:
+        """All of `writes` become durable together, or none."""
+
+    def resolve(self, identifier: Identifier) -> int | None:
+        """The person who has the identifier; None when nobody has. Raises AmbiguousIdentifier."""
+
+    def read(self, identifier: Identifier) -> CustomerRecord:
+        """The present record from the page; an unknown one (known=False, empty) when nobody has the identifier."""
+
+    def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
+        """The record as it was known at `moment` (ms UTC), from the log."""
+
+    def people(self) -> int:
+        """How many people the store holds."""
+
+    def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+        """Every person whose number modulo `buckets` is `bucket`, by ascending person."""
+
+    def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
+        """One transaction: `table` has the columns of features.columns.IMPORT_SCHEMA, times in ms UTC. Row r gets the message
+        id "<source>:<r>" where message_id is null, so that an import repeated is an import once. Raises InvalidImport."""
+
+    def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:
+        """Traits and identifiers; columns customer_id, traits (JSON text), identifiers (JSON list of [type, value]),
+        time_zone."""
+
+    def check(self) -> CheckReport:
+        """Rebuild every page, ledger and consent list from the log and compare."""
+
+    def close(self) -> None: ...
+
+
+class DecisionLog(Protocol):
+    def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
+        """Durable together. The future raises DecisionConflict when an id stands for another request."""
+
+    def decision(self, decision_id: str) -> LoggedDecision | None: ...
+
+    def decisions_of(self, person: int, limit: int) -> tuple[LoggedDecision, ...]:
+        """Newest first."""
+
+
+class CatalogueStore(Protocol):
+    def publish_catalogue(
+        self, document: str, items: bytes, expected_version: int | None, published_at: int, author: str, note: str
+    ) -> StoredCatalogue:
+        """A new version (from 1). expected_version None: whatever is there. Interns the items' and actions' ids in the vocabulary.
+        The same content as the newest version is that version again. Raises CatalogueConflict."""
+
+    def catalogue(self, version: int | None = None) -> StoredCatalogue | None:
+        """The newest, or the one asked for."""
+
+    def catalogue_version(self) -> int:
+        """The newest version's number, 0 for none; cheap enough for a poll every second."""
+
+
+class BundleStore(Protocol):
+    def put_bundle(self, digest: str, files: Mapping[str, bytes]) -> None: ...
+
+    def bundle(self, digest: str) -> Mapping[str, bytes] | None: ...
+
+    def set_serving(self, version: str, digest: str, run_id: str, since: int) -> None:
+        """The last good model: what serves when the registry cannot be reached."""
+
+    def serving(self) -> ServingModel | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServingModel:
+    version: str
+    digest: str
+    run_id: str
+    since: int
+
+
+class KeyStore(Protocol):
+    def add_key(self, key: AccessKey) -> None: ...
+
+    def revoke_key(self, key_id: str) -> bool: ...
+
+    def keys(self) -> tuple[AccessKey, ...]: ...
+
+
+class Settings(Protocol):
+    """Facts about the store itself: the driven clock's present, whether it is a demo, the signing secret."""
+
+    def setting(self, name: str) -> str | None: ...
+
+    def put_setting(self, name: str, value: str) -> None: ...
+
+    def advance_present(self, moment: int) -> int:
+        """Move the driven clock's present forward to `moment` (never back) and return the present."""
+
+
+class DeadLetters(Protocol):
+    def bury(self, letters: Sequence[DeadLetter]) -> Future[None]: ...
+
+    def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]: ...
+
+
+class Store(HistoryStore, DecisionLog, CatalogueStore, BundleStore, KeyStore, Settings, DeadLetters, Protocol):
+    """Everything; SQLite implements it in one file, PostgreSQL will in one schema."""

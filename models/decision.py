@@ -1,0 +1,74 @@
+"""The question and the answer of a decision, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRequest:
+    """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best". deliver_at: ms
+    UTC at which schedule is judged. exclude: action ids. seed: of this decision's draws."""
+
+    channels: tuple[str, ...]
+    limit: int
+    across: str
+    distinct: bool
+    deliver_at: int
+    placement: str | None
+    exclude: frozenset[str]
+    explain: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenAction:
+    """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the earlier ranks.
+    affinity: how likely the person needs what it promotes, NaN unknown."""
+
+    rank: int
+    action_id: str
+    kind: str
+    treatment_id: str
+    content: Mapping[str, object]
+    response_probability: float
+    affinity: float
+    value: float
+    priority: float
+    selection_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an action was dropped: the gate, its rule, what was observed and what would have been required, and a sentence."""
+
+    action_id: str
+    gate: str
+    rule: str
+    observed: str
+    required: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """One channel's answer. funnel: "candidates", first refusals per gate in gate order, "eligible"; it sums up."""
+
+    channel: str
+    actions: tuple[ChosenAction, ...]
+    no_action_probability: float
+    funnel: Mapping[str, int]
+    refused: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """degraded: the model failed and the fallback ranking answered. feature_digest: hex digest of the feature rows."""
+
+    slates: tuple[Slate, ...]
+    degraded: bool
+    feature_digest: str
+    catalogue_version: int
+    model_version: str
+    policy_version: str
