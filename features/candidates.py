@@ -1,4 +1,4 @@
-"""What is being scored: the columns of the actions (or categories) that compete, and the facts of items.
+"""What is being scored: the columns of the actions (or categories) that compete, and what the catalogue knows by code.
 
 Built by the catalogue once per version; codes are the store's vocabulary codes unless said otherwise.
 """
@@ -10,16 +10,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.vocabulary import Vocabulary
+
+
+CHANNELS = ("email", "sms", "push", "mail", "social", "web", "app", "ivr", "agent", "chat", "store")
+"""The channels that have features of their own, by name, because codes differ from store to store. Any other channel still
+counts in everything that is about "the candidate's channel"."""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
     """category: int32[items] by item code, -1 unknown (codes past the end are unknown too). parent: int32[categories],
     the parent of each category, -1 for a root. price: float64[items] by item code, per unit, NaN unknown. Category
-    numbers belong to one catalogue version: they index arrays and never enter a model."""
+    numbers belong to one catalogue version: they index arrays and never enter a model.
+
+    action_group, action_category: int32[actions] by action code, the group (numbered as Candidates.group) and the category
+    of any action that the catalogue knows, on offer now or not, so that past events of an action count for both; -1
+    unknown, as is any code past the end. channel: int32[len(CHANNELS)], the vocabulary code of each of CHANNELS, 255 when
+    the store has none."""
 
     category: NDArray[np.int32]
     parent: NDArray[np.int32]
     price: NDArray[np.float64]
+    action_group: NDArray[np.int32]
+    action_category: NDArray[np.int32]
+    channel: NDArray[np.int32]
+
+
+def channel_codes(vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """ItemFacts.channel for a store's vocabulary."""
+    return np.array([vocabulary.code("channel", name) for name in CHANNELS], dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
