@@ -1,10 +1,62 @@
-"""What may be offered: items, actions, treatments and channels, frozen, as one version of the catalogue."""
+"""What may be offered: items, actions, treatments and channels, frozen, as one version of the catalogue.
+
+CatalogueError              anything that is wrong with a catalogue or a question to it
++-- CatalogueInvalid        a document was refused; `faults` are all that is wrong with it, with lines
++-- CatalogueUncompiled     codes are missing: the vocabulary lags behind the catalogue
++-- UnknownChannel          the catalogue has no such channel
++-- UnknownPlacement        no channel of the catalogue has such a placement
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from models.catalogue_document import (
+    ActionEntry,
+    CatalogueDocument,
+    RepurchaseEntry,
+    SuppressionEntry,
+    moment_of,
+)
+
+
+class CatalogueError(Exception):
+    """Anything that is wrong with a catalogue or a question to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong. line: from 1, None where there is no text (or row: see the message). path: e.g.
+    actions[3].value."""
+
+    line: int | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message if self.line is None else f"line {self.line}: {self.message}"
+
+
+class CatalogueInvalid(CatalogueError):
+    """A catalogue that was refused whole; `faults` are in order of lines."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+class CatalogueUncompiled(CatalogueError):
+    """The vocabulary has no code for something that the catalogue names."""
+
+
+class UnknownChannel(CatalogueError):
+    """The catalogue has no such channel."""
+
+
+class UnknownPlacement(CatalogueError):
+    """No channel of the catalogue has such a placement."""
 
 
 class ActionKind(StrEnum):
@@ -19,7 +71,8 @@ class Direction(StrEnum):
 
 
 class Regime(StrEnum):
-    """Whether silence means yes. opt_in: contact only after a grant; opt_out: until a withdrawal; not_needed: never asked."""
+    """Whether silence means yes. opt_in: contact only after a grant; opt_out: until a withdrawal; not_needed: never
+    asked."""
 
     OPT_IN = "opt_in"
     OPT_OUT = "opt_out"
@@ -27,33 +80,49 @@ class Regime(StrEnum):
 
 
 class Repurchase(StrEnum):
-    """When something bought may be offered again. never; after: N days later; always: at once."""
+    """When something bought may be offered again. never; after: N days later; always: at once; by_category: as the
+    category of each thing says (for an action only)."""
 
     NEVER = "never"
     AFTER = "after"
     ALWAYS = "always"
+    BY_CATEGORY = "by_category"
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """reward_window_days: how long after a contact an outcome counts."""
+    """reward_window_days: how long after a contact an outcome counts. placements: where on the channel; each belongs
+    to one channel."""
 
     id: str
     direction: Direction
     consent: Regime
     reward_window_days: float
+    placements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepurchaseRule:
+    """When a thing that was bought may be offered again. days is meaningful for `after` only, else 0."""
+
+    repurchase: Repurchase
+    days: float
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
+    """repurchase: of the items in it; None: as its parent says, at the root as the catalogue says."""
+
     id: str
     name: str
     parent: str | None
+    repurchase: RepurchaseRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionRule:
-    """days is meaningful for `after` only. match: suppressed when "any" or "all" of what the action promotes was bought."""
+    """days is meaningful for `after` only, else 0. match: suppressed when "any" or "all" of what the action promotes
+    was bought."""
 
     repurchase: Repurchase
     days: float
@@ -62,7 +131,8 @@ class SuppressionRule:
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How an action looks on one channel and placement (None: any placement). content is passed through to the caller."""
+    """How an action looks on one channel and placement (None: any placement). content is passed through to the
+    caller."""
 
     id: str
     channel: str
@@ -72,9 +142,9 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """items and categories are what it promotes (ids). value: worth of a positive outcome, in the catalogue's currency. lever: a
-    factor set by people, 1 neutral. starts_at, ends_at: ms UTC, half-open [starts_at, ends_at), None open. success: the
-    outcome that counts as a positive response ("converted", "accepted" or "clicked")."""
+    """items and categories are what it promotes (ids). value: worth of a positive outcome, in the catalogue's
+    currency. lever: a factor set by people, 1 neutral. starts_at, ends_at: ms UTC, half-open [starts_at, ends_at),
+    None open. success: the outcome that counts as a positive response ("converted", "accepted" or "clicked")."""
 
     id: str
     name: str
@@ -93,7 +163,8 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown."""
+    """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown. repurchase: the
+    rule for what no category rules; None: there is none."""
 
     version: int
     currency: str
@@ -101,3 +172,81 @@ class Catalogue:
     channels: Mapping[str, Channel]
     categories: Mapping[str, Category]
     actions: tuple[Action, ...]
+    repurchase: RepurchaseRule | None = None
+
+    def lineage(self, category: str | None) -> Iterator[Category]:
+        """The category, its parent, and so on up to the root; nothing for None."""
+        while category is not None:
+            found = self.categories[category]
+            yield found
+            category = found.parent
+
+    def repurchase_of(self, category: str | None) -> RepurchaseRule | None:
+        """The nearest rule up the tree, at last the catalogue's own; None when nothing rules it."""
+        rules = (above.repurchase for above in self.lineage(category))
+        return next((rule for rule in rules if rule is not None), self.repurchase)
+
+
+def parse(document: str, version: int) -> Catalogue:
+    """The catalogue of a stored canonical document (see models.catalogue_file, which checks one before it is stored).
+
+    Raises CatalogueInvalid when the document has not the shape of one.
+    """
+    try:
+        return from_document(CatalogueDocument.model_validate_json(document), version)
+    except ValueError as error:
+        message = f"document is unreadable; it must be a canonical catalogue document; publish it again ({error})"
+        raise CatalogueInvalid((Fault(None, "document", message),)) from error
+
+
+def from_document(document: CatalogueDocument, version: int) -> Catalogue:
+    return Catalogue(
+        version=version,
+        currency=document.currency,
+        time_zone=document.time_zone,
+        channels={
+            name: Channel(
+                id=name,
+                direction=Direction(entry.direction),
+                consent=Regime(entry.consent),
+                reward_window_days=entry.reward_window_days,
+                placements=tuple(entry.placements),
+            )
+            for name, entry in document.channels.items()
+        },
+        categories={
+            entry.id: Category(entry.id, entry.name or entry.id, entry.parent, _repurchase(entry.repurchase))
+            for entry in document.categories
+        },
+        actions=tuple(_action(entry) for entry in document.actions),
+        repurchase=_repurchase(document.repurchase),
+    )
+
+
+def _repurchase(entry: RepurchaseEntry | None) -> RepurchaseRule | None:
+    return None if entry is None else RepurchaseRule(Repurchase(entry.rule), entry.days or 0.0)
+
+
+def _suppression(entry: SuppressionEntry) -> SuppressionRule:
+    return SuppressionRule(Repurchase(entry.rule), entry.days or 0.0, entry.match)
+
+
+def _action(entry: ActionEntry) -> Action:
+    return Action(
+        id=entry.id,
+        name=entry.name or entry.id,
+        kind=ActionKind(entry.kind),
+        group=entry.group,
+        items=tuple(entry.items),
+        categories=tuple(entry.categories),
+        value=entry.value,
+        lever=entry.lever,
+        starts_at=None if entry.starts_at is None else moment_of(entry.starts_at),
+        ends_at=None if entry.ends_at is None else moment_of(entry.ends_at),
+        success=entry.success,
+        suppression=_suppression(entry.suppression),
+        treatments=tuple(
+            Treatment(treatment.id, treatment.channel, treatment.placement, treatment.content)
+            for treatment in entry.treatments
+        ),
+    )

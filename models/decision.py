@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best". deliver_at: ms
-    UTC at which schedule is judged. exclude: action ids. seed: of this decision's draws."""
+    """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best".
+    deliver_at: ms UTC at which schedule is judged. exclude: action ids. seed: of this decision's draws."""
 
     channels: tuple[str, ...]
     limit: int
@@ -24,8 +24,8 @@ class DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChosenAction:
-    """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the earlier ranks.
-    affinity: how likely the person needs what it promotes, NaN unknown."""
+    """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the
+    earlier ranks. affinity: how likely the person needs what it promotes, NaN unknown."""
 
     rank: int
     action_id: str
@@ -41,7 +41,8 @@ class ChosenAction:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an action was dropped: the gate, its rule, what was observed and what would have been required, and a sentence."""
+    """Why an action was dropped: the gate, its rule, what was observed and what would have been required, and a
+    sentence."""
 
     action_id: str
     gate: str

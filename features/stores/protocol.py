@@ -10,6 +10,7 @@ see every acknowledged write of every process. A store never reads a clock: ever
     |   +-- DecisionConflict    same decision id, another request
     |   +-- CatalogueConflict   the catalogue changed since it was read
     +-- AmbiguousIdentifier     several known people answer to it
+    +-- InvalidEvent            a value that no store can hold: clocks out of order, infinite amounts, broken text
     +-- InvalidImport           a bulk import was refused whole
 """
 
@@ -59,6 +60,10 @@ class AmbiguousIdentifier(StoreError):
     def __init__(self, message: str, customer_ids: tuple[str, ...]) -> None:
         super().__init__(message)
         self.customer_ids = customer_ids
+
+
+class InvalidEvent(StoreError):
+    """The event or decision holds a value that cannot be stored; nothing of its write is stored."""
 
 
 class InvalidImport(StoreError):
@@ -241,7 +246,9 @@ class CatalogueStore(Protocol):
     def publish_catalogue(
         self, document: str, items: bytes, expected_version: int | None, published_at: int, author: str, note: str
     ) -> StoredCatalogue:
-        """A new version (from 1). expected_version None: whatever is there. Interns the items' and actions' ids in the vocabulary.
+        """A new version (from 1). expected_version None: whatever is there. Interns in the vocabulary the items' ids (column id
+        of `items`), the channels' (the keys of the document's "channels") and the actions' ("id" of each of "actions"):
+        a catalogue cannot be compiled with a code missing, lest a consent given later escape it.
         The same content as the newest version is that version again. Raises CatalogueConflict."""
 
     def catalogue(self, version: int | None = None) -> StoredCatalogue | None:

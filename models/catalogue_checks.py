@@ -1,0 +1,149 @@
+"""What makes a catalogue contradict itself: every check that needs more than one entry of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.catalogue import Catalogue, Repurchase
+from models.catalogue_document import ActionEntry, CatalogueDocument, moment_of
+
+Path = tuple[str | int, ...]
+"""Where in the document: names of fields and places in lists."""
+
+Finding = tuple[Path, str]
+"""A place and the sentence on what is wrong there."""
+
+
+def written(path: Path) -> str:
+    """The path as people write it: actions[3].value."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "catalogue"
+
+
+def shape_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    """Faults of the document by itself. A catalogue that passes can be walked: no unknown reference, no circle."""
+    yield from _category_findings(document)
+    yield from _placement_findings(document)
+    yield from _repeated([action.id for action in document.actions], ("actions",), "id", "an action id must be unique")
+    categories = frozenset(entry.id for entry in document.categories)
+    for place, action in enumerate(document.actions):
+        yield from _action_findings(("actions", place), action, categories)
+        yield from _treatment_findings(("actions", place), action, document)
+
+
+def item_findings(catalogue: Catalogue, items: pa.Table) -> Iterator[Finding]:
+    """Faults between the actions and the items: unknown items, and things that no repurchase rule covers."""
+    category_of = _promoted(catalogue, items)
+    for place, action in enumerate(catalogue.actions):
+        for number, item in enumerate(action.items):
+            path: Path = ("actions", place, "items", number)
+            if item not in category_of:
+                yield path, _sentence(path, item, "a promoted item must be listed in items", "add it or correct the id")
+            elif (
+                action.suppression.repurchase is Repurchase.BY_CATEGORY
+                and catalogue.repurchase_of(category_of[item]) is None
+            ):
+                yield _unruled(path, item)
+        for number, category in enumerate(action.categories):
+            if action.suppression.repurchase is Repurchase.BY_CATEGORY and catalogue.repurchase_of(category) is None:
+                yield _unruled(("actions", place, "categories", number), category)
+
+
+def _promoted(catalogue: Catalogue, items: pa.Table) -> dict[str, str | None]:
+    """The category of every promoted item that exists."""
+    wanted = pa.array(sorted({item for action in catalogue.actions for item in action.items}), pa.string())
+    rows = pc.index_in(wanted, value_set=items["id"])
+    found = rows.is_valid()
+    categories = items["category"].take(rows.filter(found))
+    return dict(zip(wanted.filter(found).to_pylist(), categories.to_pylist(), strict=True))
+
+
+def _sentence(path: Path, value: object, rule: str, remedy: str) -> str:
+    return f"{written(path)} is {value!r}; {rule}; {remedy}"
+
+
+def _unruled(path: Path, value: str) -> Finding:
+    rule = "no repurchase rule covers it: the action has none, nor its category, nor the catalogue"
+    return path, _sentence(path, value, rule, "set `repurchase` on one of them")
+
+
+def _repeated(values: Sequence[Hashable], path: Path, field: str | None, rule: str) -> Iterator[Finding]:
+    seen: Counter[Hashable] = Counter()
+    for place, value in enumerate(values):
+        seen[value] += 1
+        if seen[value] > 1:
+            here: Path = (*path, place) if field is None else (*path, place, field)
+            yield here, _sentence(here, value, rule, "remove or rename the repetition")
+
+
+def _category_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    ids = [entry.id for entry in document.categories]
+    yield from _repeated(ids, ("categories",), "id", "a category id must be unique")
+    parents = {entry.id: entry.parent for entry in document.categories}
+    for place, entry in enumerate(document.categories):
+        path: Path = ("categories", place, "parent")
+        if entry.parent is not None and entry.parent not in parents:
+            yield path, _sentence(path, entry.parent, "a parent must be a listed category", "add it or correct the id")
+        elif _in_circle(entry.id, parents):
+            yield (
+                path,
+                _sentence(path, entry.parent, "categories must form a tree and this one is above itself", "mend it"),
+            )
+
+
+def _in_circle(category: str, parents: dict[str, str | None]) -> bool:
+    above = parents[category]
+    for _ in parents:
+        if above is None or above == category:
+            break
+        above = parents.get(above)
+    return above == category
+
+
+def _placement_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    owner: dict[str, str] = {}
+    for name, channel in document.channels.items():
+        for place, placement in enumerate(channel.placements):
+            path: Path = ("channels", name, "placements", place)
+            if placement in owner:
+                yield (
+                    path,
+                    _sentence(path, placement, f"channel {owner[placement]!r} has it already", "rename one of them"),
+                )
+            owner.setdefault(placement, name)
+
+
+def _action_findings(path: Path, action: ActionEntry, categories: frozenset[str]) -> Iterator[Finding]:
+    yield from _repeated(action.items, (*path, "items"), None, "an action promotes an item once")
+    yield from _repeated(action.categories, (*path, "categories"), None, "an action promotes a category once")
+    for number, category in enumerate(action.categories):
+        here: Path = (*path, "categories", number)
+        if category not in categories:
+            yield here, _sentence(here, category, "a promoted category must be listed", "add it or correct the id")
+    if action.starts_at and action.ends_at and moment_of(action.starts_at) >= moment_of(action.ends_at):
+        here = (*path, "ends_at")
+        yield here, _sentence(here, action.ends_at, f"it must be after starts_at ({action.starts_at})", "correct one")
+
+
+def _treatment_findings(path: Path, action: ActionEntry, document: CatalogueDocument) -> Iterator[Finding]:
+    under: Path = (*path, "treatments")
+    yield from _repeated([entry.id for entry in action.treatments], under, "id", "it must be unique in its action")
+    places = [(entry.channel, entry.placement) for entry in action.treatments]
+    yield from _repeated(places, under, None, "an action has one treatment for a (channel, placement)")
+    for number, entry in enumerate(action.treatments):
+        channel = document.channels.get(entry.channel)
+        if channel is None:
+            here: Path = (*under, number, "channel")
+            yield here, _sentence(here, entry.channel, f"channels are {sorted(document.channels)}", "correct it")
+        elif entry.placement is not None and entry.placement not in channel.placements:
+            here = (*under, number, "placement")
+            yield (
+                here,
+                _sentence(
+                    here, entry.placement, f"placements of {entry.channel} are {channel.placements}", "correct it"
+                ),
+            )

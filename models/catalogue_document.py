@@ -1,0 +1,164 @@
+"""The catalogue as it is written: the shape of the YAML or JSON document, which is also its published JSON schema.
+
+Checks here are of one field, or of one entry, by itself; what needs two entries is in models.catalogue_checks. Unknown
+fields are refused. Times are RFC 3339 with an offset and are kept as UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zoneinfo
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ID_LIMIT = 200
+
+
+def moment_of(text: str) -> int:
+    """RFC 3339 with an offset as ms UTC. Raises ValueError."""
+    when = dt.datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError("a time must have an offset; write e.g. 2026-01-31T09:00:00Z")
+    return (when - _EPOCH) // dt.timedelta(milliseconds=1)
+
+
+def text_of(moment: int) -> str:
+    """ms UTC as RFC 3339 in UTC, with milliseconds only where there are any."""
+    when = _EPOCH + dt.timedelta(milliseconds=moment)
+    return when.isoformat(timespec="milliseconds" if moment % 1000 else "seconds").replace("+00:00", "Z")
+
+
+def _utc(value: object) -> object:
+    if not isinstance(value, str) or len(value) < len("2026-01-31T09:00Z"):
+        raise ValueError("a time must be a date, a time of day and an offset; write e.g. 2026-01-31T09:00:00Z")
+    try:
+        return text_of(moment_of(value))
+    except OverflowError as error:
+        raise ValueError("a time must lie in the years 1 to 9999") from error
+
+
+def _id(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError("an id must be a text; put it in quotes")  # noqa: TRY004 pydantic collects ValueError only
+    if not 0 < len(value) <= _ID_LIMIT or _CONTROL.search(value) or value != value.strip():
+        raise ValueError(
+            f"an id must have 1 to {_ID_LIMIT} characters, none of them a control character, no blank at an end"
+        )
+    return value
+
+
+def _zone(value: object) -> object:
+    try:
+        zoneinfo.ZoneInfo(str(value))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("a time zone must be an IANA name; write e.g. Europe/Berlin") from error
+    return value
+
+
+Id = Annotated[str, BeforeValidator(_id), Field(description=f"1 to {_ID_LIMIT} characters, no control characters")]
+Time = Annotated[str, BeforeValidator(_utc), Field(description="RFC 3339 with an offset")]
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False, description="in the catalogue's currency")]
+Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class RepurchaseEntry(Entry):
+    """When a thing that was bought may be offered again."""
+
+    rule: Literal["never", "after", "always"]
+    days: Days | None = None
+
+    @model_validator(mode="after")
+    def _days_belong_to_after(self) -> Self:
+        _check_days(self.rule, self.days)
+        return self
+
+
+class SuppressionEntry(Entry):
+    """The same for one action: `by_category` leaves it to the category of each thing that it promotes."""
+
+    rule: Literal["never", "after", "always", "by_category"] = "by_category"
+    days: Days | None = None
+    match: Literal["any", "all"] = "any"
+
+    @model_validator(mode="after")
+    def _days_belong_to_after(self) -> Self:
+        _check_days(self.rule, self.days)
+        return self
+
+
+def _check_days(rule: str, days: float | None) -> None:
+    if (rule == "after") != (days is not None):
+        raise ValueError("`after` must have days and no other rule may have them")
+
+
+class ChannelEntry(Entry):
+    direction: Literal["inbound", "outbound"]
+    consent: Literal["opt_in", "opt_out", "not_needed"]
+    reward_window_days: Days
+    placements: list[Id] = []
+
+
+class CategoryEntry(Entry):
+    id: Id
+    name: str | None = None
+    parent: Id | None = None
+    repurchase: RepurchaseEntry | None = None
+
+
+class ItemEntry(Entry):
+    id: Id
+    category: Id | None = None
+    name: str | None = None
+    price: Money | None = None
+
+
+class TreatmentEntry(Entry):
+    id: Id
+    channel: Id
+    placement: Id | None = None
+    content: Mapping[str, JsonValue] = {}
+
+
+class ActionEntry(Entry):
+    id: Id
+    name: str | None = None
+    kind: Literal["offer", "message", "service"]
+    group: Id
+    items: list[Id] = []
+    categories: list[Id] = []
+    value: Money
+    lever: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 1.0
+    starts_at: Time | None = None
+    ends_at: Time | None = None
+    success: Literal["converted", "accepted", "clicked"]
+    suppression: SuppressionEntry = SuppressionEntry()
+    treatments: Annotated[list[TreatmentEntry], Field(min_length=1)]
+
+
+class CatalogueDocument(Entry):
+    """Everything but the items: the canonical document that a store keeps."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
+    time_zone: Annotated[str, BeforeValidator(_zone), Field(description="IANA name")]
+    repurchase: RepurchaseEntry | None = None
+    channels: Annotated[dict[Id, ChannelEntry], Field(min_length=1, max_length=200)]
+    categories: list[CategoryEntry] = []
+    actions: list[ActionEntry] = []
+
+
+class CatalogueFile(CatalogueDocument):
+    """The file: the document and its items, written in it or named by it."""
+
+    items: list[ItemEntry] | None = None
+    items_file: Annotated[str, Field(description="a .parquet or .csv file beside this one")] | None = None

@@ -1,0 +1,157 @@
+"""Reading a catalogue that people wrote: YAML (JSON is YAML too) with its items in it or beside it.
+
+Everything that is wrong is reported at once, each fault with its line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from pydantic import JsonValue, ValidationError
+
+from models.catalogue import CatalogueInvalid, Fault, from_document
+from models.catalogue_checks import Finding, Path, item_findings, shape_findings, written
+from models.catalogue_document import CatalogueDocument, CatalogueFile, ItemEntry
+from models.catalogue_items import ITEM_SCHEMA, conformed, item_faults, to_ipc
+from models.yaml_lines import load
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSource:
+    """A checked catalogue, ready to be published. document: canonical JSON of everything but the items. items:
+    ITEM_SCHEMA."""
+
+    document: str
+    items: pa.Table
+
+    def items_ipc(self) -> bytes:
+        """The items as a store keeps them."""
+        return to_ipc(self.items)
+
+
+def read(path: FilePath) -> CatalogueSource:
+    """The catalogue file at `path`. Raises CatalogueInvalid with every fault; OSError when it cannot be read."""
+    return read_text(path.read_text(encoding="utf-8"), path.parent)
+
+
+def read_text(text: str, folder: FilePath | None = None) -> CatalogueSource:
+    """A catalogue as text; `items_file` is looked up in `folder` and refused without one. Raises CatalogueInvalid."""
+    value, lines = load(text)
+    return _checked(value, lines, folder)
+
+
+def checked(document: Mapping[str, JsonValue], items: pa.Table) -> CatalogueSource:
+    """A catalogue that a program made: the document's fields and the table of its items. Raises CatalogueInvalid."""
+    try:
+        shape = CatalogueDocument.model_validate(document)
+    except ValidationError as error:
+        raise CatalogueInvalid(tuple(_faults(_shape_findings(error), {}))) from error
+    return _consistent(shape, conformed(items), {})
+
+
+def schema() -> str:
+    """The JSON schema of the catalogue file."""
+    return json.dumps(CatalogueFile.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
+def _checked(value: JsonValue, lines: Mapping[Path, int], folder: FilePath | None) -> CatalogueSource:
+    try:
+        shape = CatalogueFile.model_validate(value)
+    except ValidationError as error:
+        raise CatalogueInvalid(tuple(_faults(_shape_findings(error), lines))) from error
+    return _consistent(shape, _items(shape, lines, folder), lines)
+
+
+def _consistent(shape: CatalogueDocument, items: pa.Table, lines: Mapping[Path, int]) -> CatalogueSource:
+    faults = list(_faults(shape_findings(shape), lines))
+    by_row = item_faults(items, frozenset(entry.id for entry in shape.categories))
+    faults += [Fault(_line(lines, ("items", *_row_of(fault))), fault.path, fault.message) for fault in by_row]
+    if not faults:
+        faults += _faults(item_findings(from_document(shape, 0), items), lines)
+    if faults:
+        raise CatalogueInvalid(tuple(sorted(faults, key=lambda fault: fault.line or 0)))
+    values = shape.model_dump(mode="json", exclude={"items", "items_file"})
+    document = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return CatalogueSource(document, items)
+
+
+def _row_of(fault: Fault) -> tuple[int, ...]:
+    row = re.match(r"items\[(\d+)\]", fault.path)
+    return (int(row.group(1)),) if row else ()
+
+
+def _items(shape: CatalogueFile, lines: Mapping[Path, int], folder: FilePath | None) -> pa.Table:
+    if shape.items is not None and shape.items_file is not None:
+        rule = "items are written here or named as a file, not both; remove one"
+        raise CatalogueInvalid((Fault(lines.get(("items_file",)), "items_file", f"items_file is given twice; {rule}"),))
+    if shape.items_file is None:
+        return _inline(shape.items or [])
+    try:
+        return conformed(_table(shape.items_file, folder))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        message = (
+            f"items_file is {shape.items_file!r}; it must be a readable .parquet or .csv of items; mend it ({error})"
+        )
+        raise CatalogueInvalid((Fault(lines.get(("items_file",)), "items_file", message),)) from error
+
+
+def _inline(items: list[ItemEntry]) -> pa.Table:
+    columns = [
+        pa.array([entry.id for entry in items], pa.string()),
+        pa.array([entry.category for entry in items], pa.string()),
+        pa.array([entry.name for entry in items], pa.string()),
+        pa.array([entry.price for entry in items], pa.float64()),
+    ]
+    return pa.Table.from_arrays(columns, schema=ITEM_SCHEMA)
+
+
+def _table(name: str, folder: FilePath | None) -> pa.Table:
+    if folder is None:
+        raise ValueError("a catalogue that was sent as a body has no files beside it: write its items into it")
+    path = folder / name
+    if path.suffix == ".parquet":
+        return pyarrow.parquet.read_table(path)
+    if path.suffix == ".csv":
+        texts = {column.name: column.type for column in ITEM_SCHEMA}
+        convert = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
+        return pyarrow.csv.read_csv(path, convert_options=convert)
+    raise ValueError(f"its name ends in {path.suffix!r}")
+
+
+def _shape_findings(error: ValidationError) -> Iterable[Finding]:
+    for fault in error.errors(include_url=False):
+        path = tuple(part for part in fault["loc"] if part != "[key]")
+        name = written(path)
+        if fault["type"] == "missing":
+            yield path, f"{name} is missing; it is required; add it"
+        elif fault["type"] == "extra_forbidden":
+            yield (
+                path,
+                f"{name} is an unknown field; fields are those of docs/catalogue.md; remove it or correct its name",
+            )
+        else:
+            rule = fault["msg"].removeprefix("Value error, ")
+            yield path, f"{name} is {_shown(fault['input'])}; {rule[:1].lower()}{rule[1:]}; correct it"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _faults(findings: Iterable[Finding], lines: Mapping[Path, int]) -> list[Fault]:
+    faults = [Fault(_line(lines, path), written(path), message) for path, message in findings]
+    return sorted(faults, key=lambda fault: fault.line or 0)
+
+
+def _line(lines: Mapping[Path, int], path: Path) -> int | None:
+    """The line of the place, or of the nearest thing around it that has one."""
+    around = (path[:length] for length in range(len(path), -1, -1))
+    return next((lines[part] for part in around if part in lines), None)

@@ -1,0 +1,358 @@
+"""A catalogue as columns: what the kernel, the gates and the arbitration read, made once per version.
+
+Rows of `all` are the (action, channel) pairs that have a treatment, channel by channel in the catalogue's order and, on
+a channel, in the order of the actions. Which treatment a row uses depends on the placement that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.candidates import Candidates, ItemFacts
+from features.candidates import channel_codes as codes_of_channels
+from features.event import NO_CODE
+from features.history import NO_CHANNEL
+from features.stores.protocol import StoredCatalogue
+from features.vocabulary import Vocabulary
+from models.catalogue import (
+    Action,
+    ActionKind,
+    Catalogue,
+    CatalogueUncompiled,
+    Treatment,
+    UnknownChannel,
+    UnknownPlacement,
+    parse,
+)
+from models.catalogue_items import from_ipc
+from models.promotions import Promotions, promotions
+
+OPEN_START = 0
+OPEN_END = 2**62
+KIND_CODES = {ActionKind.OFFER: 0, ActionKind.MESSAGE: 1, ActionKind.SERVICE: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCandidates:
+    """The m actions that may be weighed on one channel, or on several in the order asked for. candidates: their
+    columns. row: intp[m] in `all`. action: intp[m] in catalogue.actions. lever: float64[m]. treatments: what each
+    would show, None where nothing fits the placement. fits: bool[m], where something does. start: intp[channels + 1],
+    the rows of each channel."""
+
+    channels: tuple[str, ...]
+    placement: str | None
+    start: NDArray[np.intp]
+    row: NDArray[np.intp]
+    action: NDArray[np.intp]
+    lever: NDArray[np.float64]
+    fits: NDArray[np.bool_]
+    treatments: tuple[Treatment | None, ...]
+    candidates: Candidates
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCatalogue:
+    """One version, ready to decide with. item_ids are looked up in the vocabulary. facts: the items. categories: a
+    bare candidate per category, in the order of catalogue.categories, as are category numbers. all: see the module.
+    row_start: intp[channels + 1], the rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions],
+    the rank of an action's id among the ids: the last tie-break. promotions: what each action promotes and until when
+    that is refused."""
+
+    catalogue: Catalogue
+    facts: ItemFacts
+    categories: Candidates
+    all: Candidates
+    row_start: NDArray[np.intp]
+    action: NDArray[np.intp]
+    alphabetical: NDArray[np.intp]
+    groups: tuple[str, ...]
+    channel_codes: Mapping[str, int]
+    promotions: Promotions
+    _channel: Mapping[tuple[str, str | None], ChannelCandidates]
+    _row: Mapping[tuple[str, str], int]
+    _table: NDArray[np.int32]
+    _owner: Mapping[str, str]
+
+    @property
+    def version(self) -> int:
+        return self.catalogue.version
+
+    def channel(self, channel_id: str, placement: str | None = None) -> ChannelCandidates:
+        """One channel's candidates; a placement narrows only the channel that it belongs to.
+
+        Raises UnknownChannel, UnknownPlacement.
+        """
+        if channel_id not in self.catalogue.channels:
+            known = sorted(self.catalogue.channels)
+            raise UnknownChannel(f"channel is {channel_id!r}; channels are {known}; ask for one of them")
+        if placement is not None and placement not in self._owner:
+            known = sorted(self._owner)
+            raise UnknownPlacement(f"placement is {placement!r}; placements are {known}; ask for one of them")
+        narrowed = placement if placement is not None and self._owner[placement] == channel_id else None
+        return self._channel[channel_id, narrowed]
+
+    def channels(self, channel_ids: Sequence[str], placement: str | None = None) -> ChannelCandidates:
+        """Several channels' candidates, one after the other. Raises UnknownChannel, UnknownPlacement."""
+        parts = [self.channel(channel_id, placement) for channel_id in channel_ids]
+        return parts[0] if len(parts) == 1 else _joined(parts, self.all)
+
+    def candidate_index(self, action_id: str, channel_id: str) -> int | None:
+        """The row of `all` of that pair; None when there is none."""
+        return self._row.get((action_id, channel_id))
+
+    def candidate_indices(self, action: NDArray[np.int32], channel: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """int32[n]: the row of `all` for each pair of vocabulary codes; -1 when there is none."""
+        known = (action >= 0) & (action < self._table.shape[0])
+        return np.where(known, self._table[np.where(known, action, 0), channel], np.int32(NO_CODE))
+
+
+def take(candidates: Candidates, rows: NDArray[np.intp]) -> Candidates:
+    """The candidates at `rows`, in that order."""
+    first, last = candidates.item_start[rows], candidates.item_start[rows + 1]
+    item_start = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum(last - first, out=item_start[1:])
+    within = np.arange(item_start[-1], dtype=np.int32) - np.repeat(item_start[:-1], last - first)
+    return Candidates(
+        action=candidates.action[rows],
+        group=candidates.group[rows],
+        category=candidates.category[rows],
+        channel=candidates.channel[rows],
+        item_start=item_start,
+        item=candidates.item[np.repeat(first, last - first) + within],
+        price=candidates.price[rows],
+        value=candidates.value[rows],
+        kind=candidates.kind[rows],
+        starts_at=candidates.starts_at[rows],
+        ends_at=candidates.ends_at[rows],
+    )
+
+
+def _joined(parts: Sequence[ChannelCandidates], everything: Candidates) -> ChannelCandidates:
+    row = np.concatenate([part.row for part in parts])
+    return ChannelCandidates(
+        channels=tuple(channel for part in parts for channel in part.channels),
+        placement=next((part.placement for part in parts if part.placement is not None), None),
+        start=np.cumsum([0, *(len(part) for part in parts)], dtype=np.intp),
+        row=row,
+        action=np.concatenate([part.action for part in parts]),
+        lever=np.concatenate([part.lever for part in parts]),
+        fits=np.concatenate([part.fits for part in parts]),
+        treatments=tuple(treatment for part in parts for treatment in part.treatments),
+        candidates=take(everything, row),
+    )
+
+
+def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> CompiledCatalogue:
+    """Columns for one stored version. Raises CatalogueInvalid when the document or its items cannot be read, and
+    CatalogueUncompiled when the vocabulary has no code for a channel, action or item of it."""
+    catalogue = parse(stored.document, stored.version)
+    items = from_ipc(stored.items)
+    codes = _item_codes(items, vocabulary)
+    category, parent, price = _item_columns(catalogue, items, codes, vocabulary)
+    promoted = promotions(catalogue, category, parent, vocabulary)
+    category_price = _category_prices(category, parent, price)
+    groups = tuple(dict.fromkeys(action.group for action in catalogue.actions))
+    channel_codes = {name: _code(vocabulary, "channel", name) for name in catalogue.channels}
+    row_start, action, pairs = _pairs(catalogue)
+    actions = _action_columns(catalogue, vocabulary, groups, promoted, price, category_price)
+    everything = _on_channels(take(actions, action), channel_codes, row_start)
+    table = np.full((vocabulary.size("action"), 256), NO_CODE, np.int32)
+    table[everything.action, everything.channel] = np.arange(len(everything))
+    return CompiledCatalogue(
+        catalogue=catalogue,
+        facts=ItemFacts(
+            category=category,
+            parent=parent,
+            price=price,
+            action_group=_by_code(actions.action, actions.group, vocabulary),
+            action_category=_by_code(actions.action, actions.category, vocabulary),
+            channel=codes_of_channels(vocabulary),
+        ),
+        categories=_bare_categories(catalogue, category_price),
+        all=everything,
+        row_start=row_start,
+        action=action,
+        alphabetical=np.argsort(np.argsort([entry.id for entry in catalogue.actions], kind="stable")).astype(np.intp),
+        groups=groups,
+        channel_codes=channel_codes,
+        promotions=promoted,
+        _channel=_by_channel(catalogue, everything, row_start, action),
+        _row=pairs,
+        _table=table,
+        _owner={place: channel.id for channel in catalogue.channels.values() for place in channel.placements},
+    )
+
+
+def _code(vocabulary: Vocabulary, domain: str, text: str) -> int:
+    code = vocabulary.code(domain, text)
+    if code == (NO_CHANNEL if domain == "channel" else NO_CODE):
+        raise CatalogueUncompiled(f"{domain} is {text!r}; it has no code in the vocabulary; read the vocabulary again")
+    return code
+
+
+def _item_codes(items: pa.Table, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    known, ids = vocabulary.codes["item"], items["id"].to_pylist()
+    codes = np.fromiter((known.get(text, NO_CODE) for text in ids), np.int64, len(ids))
+    missing = np.flatnonzero(codes < 0)
+    if len(missing):
+        first = f"item is {ids[missing[0]]!r}, one of {len(missing)}"
+        raise CatalogueUncompiled(f"{first}; it has no code in the vocabulary; read the vocabulary again")
+    return codes
+
+
+def _by_code(codes: NDArray[np.int32], values: NDArray[np.int32], vocabulary: Vocabulary) -> NDArray[np.int32]:
+    column = np.full(vocabulary.size("action"), NO_CODE, np.int32)
+    column[codes] = values
+    return column
+
+
+def _item_columns(
+    catalogue: Catalogue, items: pa.Table, codes: NDArray[np.int64], vocabulary: Vocabulary
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Category and price by item code, and the parent of each category."""
+    number = {name: index for index, name in enumerate(catalogue.categories)}
+    category = np.full(vocabulary.size("item"), NO_CODE, np.int32)
+    price = np.full(vocabulary.size("item"), np.nan)
+    places = pc.index_in(items["category"], value_set=pa.array(list(number), pa.string()))
+    category[codes] = pc.fill_null(places, NO_CODE).to_numpy()
+    price[codes] = items["price"].to_numpy()
+    parents = [number[entry.parent] if entry.parent is not None else NO_CODE for entry in catalogue.categories.values()]
+    return category, np.array(parents, np.int32), price
+
+
+def _category_prices(
+    home: NDArray[np.int32], parent: NDArray[np.int32], item_price: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The median price of the items in each category and below it; NaN where none is known."""
+    priced = np.flatnonzero(~np.isnan(item_price) & (home >= 0))
+    category, price = home[priced], item_price[priced]
+    above, prices = [], []
+    while len(category):
+        above.append(category)
+        prices.append(price)
+        upwards = parent[category]
+        category, price = upwards[upwards >= 0], price[upwards >= 0]
+    medians = np.full(len(parent), np.nan)
+    if above:
+        places, values = np.concatenate(above), np.concatenate(prices)
+        order = np.lexsort((values, places))
+        found, first, count = np.unique(places[order], return_index=True, return_counts=True)
+        sorted_values = values[order]
+        medians[found] = (sorted_values[first + (count - 1) // 2] + sorted_values[first + count // 2]) / 2
+    return medians
+
+
+def _pairs(catalogue: Catalogue) -> tuple[NDArray[np.intp], NDArray[np.intp], dict[tuple[str, str], int]]:
+    """Where each channel's rows start, the action of each row, and the row of each (action, channel)."""
+    start, actions = [0], list[int]()
+    rows = dict[tuple[str, str], int]()
+    for channel in catalogue.channels:
+        for index, action in enumerate(catalogue.actions):
+            if any(treatment.channel == channel for treatment in action.treatments):
+                rows[action.id, channel] = len(actions)
+                actions.append(index)
+        start.append(len(actions))
+    return np.array(start, np.intp), np.array(actions, np.intp), rows
+
+
+def _action_columns(
+    catalogue: Catalogue,
+    vocabulary: Vocabulary,
+    groups: tuple[str, ...],
+    promoted: Promotions,
+    item_price: NDArray[np.float64],
+    category_price: NDArray[np.float64],
+) -> Candidates:
+    """One row an action, channel none."""
+    actions = catalogue.actions
+    number = {name: index for index, name in enumerate(groups)}
+    items = [[_code(vocabulary, "item", item) for item in action.items] for action in actions]
+    prices = [
+        _price(item_price[codes], category_price, home) for codes, home in zip(items, promoted.category, strict=True)
+    ]
+    starts = [OPEN_START if action.starts_at is None else action.starts_at for action in actions]
+    ends = [OPEN_END if action.ends_at is None else action.ends_at for action in actions]
+    return Candidates(
+        action=np.array([_code(vocabulary, "action", action.id) for action in actions], np.int32),
+        group=np.array([number[action.group] for action in actions], np.int32),
+        category=promoted.category,
+        channel=np.full(len(actions), NO_CHANNEL, np.uint8),
+        item_start=np.cumsum([0, *map(len, items)], dtype=np.int32),
+        item=np.array([code for codes in items for code in codes], np.int32),
+        price=np.array(prices, np.float64),
+        value=np.array([action.value for action in actions], np.float64),
+        kind=np.array([KIND_CODES[action.kind] for action in actions], np.int8),
+        starts_at=np.array(starts, np.int64),
+        ends_at=np.array(ends, np.int64),
+    )
+
+
+def _price(named: NDArray[np.float64], category_price: NDArray[np.float64], category: int) -> float:
+    """The mean of the known prices of the items promoted by name, else the median of the category."""
+    known = named[~np.isnan(named)]
+    if len(known):
+        return float(known.mean())
+    return float(category_price[category]) if category >= 0 else float("nan")
+
+
+def _on_channels(candidates: Candidates, codes: Mapping[str, int], start: NDArray[np.intp]) -> Candidates:
+    candidates.channel[:] = np.repeat(np.array(list(codes.values()), np.uint8), np.diff(start))
+    return candidates
+
+
+def _bare_categories(catalogue: Catalogue, price: NDArray[np.float64]) -> Candidates:
+    count = len(catalogue.categories)
+    return Candidates(
+        action=np.full(count, NO_CODE, np.int32),
+        group=np.full(count, NO_CODE, np.int32),
+        category=np.arange(count, dtype=np.int32),
+        channel=np.full(count, NO_CHANNEL, np.uint8),
+        item_start=np.zeros(count + 1, np.int32),
+        item=np.zeros(0, np.int32),
+        price=price,
+        value=np.zeros(count),
+        kind=np.zeros(count, np.int8),
+        starts_at=np.full(count, OPEN_START, np.int64),
+        ends_at=np.full(count, OPEN_END, np.int64),
+    )
+
+
+def _by_channel(
+    catalogue: Catalogue, everything: Candidates, start: NDArray[np.intp], action: NDArray[np.intp]
+) -> dict[tuple[str, str | None], ChannelCandidates]:
+    found: dict[tuple[str, str | None], ChannelCandidates] = {}
+    for number, channel in enumerate(catalogue.channels.values()):
+        rows = np.arange(start[number], start[number + 1], dtype=np.intp)
+        actions = [catalogue.actions[index] for index in action[rows]]
+        for placement in (None, *channel.placements):
+            treatments = tuple(_treatment(entry, channel.id, placement) for entry in actions)
+            found[channel.id, placement] = ChannelCandidates(
+                channels=(channel.id,),
+                placement=placement,
+                start=np.array([0, len(rows)], np.intp),
+                row=rows,
+                action=action[rows],
+                lever=np.array([entry.lever for entry in actions], np.float64),
+                fits=np.array([treatment is not None for treatment in treatments], np.bool_),
+                treatments=treatments,
+                candidates=take(everything, rows),
+            )
+    return found
+
+
+def _treatment(action: Action, channel: str, placement: str | None) -> Treatment | None:
+    """Asked for a placement: the treatment made for it, else the one for any placement. Asked for none: the one for any
+    placement, else the first of the channel."""
+    here = [treatment for treatment in action.treatments if treatment.channel == channel]
+    exact = [treatment for treatment in here if treatment.placement == placement]
+    general = [treatment for treatment in here if placement is None or treatment.placement is None]
+    return next(iter(exact + general), None)

@@ -1,0 +1,115 @@
+"""What each action promotes, and for how long a purchase of it refuses the action, as columns.
+
+A thing is an item or a category. Only things that some action promotes have a number: items first, then all categories,
+so that one array of "last bought" per thing serves the whole catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.event import NO_CODE
+from features.vocabulary import Vocabulary
+from models.catalogue import Action, Catalogue, CatalogueUncompiled, Repurchase, RepurchaseRule
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+FOREVER = 2**62
+"""The window of `never`, ms; longer than any time there is."""
+
+NO_WINDOW = 0
+"""The window of `always`: (t, t] holds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotions:
+    """category: int32[actions], the narrowest category over all that the action promotes, -1 none. start:
+    int32[actions + 1] and thing: int32[...]: action a promotes thing[start[a]:start[a + 1]]. window: int64[...] ms
+    beside `thing`: the purchase of that thing counts in (t - window, t]. needs_all: bool[actions], refused when all of
+    them count, else when any does. thing_of_item: int32[items] by item code, -1 for an item that nothing promotes by
+    name. first_category: the thing number of category 0; things: how many there are."""
+
+    category: NDArray[np.int32]
+    start: NDArray[np.int32]
+    thing: NDArray[np.int32]
+    window: NDArray[np.int64]
+    needs_all: NDArray[np.bool_]
+    thing_of_item: NDArray[np.int32]
+    first_category: int
+    things: int
+
+
+def promotions(
+    catalogue: Catalogue, item_category: NDArray[np.int32], parent: NDArray[np.int32], vocabulary: Vocabulary
+) -> Promotions:
+    """item_category and parent as in ItemFacts.
+
+    Raises CatalogueUncompiled when a promoted item has no code or no repurchase rule covers a thing.
+    """
+    names = tuple(catalogue.categories)
+    numbers = {name: number for number, name in enumerate(names)}
+    promoted = dict.fromkeys(item for action in catalogue.actions for item in action.items)
+    thing_of = {item: place for place, item in enumerate(promoted)}
+    thing_of_item = np.full(vocabulary.size("item"), NO_CODE, np.int32)
+    category_of: dict[str, int] = {}
+    for item, place in thing_of.items():
+        code = vocabulary.code("item", item)
+        if code == NO_CODE:
+            raise CatalogueUncompiled(f"item is {item!r}; it has no code in the vocabulary; read the vocabulary again")
+        thing_of_item[code] = place
+        category_of[item] = int(item_category[code])
+    start, things, windows, categories = [0], list[int](), list[int](), list[int]()
+    for action in catalogue.actions:
+        homes = [category_of[item] for item in action.items] + [numbers[name] for name in action.categories]
+        things += [thing_of[item] for item in action.items]
+        things += [len(thing_of) + numbers[name] for name in action.categories]
+        windows += [_window(catalogue, action, names[home] if home >= 0 else None) for home in homes]
+        categories.append(_narrowest(homes, parent))
+        start.append(len(things))
+    return Promotions(
+        category=np.array(categories, np.int32),
+        start=np.array(start, np.int32),
+        thing=np.array(things, np.int32),
+        window=np.array(windows, np.int64),
+        needs_all=np.array([action.suppression.match == "all" for action in catalogue.actions], np.bool_),
+        thing_of_item=thing_of_item,
+        first_category=len(thing_of),
+        things=len(thing_of) + len(names),
+    )
+
+
+def rule_for(catalogue: Catalogue, action: Action, category: str | None) -> RepurchaseRule:
+    """The rule of one promoted thing in `category`. Raises CatalogueUncompiled when nothing covers it."""
+    if action.suppression.repurchase is not Repurchase.BY_CATEGORY:
+        return RepurchaseRule(action.suppression.repurchase, action.suppression.days)
+    rule = catalogue.repurchase_of(category)
+    if rule is None:
+        raise CatalogueUncompiled(f"action is {action.id!r}; no repurchase rule covers what it promotes; set one")
+    return rule
+
+
+def _window(catalogue: Catalogue, action: Action, category: str | None) -> int:
+    rule = rule_for(catalogue, action, category)
+    if rule.repurchase is Repurchase.AFTER:
+        return int(rule.days * DAY)
+    return FOREVER if rule.repurchase is Repurchase.NEVER else NO_WINDOW
+
+
+def _narrowest(homes: list[int], parent: NDArray[np.int32]) -> int:
+    """The lowest category that is at or above all of `homes`; -1 when there is none."""
+    if not homes or min(homes) < 0:
+        return NO_CODE
+    lines = [_upwards(home, parent) for home in homes]
+    return next((category for category in lines[0] if all(category in line for line in lines[1:])), NO_CODE)
+
+
+def _upwards(category: int, parent: NDArray[np.int32]) -> list[int]:
+    line = []
+    while category >= 0:
+        line.append(category)
+        category = int(parent[category])
+    return line
