@@ -1,0 +1,321 @@
+"""The reader of Segment payloads: golden payloads, the rules of time, channel and limits, and that it only ever refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.event import Event, Identifier, Kind
+from features.wire import fields
+from features.wire.errors import WireError
+from features.wire.names import EVENT_NAMES, Shape
+from features.wire.segment import AHEAD_LIMIT, CALLS, EARLIEST, WireMessage, WireRules, read
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "wire_segment.json"
+RULES = WireRules(frozenset({"email", "sms", "web", "app", "store", "agent", "mail"}), "USD")
+NOON = fields.moment("2026-01-31T12:00:00Z", "now")
+MINUTE = 60_000
+
+
+def described(payload: object, received_at: str) -> dict[str, Any]:
+    """The message as plain JSON; what an event leaves unset is left out."""
+    message = read(payload, fields.moment(received_at, "received_at"), rules=RULES)
+    return {
+        "call": message.call,
+        "message_id": message.message_id,
+        "identifier": [message.identifier.type, message.identifier.value],
+        "traits": dict(message.traits),
+        "events": [_plain(event) for event in message.events],
+    }
+
+
+def _plain(event: Event) -> dict[str, Any]:
+    told = {key: value for key, value in asdict(event).items() if value is not None and value == value}
+    return told | {"kind": event.kind.name, "properties": json.loads(event.properties)}
+
+
+def track(event: str = "Store Visited", **more: Any) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "messageId": "m",
+        "userId": "c",
+        "event": event,
+        "timestamp": "2026-01-31T11:00:00Z",
+    } | more
+
+
+def refused(payload: object, field: str, received_at: int = NOON) -> WireError:
+    with pytest.raises(WireError) as caught:
+        read(payload, received_at, rules=RULES)
+    assert caught.value.field == field
+    assert caught.value.message.startswith(f"{field or 'payload'} is ")
+    return caught.value
+
+
+@pytest.mark.parametrize("entry", json.loads(GOLDEN.read_text()), ids=lambda entry: entry["case"])
+def test_golden_payload(entry: dict[str, Any]) -> None:
+    assert described(entry["payload"], entry["received_at"]) == entry["message"]
+
+
+def test_golden_payloads_cover_every_shape_and_call() -> None:
+    payloads = [entry["payload"] for entry in json.loads(GOLDEN.read_text())]
+    assert {payload["type"] for payload in payloads} == CALLS
+    used = {EVENT_NAMES[p["event"]].shape for p in payloads if p.get("event") in EVENT_NAMES}
+    assert used == set(Shape)
+
+
+def test_every_name_of_ours_is_in_the_table() -> None:
+    outcomes = {EVENT_NAMES[f"Action {word}"].kind for word in ("Clicked", "Accepted", "Rejected", "Converted")}
+    assert outcomes == {Kind.CLICKED, Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED}
+    assert EVENT_NAMES["Email Machine Opened"].kind is Kind.MESSAGE_MACHINE_OPENED
+    assert EVENT_NAMES["Email Marked as Spam"].kind is Kind.CONSENT_WITHDRAWN
+
+
+# Time
+
+
+def occurred(received_at: int = NOON, sent_at: int | None = None, **told: Any) -> int:
+    payload = {key: value for key, value in track().items() if key != "timestamp"} | told
+    (event,) = read(payload, received_at, sent_at).events
+    assert event.recorded_at == received_at
+    return event.occurred_at
+
+
+def test_without_a_time_it_occurred_when_it_came() -> None:
+    assert occurred() == NOON
+    assert occurred(sentAt="2026-01-31T11:00:00Z") == NOON
+
+
+def test_without_sent_at_the_time_stands() -> None:
+    assert occurred(timestamp="2026-01-31T11:00:00Z") == NOON - 60 * MINUTE
+    assert occurred(timestamp="2026-01-31T12:00:00+01:00") == NOON - 60 * MINUTE
+
+
+@given(skew=st.integers(-(10**10), 10**10), delay=st.integers(0, 10**9), transit=st.integers(0, 10**5))
+@settings(max_examples=50, deadline=None)
+def test_a_skewed_clock_is_corrected(skew: int, delay: int, transit: int) -> None:
+    """Whatever the sender's clock says, the age of the event at sending is right."""
+    happened = NOON - transit - delay
+    told = {"originalTimestamp": _rfc3339(happened + skew), "sentAt": _rfc3339(happened + delay + skew)}
+    assert occurred(**told) == happened + transit
+
+
+def _rfc3339(moment: int) -> str:
+    from datetime import UTC, datetime, timedelta
+
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds")
+
+
+def test_the_batch_may_bring_sent_at() -> None:
+    assert occurred(sent_at=NOON + 60 * MINUTE, timestamp="2026-01-31T12:59:00Z") == NOON - MINUTE
+
+
+def test_a_little_ahead_is_now_and_more_is_refused() -> None:
+    assert occurred(timestamp="2026-01-31T12:09:00Z") == NOON
+    refused(track(timestamp="2026-01-31T12:10:01Z"), "timestamp")
+    assert occurred(timestamp=_rfc3339(NOON + AHEAD_LIMIT)) == NOON
+
+
+def test_before_2000_is_refused() -> None:
+    assert occurred(timestamp="2000-01-01T00:00:00Z") == EARLIEST
+    refused(track(timestamp="1999-12-31T23:59:59Z"), "timestamp")
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T11:00:00", "2026-01-31", "20260131T110000Z", "2026-02-30T11:00:00Z", "now", 17, True, [], ""]
+)
+def test_a_time_without_offset_or_sense_is_refused(text: object) -> None:
+    refused(track(timestamp=text), "timestamp")
+
+
+# Channel
+
+
+def test_the_channel_follows_from_properties_then_family_then_call() -> None:
+    order = {"order_id": "o"}
+    assert read(track("Order Completed", properties=order), NOON).events[0].channel == "web"
+    assert read(track("Order Completed", properties=order | {"channel": "store"}), NOON).events[0].channel == "store"
+    assert read(track("Email Opened"), NOON).events[0].channel == "email"
+    assert read(track("Quiz Finished"), NOON).events[0].channel is None
+    assert read({"type": "screen", "userId": "c"}, NOON).events[0].channel == "app"
+    assert read({"type": "page", "userId": "c"}, NOON).events[0].channel == "web"
+
+
+def test_the_wires_own_channel_is_not_ours() -> None:
+    assert read(track("Quiz Finished", channel="server"), NOON).events[0].channel is None
+
+
+def test_an_unknown_channel_is_refused_but_not_in_a_foreign_event() -> None:
+    refused(track("Order Completed", properties={"order_id": "o", "channel": "fax"}), "properties.channel")
+    assert read(track("Quiz Finished", properties={"channel": "fax"}), NOON, rules=RULES).events[0].channel is None
+
+
+# Limits
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e400])
+def test_not_a_finite_number_is_refused_wherever_it_stands(number: float) -> None:
+    refused(track(properties={"product_id": "1", "price": number}), "properties.price")
+    refused(track(context={"deep": [{"x": number}]}), "context.deep[0].x")
+
+
+@pytest.mark.parametrize("price", [-1, 1e13, "2.50", True, [], {}, 10**30])
+def test_a_price_that_is_none_is_refused(price: object) -> None:
+    refused(track("Product Viewed", properties={"product_id": "1", "price": price}), "properties.price")
+
+
+@pytest.mark.parametrize("item", ["a\x00b", "a\nb", "\x7f", "", "  ", "x" * 257, 1.5, True, [], {"id": 1}, "\u2028"])
+def test_an_id_that_is_none_is_refused(item: object) -> None:
+    refused(track("Product Viewed", properties={"product_id": item}), "properties.product_id")
+    refused(track("Product Viewed", messageId=item, properties={"product_id": "1"}), "messageId")
+    refused(track(userId=item), "userId")
+
+
+def test_a_lone_surrogate_is_refused() -> None:
+    refused(track(properties={"note": "\ud800"}), "properties.note")
+
+
+def test_nesting_has_an_end() -> None:
+    deep: Any = {}
+    for _ in range(2000):
+        deep = {"x": deep}
+    with pytest.raises(WireError, match="nest at most"):
+        read(track(properties=deep), NOON)
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ([], ""),
+        (None, ""),
+        ({"type": "delete"}, "type"),
+        ({"type": ["track"]}, "type"),
+        ({"type": "track", "userId": "c"}, "event"),
+        ({"type": "track", "event": "x"}, "userId or anonymousId"),
+        (track("Order Completed"), "properties.order_id"),
+        (track("Order Completed", properties=[]), "properties"),
+        (track("Order Completed", properties={"order_id": "o", "products": {}}), "properties.products"),
+        (track("Order Completed", properties={"order_id": "o", "products": [1]}), "properties.products[0]"),
+        (track("Order Completed", properties={"order_id": "o", "products": [{}]}), "properties.products[0].product_id"),
+        (track("Product Added", properties={"product_id": "1", "quantity": 0}), "properties.quantity"),
+        (track("Product Added", properties={"product_id": "1", "currency": 5}), "properties.currency"),
+        (track("Action Sent", properties={"action_id": "a"}), "properties.channel"),
+        (track("Action Sent", properties={"channel": "email"}), "properties.action_id"),
+        (track("Case Opened"), "properties.case_id"),
+        (track("Case Opened", properties={"case_id": "1", "severity": "dire"}), "properties.severity"),
+        (track("Channel Subscription Updated"), "properties.channel"),
+        (track("Channel Subscription Updated", properties={"channel": "sms"}), "properties.status"),
+        (
+            track(context={"messaging_subscriptions": [{"type": "EMAIL", "status": ["x"]}]}),
+            "context.messaging_subscriptions[0].status",
+        ),
+        (track(context=[]), "context"),
+        (
+            track("Order Completed", properties={"order_id": "o", "products": [{"product_id": "1"}] * 501}),
+            "properties.products",
+        ),
+    ],
+)
+def test_what_is_missing_or_of_the_wrong_type_is_refused_by_its_place(payload: object, field: str) -> None:
+    refused(payload, field)
+
+
+def test_the_address_and_the_type_agree() -> None:
+    payload = {key: value for key, value in track().items() if key != "type"}
+    assert read(payload, NOON, call="track").call == "track"
+    with pytest.raises(WireError, match="address of page"):
+        read(track(), NOON, call="page")
+
+
+def test_nulls_are_as_good_as_missing() -> None:
+    nulls = dict.fromkeys(("anonymousId", "messageId", "timestamp", "sentAt", "context", "properties", "traits"))
+    message = read({"type": "track", "event": "x", "userId": "c"} | nulls, NOON)
+    assert message.identifier == Identifier("user_id", "c")
+
+
+def test_without_message_id_the_same_call_is_the_same_event() -> None:
+    payload = {key: value for key, value in track().items() if key != "messageId"}
+    first, again = read(payload, NOON), read(payload | {"sentAt": None}, NOON + 5)
+    assert first.message_id == again.message_id
+    assert first.message_id != read(payload | {"userId": "d"}, NOON).message_id
+    untimed = payload | {"timestamp": None}
+    assert read(untimed, NOON).message_id != read(untimed, NOON + 5).message_id
+
+
+# Whatever comes
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_WORDS = st.sampled_from(
+    ["1", "sms", "EMAIL", "SUBSCRIBED", "2026-01-31T11:00:00Z", "2026-01-31T11:00:00+99:99", "high"]
+)
+_PRODUCT = st.fixed_dictionaries(
+    {}, optional={key: _JSON | _WORDS for key in ("product_id", "sku", "price", "quantity", "x")}
+)
+_PROPERTIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "order_id": _JSON | _WORDS,
+        "products": st.lists(_PRODUCT | _JSON, max_size=3) | _JSON,
+        "product_id": _JSON | _WORDS,
+        "price": _JSON,
+        "channel": _JSON | _WORDS,
+        "status": _JSON | _WORDS,
+        "action_id": _WORDS | _JSON,
+        "severity": _JSON | _WORDS,
+        "case_id": _JSON | _WORDS,
+        "currency": _JSON,
+    },
+)
+_SUBSCRIPTION = st.fixed_dictionaries({}, optional={"type": _JSON | _WORDS, "status": _JSON | _WORDS})
+_PAYLOAD = st.fixed_dictionaries(
+    {"type": st.sampled_from(sorted(CALLS)) | _JSON, "userId": st.just("c") | _JSON},
+    optional={
+        "event": st.sampled_from(sorted(EVENT_NAMES)) | _JSON,
+        "properties": _PROPERTIES | _JSON,
+        "traits": _JSON,
+        "timestamp": _WORDS | _JSON,
+        "originalTimestamp": _WORDS | _JSON,
+        "sentAt": _WORDS | _JSON,
+        "messageId": _JSON,
+        "context": st.fixed_dictionaries({"messaging_subscriptions": st.lists(_SUBSCRIPTION, max_size=2) | _JSON})
+        | _JSON,
+    },
+)
+
+
+@given(payload=_PAYLOAD | _JSON, received_at=st.integers(EARLIEST, 4 * 10**12), ruled=st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_a_message_or_a_wire_error_and_nothing_else(payload: object, received_at: int, ruled: bool) -> None:
+    try:
+        message = read(payload, received_at, rules=RULES if ruled else WireRules())
+    except WireError as error:
+        assert error.message
+        assert len(error.value) <= 80
+        return
+    _check(message, received_at)
+    assert repr(read(payload, received_at, rules=RULES if ruled else WireRules())) == repr(message)
+
+
+def _check(message: WireMessage, received_at: int) -> None:
+    """What holds for everything that was read."""
+    assert [event.line for event in message.events] == list(range(len(message.events)))
+    assert message.events
+    for event in message.events:
+        assert event.message_id == message.message_id
+        assert EARLIEST <= event.occurred_at <= event.recorded_at == received_at
+        assert not math.isinf(event.amount)
+        assert not event.quantity <= 0
+        json.loads(event.properties, parse_constant=pytest.fail)
+        for text in (event.channel, event.item, event.action, event.order, event.decision, event.properties):
+            assert text is None or text.encode()
