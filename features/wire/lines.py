@@ -151,6 +151,11 @@ def _outcome(
     )
 
 
+def _consent(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
+    """About the channel of its name, wherever it was said."""
+    return (Line(meaning.kind, meaning.channel, properties=properties),)
+
+
 def _subscription(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
     """Its lines are the subscriptions, which the reader finds in any call."""
     return ()
@@ -192,7 +197,7 @@ _SHAPES: Final[Mapping[Shape, _Reader]] = {
     Shape.PRODUCTS: _products,
     Shape.ACTION: _action,
     Shape.MESSAGE: _message,
-    Shape.CONSENT: _plain,
+    Shape.CONSENT: _consent,
     Shape.SUBSCRIPTION: _subscription,
     Shape.CASE: _case,
 }

@@ -1,4 +1,4 @@
-"""The reader of Segment payloads: golden payloads, the rules of time, channel and limits, and that it only ever refuses."""
+"""The reader of Segment payloads: golden payloads, the rules of time, channel and limits; it reads or refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from features.event import Event, Identifier, Kind
 from features.wire import fields
-from features.wire.errors import WireError
+from features.wire.errors import SHOWN, WireError
 from features.wire.names import EVENT_NAMES, Shape
 from features.wire.segment import AHEAD_LIMIT, CALLS, EARLIEST, WireMessage, WireRules, read
 
@@ -37,7 +37,7 @@ def described(payload: object, received_at: str) -> dict[str, Any]:
 
 
 def _plain(event: Event) -> dict[str, Any]:
-    told = {key: value for key, value in asdict(event).items() if value is not None and value == value}
+    told = {key: value for key, value in asdict(event).items() if str(value) not in ("None", "nan")}
     return told | {"kind": event.kind.name, "properties": json.loads(event.properties)}
 
 
@@ -55,7 +55,8 @@ def refused(payload: object, field: str, received_at: int = NOON) -> WireError:
     with pytest.raises(WireError) as caught:
         read(payload, received_at, rules=RULES)
     assert caught.value.field == field
-    assert caught.value.message.startswith(f"{field or 'payload'} is ")
+    assert caught.value.message.startswith(f"{field or 'payload'} is {caught.value.value}; {caught.value.rule}; ")
+    assert len(caught.value.value) <= SHOWN
     return caught.value
 
 
@@ -103,7 +104,7 @@ def test_without_sent_at_the_time_stands() -> None:
 def test_a_skewed_clock_is_corrected(skew: int, delay: int, transit: int) -> None:
     """Whatever the sender's clock says, the age of the event at sending is right."""
     happened = NOON - transit - delay
-    told = {"originalTimestamp": _rfc3339(happened + skew), "sentAt": _rfc3339(happened + delay + skew)}
+    told: dict[str, Any] = {"originalTimestamp": _rfc3339(happened + skew), "sentAt": _rfc3339(happened + delay + skew)}
     assert occurred(**told) == happened + transit
 
 
@@ -143,6 +144,7 @@ def test_the_channel_follows_from_properties_then_family_then_call() -> None:
     assert read(track("Order Completed", properties=order), NOON).events[0].channel == "web"
     assert read(track("Order Completed", properties=order | {"channel": "store"}), NOON).events[0].channel == "store"
     assert read(track("Email Opened"), NOON).events[0].channel == "email"
+    assert read(track("Email Unsubscribed", properties={"channel": "web"}), NOON).events[0].channel == "email"
     assert read(track("Quiz Finished"), NOON).events[0].channel is None
     assert read({"type": "screen", "userId": "c"}, NOON).events[0].channel == "app"
     assert read({"type": "page", "userId": "c"}, NOON).events[0].channel == "web"
@@ -260,7 +262,7 @@ _WORDS = st.sampled_from(
     ["1", "sms", "EMAIL", "SUBSCRIBED", "2026-01-31T11:00:00Z", "2026-01-31T11:00:00+99:99", "high"]
 )
 _PRODUCT = st.fixed_dictionaries(
-    {}, optional={key: _JSON | _WORDS for key in ("product_id", "sku", "price", "quantity", "x")}
+    {}, optional=dict.fromkeys(("product_id", "sku", "price", "quantity", "x"), _JSON | _WORDS)
 )
 _PROPERTIES = st.fixed_dictionaries(
     {},
@@ -299,9 +301,7 @@ _PAYLOAD = st.fixed_dictionaries(
 def test_a_message_or_a_wire_error_and_nothing_else(payload: object, received_at: int, ruled: bool) -> None:
     try:
         message = read(payload, received_at, rules=RULES if ruled else WireRules())
-    except WireError as error:
-        assert error.message
-        assert len(error.value) <= 80
+    except WireError:
         return
     _check(message, received_at)
     assert repr(read(payload, received_at, rules=RULES if ruled else WireRules())) == repr(message)
