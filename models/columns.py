@@ -40,14 +40,14 @@ KIND_CODES = {ActionKind.OFFER: 0, ActionKind.MESSAGE: 1, ActionKind.SERVICE: 2}
 
 @dataclass(frozen=True, slots=True)
 class ChannelCandidates:
-    """The m actions that may be weighed on one channel, or on several in the order asked for. candidates: their
-    columns. row: intp[m] in `all`. action: intp[m] in catalogue.actions. lever: float64[m]. treatments: what each
-    would show, None where nothing fits the placement. fits: bool[m], where something does. start: intp[channels + 1],
-    the rows of each channel."""
+    """The m actions that may be weighed on one channel, or on several in the order asked for. channel: intp[m], the
+    place of each one's channel in `channels`. row: intp[m] in `all`. action: intp[m] in catalogue.actions. lever:
+    float64[m]. treatments: what each would show, None where nothing fits the placement. fits: bool[m], where something
+    does. candidates: their columns."""
 
     channels: tuple[str, ...]
     placement: str | None
-    start: NDArray[np.intp]
+    channel: NDArray[np.intp]
     row: NDArray[np.intp]
     action: NDArray[np.intp]
     lever: NDArray[np.float64]
@@ -58,10 +58,24 @@ class ChannelCandidates:
     def __len__(self) -> int:
         return len(self.row)
 
+    def at(self, places: NDArray[np.intp]) -> ChannelCandidates:
+        """The ones at `places`, in that order."""
+        return ChannelCandidates(
+            channels=self.channels,
+            placement=self.placement,
+            channel=self.channel[places],
+            row=self.row[places],
+            action=self.action[places],
+            lever=self.lever[places],
+            fits=self.fits[places],
+            treatments=tuple(self.treatments[place] for place in places),
+            candidates=take(self.candidates, places),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledCatalogue:
-    """One version, ready to decide with. item_ids are looked up in the vocabulary. facts: the items. categories: a
+    """One version, ready to decide with. facts: what it knows by code. categories: a
     bare candidate per category, in the order of catalogue.categories, as are category numbers. all: see the module.
     row_start: intp[channels + 1], the rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions],
     the rank of an action's id among the ids: the last tie-break. promotions: what each action promotes and until when
@@ -76,6 +90,7 @@ class CompiledCatalogue:
     alphabetical: NDArray[np.intp]
     groups: tuple[str, ...]
     channel_codes: Mapping[str, int]
+    action_number: Mapping[str, int]
     promotions: Promotions
     _channel: Mapping[tuple[str, str | None], ChannelCandidates]
     _row: Mapping[tuple[str, str], int]
@@ -141,7 +156,7 @@ def _joined(parts: Sequence[ChannelCandidates], everything: Candidates) -> Chann
     return ChannelCandidates(
         channels=tuple(channel for part in parts for channel in part.channels),
         placement=next((part.placement for part in parts if part.placement is not None), None),
-        start=np.cumsum([0, *(len(part) for part in parts)], dtype=np.intp),
+        channel=np.repeat(np.arange(len(parts), dtype=np.intp), [len(part) for part in parts]),
         row=row,
         action=np.concatenate([part.action for part in parts]),
         lever=np.concatenate([part.lever for part in parts]),
@@ -184,6 +199,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         alphabetical=np.argsort(np.argsort([entry.id for entry in catalogue.actions], kind="stable")).astype(np.intp),
         groups=groups,
         channel_codes=channel_codes,
+        action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,
@@ -338,7 +354,7 @@ def _by_channel(
             found[channel.id, placement] = ChannelCandidates(
                 channels=(channel.id,),
                 placement=placement,
-                start=np.array([0, len(rows)], np.intp),
+                channel=np.zeros(len(rows), np.intp),
                 row=rows,
                 action=action[rows],
                 lever=np.array([entry.lever for entry in actions], np.float64),

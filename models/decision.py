@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class DecisionRequest:
 @dataclass(frozen=True, slots=True)
 class ChosenAction:
     """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the
-    earlier ranks. affinity: how likely the person needs what it promotes, NaN unknown."""
+    earlier ranks. affinity: how likely the person needs what it promotes. Both are NaN when unknown (the model
+    failed)."""
 
     rank: int
     action_id: str
@@ -65,7 +69,9 @@ class Slate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """degraded: the model failed and the fallback ranking answered. feature_digest: hex digest of the feature rows."""
+    """degraded: the model failed and the fallback ranking answered. feature_rows: float64[eligible, F], channel by
+    channel in the order of candidates, without columns when the model failed. feature_digest: their hex digest.
+    faults: what raised in gates and model, a line each, for the log; empty is good."""
 
     slates: tuple[Slate, ...]
     degraded: bool
@@ -73,3 +79,5 @@ class Decision:
     catalogue_version: int
     model_version: str
     policy_version: str
+    faults: tuple[str, ...] = ()
+    feature_rows: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)

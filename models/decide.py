@@ -1,0 +1,85 @@
+"""The whole decision: who may be offered what, what it is worth, what is chosen, and why not the rest.
+
+Pure: the moment, the dice and everything that is known are arguments, so that a live request, an audience, a replay and
+a simulation are the same call.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.history import CustomerRecord
+from models.columns import CompiledCatalogue
+from models.decision import ChosenAction, Decision, DecisionRequest, Slate
+from models.policy.arbitration import Ranking, rank
+from models.policy.exploration import Drawn
+from models.policy.screening import Screening, screen
+from models.policy.situation import Situation
+from models.policy.slates import draw_slates
+from models.policy.trace import funnel, refusals
+from models.policy.version import POLICY, Policy
+from models.rows_digest import rows_digest
+from models.scoring import Scorer
+
+
+def decide(
+    request: DecisionRequest,
+    customer: CustomerRecord,
+    compiled: CompiledCatalogue,
+    scorer: Scorer,
+    moment: int,
+    rng: np.random.Generator,
+    policy: Policy = POLICY,
+) -> Decision:
+    """The best actions for one customer as of `moment` (ms UTC), channel by channel in the order of the request.
+
+    Raises UnknownChannel and UnknownPlacement. Gates that fail refuse; a model that fails degrades the ranking.
+    """
+    candidates = compiled.channels(request.channels, request.placement)
+    situation = Situation(request, customer, compiled, candidates, moment)
+    screening = screen(policy.gates, situation)
+    ranking = rank(scorer, situation, screening.eligible)
+    drawn = draw_slates(policy.explorer, situation, ranking, rng)
+    return Decision(
+        slates=tuple(_slate(number, situation, screening, ranking, one) for number, one in enumerate(drawn)),
+        degraded=ranking.fault is not None,
+        feature_digest=rows_digest(ranking.rows),
+        catalogue_version=compiled.version,
+        model_version=scorer.version,
+        policy_version=policy.version,
+        faults=screening.faults if ranking.fault is None else (*screening.faults, ranking.fault),
+        feature_rows=ranking.rows,
+    )
+
+
+def _slate(number: int, situation: Situation, screening: Screening, ranking: Ranking, drawn: Drawn) -> Slate:
+    return Slate(
+        channel=situation.candidates.channels[number],
+        actions=tuple(
+            _chosen(position, one.candidate, one.probability, situation, ranking)
+            for position, one in enumerate(drawn.draws, start=1)
+        ),
+        no_action_probability=drawn.no_action,
+        funnel=funnel(screening, situation, number),
+        refused=refusals(screening, situation, number) if situation.request.explain else (),
+    )
+
+
+def _chosen(position: int, candidate: int, probability: float, situation: Situation, ranking: Ranking) -> ChosenAction:
+    place = ranking.place[candidate]
+    action = situation.compiled.catalogue.actions[situation.candidates.action[place]]
+    treatment = situation.candidates.treatments[place]
+    if treatment is None:
+        raise LookupError(f"treatment is missing of {action.id}; a chosen action has one; keep the channel gate")
+    return ChosenAction(
+        rank=position,
+        action_id=action.id,
+        kind=action.kind.value,
+        treatment_id=treatment.id,
+        content=treatment.content,
+        response_probability=float(ranking.response[candidate]),
+        affinity=float(ranking.affinity[candidate]),
+        value=action.value,
+        priority=float(ranking.priority[candidate]),
+        selection_probability=probability,
+    )

@@ -1,0 +1,125 @@
+"""What a person has bought, on any channel, is not offered again within its window (t - w, t].
+
+Each thing that an action promotes has a window: for ever, N days, or none (models.promotions). An item counts by itself
+and for every category above it. What lies in the basket counts as bought now; what came back does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.compiled import compiled
+from features.ledger import owned
+from models.catalogue_document import text_of
+from models.policy.basket import in_basket
+from models.policy.gate import Account
+from models.policy.situation import Situation
+from models.promotions import DAY, FOREVER
+
+NEVER_BOUGHT = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPurchased:
+    name: str = "already_purchased"
+    revision: int = 1
+
+    def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        last = _last_bought(situation)
+        promoted = situation.compiled.promotions
+        refused = _refused(last, promoted.start, promoted.thing, promoted.window, promoted.needs_all, situation.moment)
+        return refused[situation.candidates.action]
+
+    def account(self, situation: Situation, place: int) -> Account:
+        last, promoted = _last_bought(situation), situation.compiled.promotions
+        number = int(situation.candidates.action[place])
+        places = range(promoted.start[number], promoted.start[number + 1])
+        counting = [at for at in places if last[promoted.thing[at]] > situation.moment - int(promoted.window[at])]
+        newest = max(counting, key=lambda at: (last[promoted.thing[at]], -at))
+        bought_at, window = int(last[promoted.thing[newest]]), int(promoted.window[newest])
+        name = _name(situation, number, newest - int(promoted.start[number]))
+        days = (situation.moment - bought_at) // DAY
+        required = "never again" if window == FOREVER else f"{window / DAY:g} days or more ago"
+        when = text_of(bought_at)
+        return Account(
+            "never" if window == FOREVER else "after",
+            f"{name} bought or in the basket on {when}",
+            required,
+            f"{name} was bought (or lies in the basket) {days} days ago, on {when}; offered again: {required}",
+        )
+
+
+def _name(situation: Situation, number: int, place: int) -> str:
+    action = situation.compiled.catalogue.actions[number]
+    if place < len(action.items):
+        return f"item {action.items[place]}"
+    return f"category {action.categories[place - len(action.items)]}"
+
+
+def _last_bought(situation: Situation) -> NDArray[np.int64]:
+    """int64[things]: when each promoted thing was last bought and kept, ms UTC; NEVER_BOUGHT."""
+    facts, promoted = situation.compiled.facts, situation.compiled.promotions
+    last = np.full(promoted.things, NEVER_BOUGHT, np.int64)
+    have = owned(situation.customer.ledger, situation.moment)
+    basket = in_basket(situation.customer.page, situation.moment)
+    wanted = np.full(len(basket), situation.moment, np.int64)
+    for item, at in ((have["item"], have["occurred_at"]), (basket, wanted)):
+        _mark(
+            last,
+            np.ascontiguousarray(item),
+            np.ascontiguousarray(at),
+            facts.category,
+            facts.parent,
+            promoted.thing_of_item,
+            promoted.first_category,
+        )
+    return last
+
+
+@compiled
+def _mark(
+    last: NDArray[np.int64],
+    item: NDArray[np.int32],
+    at: NDArray[np.int64],
+    category_of: NDArray[np.int32],
+    parent: NDArray[np.int32],
+    thing_of_item: NDArray[np.int32],
+    first_category: int,
+) -> None:
+    """Raise `last` of each item, of its category and of all above it to the newest of `at`."""
+    for line in range(len(item)):
+        code = item[line]
+        if code < 0 or code >= len(thing_of_item):
+            continue
+        thing = thing_of_item[code]
+        if thing >= 0:
+            last[thing] = max(last[thing], at[line])
+        category = category_of[code]
+        while category >= 0:
+            last[first_category + category] = max(last[first_category + category], at[line])
+            category = parent[category]
+
+
+@compiled
+def _refused(
+    last: NDArray[np.int64],
+    start: NDArray[np.int32],
+    thing: NDArray[np.int32],
+    window: NDArray[np.int64],
+    needs_all: NDArray[np.bool_],
+    moment: int,
+) -> NDArray[np.bool_]:
+    """bool[actions]: any, or where needed all, of what it promotes was bought within its window."""
+    count = len(start) - 1
+    refused = np.zeros(count, np.bool_)
+    for action in range(count):
+        counting = 0
+        for place in range(start[action], start[action + 1]):
+            if last[thing[place]] > moment - window[place]:
+                counting += 1
+        wanted = start[action + 1] - start[action] if needs_all[action] else 1
+        refused[action] = counting > 0 and counting >= wanted
+    return refused
