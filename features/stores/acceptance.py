@@ -1,0 +1,76 @@
+"""What any store refuses before it writes: values that no store can hold, named one by one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from features.event import Event
+from features.stores.protocol import Append, InvalidEvent, LogDecision
+
+EARLIEST = -62_135_596_800_000
+LATEST = 253_402_300_799_999
+"""ms UTC of the years 1 and 9999."""
+
+LARGEST_QUANTITY = 3.0e38
+_LARGEST_CODE = 2**31 - 1
+_LARGEST_SEVERITY = 2**15 - 1
+_LARGEST_INTEGER = 2**63 - 1
+
+
+def check_append(write: Append) -> None:
+    """Raises InvalidEvent."""
+    _check_texts(write.identifier.type, write.identifier.value)
+    for event in write.events:
+        check_event(event)
+    json_text(write.traits)
+
+
+def check_decision(write: LogDecision) -> None:
+    """Raises InvalidEvent."""
+    logged = write.decision
+    _check_texts(write.identifier.type, write.identifier.value)
+    _check_texts(logged.decision_id, logged.customer_id, logged.request, logged.request_digest, logged.response, logged.arm)
+    _check_texts(logged.model_version, logged.policy_version, logged.code_revision, logged.feature_digest)
+    for number in (logged.history_version, logged.catalogue_version):
+        _check(0 <= number <= _LARGEST_INTEGER, "version", number, "it is a stored version's number")
+    _check(EARLIEST <= logged.decided_at <= LATEST, "decided_at", logged.decided_at, "it is ms UTC, years 1 to 9999")
+    for event in write.events:
+        check_event(event)
+
+
+def check_event(event: Event) -> None:
+    """Raises InvalidEvent naming the field."""
+    _check(EARLIEST <= event.occurred_at, "occurred_at", event.occurred_at, "it is ms UTC from the year 1")
+    _check(event.recorded_at <= LATEST, "recorded_at", event.recorded_at, "it is ms UTC to the year 9999")
+    if event.occurred_at > event.recorded_at:
+        _check(False, "occurred_at", event.occurred_at, f"it is not after recorded_at, {event.recorded_at}")
+    _check(0 <= event.line <= _LARGEST_CODE, "line", event.line, f"it is 0 to {_LARGEST_CODE}")
+    _check(abs(event.severity) <= _LARGEST_SEVERITY, "severity", event.severity, f"it is within {_LARGEST_SEVERITY}")
+    _check(not math.isinf(event.amount), "amount", event.amount, "it is finite, or NaN for unknown")
+    _check(not abs(event.quantity) > LARGEST_QUANTITY, "quantity", event.quantity, "it is finite, or NaN for unknown")
+    _check(event.message_id != "", "message_id", "", "it is not empty")
+    optional = (event.channel, event.item, event.action, event.order, event.decision)
+    _check_texts(event.message_id, event.name, event.properties, *(text for text in optional if text is not None))
+
+
+def json_text(traits: Mapping[str, object]) -> str:
+    """Canonical JSON of traits. Raises InvalidEvent for what JSON cannot say."""
+    try:
+        return json.dumps(dict(traits), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidEvent(f"traits is {str(traits)[:80]!r}; they are JSON ({error}); send only JSON values") from error
+
+
+def _check(holds: bool, field: str, value: object, rule: str) -> None:
+    if not holds:
+        raise InvalidEvent(f"{field} is {value!r}; {rule}; correct it and send again")
+
+
+def _check_texts(*texts: str) -> None:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        message = f"text is {error.object[error.start : error.end]!r}; lone surrogates are no text; send valid Unicode"
+        raise InvalidEvent(message) from error

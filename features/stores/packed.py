@@ -1,0 +1,85 @@
+"""A person's projections as bytes: the sealed part, and the short tail that is rewritten with every event.
+
+Sealed are the page, the ledger and the consent list; the tail is at most TAIL_LIMIT records in one blob, sorted like a
+page. When the tail would grow past its limit it is merged into the sealed part.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from features import consent, ledger
+from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, PAGE_LIMIT, Records, page
+
+TAIL_LIMIT = 32
+RECORD = struct.Struct("<qqqqqdfiiBBh")
+"""The bytes of one EVENT record."""
+
+_KIND_AT = EVENT.fields["kind"][1] if EVENT.fields else 0
+_LEDGER_KINDS = frozenset(map(int, ledger.LEDGER_KINDS))
+_CONSENT_KINDS = frozenset(map(int, consent.CONSENT_KINDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The bytes of a page (EVENT), a ledger (LEDGER_ENTRY) and a consent list (CONSENT_ENTRY)."""
+
+    page: bytes = b""
+    ledger: bytes = b""
+    consents: bytes = b""
+
+
+NOTHING = Sealed()
+
+
+def events(blob: bytes) -> Records:
+    return np.frombuffer(blob, dtype=EVENT)
+
+
+def add_to_tail(tail: bytes, fresh: bytes) -> bytes:
+    """The tail with records of later sequences added, still sorted by (occurred_at, sequence)."""
+    joined = tail + fresh
+    moments = np.frombuffer(joined, dtype=EVENT)["occurred_at"]
+    if len(moments) > 1 and (moments[1:] < moments[:-1]).any():
+        return events(joined)[np.argsort(moments, kind="stable")].tobytes()
+    return joined
+
+
+def seal(sealed: Sealed, fresh: Records) -> Sealed:
+    """The sealed part with records of later sequences merged in."""
+    ledger_lines = ledger.entries(fresh).tobytes()
+    consent_lines = consent.entries(fresh).tobytes()
+    return Sealed(
+        page=page(np.concatenate((events(sealed.page), fresh))).tobytes(),
+        ledger=sealed.ledger + ledger_lines,
+        consents=sealed.consents + consent_lines,
+    )
+
+
+def read_page(sealed: bytes, tail: bytes) -> Records:
+    """The page that sealed part and tail make together; no copy of records when the tail simply follows."""
+    if not tail:
+        return events(sealed)
+    follows = not sealed or tail[:8] == sealed[-EVENT.itemsize :][:8] or _moment(tail) > _moment(sealed[-EVENT.itemsize :])
+    if follows and len(sealed) + len(tail) <= PAGE_LIMIT * EVENT.itemsize:
+        return events(sealed + tail)
+    return page(events(sealed + tail))
+
+
+def read_ledger(sealed: bytes, tail: bytes) -> Records:
+    if _LEDGER_KINDS.isdisjoint(tail[_KIND_AT :: EVENT.itemsize]):
+        return np.frombuffer(sealed, dtype=LEDGER_ENTRY)
+    return np.frombuffer(sealed + ledger.entries(events(tail)).tobytes(), dtype=LEDGER_ENTRY)
+
+
+def read_consents(sealed: bytes, tail: bytes) -> Records:
+    if _CONSENT_KINDS.isdisjoint(tail[_KIND_AT :: EVENT.itemsize]):
+        return np.frombuffer(sealed, dtype=CONSENT_ENTRY)
+    return np.frombuffer(sealed + consent.entries(events(tail)).tobytes(), dtype=CONSENT_ENTRY)
+
+
+def _moment(record: bytes) -> int:
+    return int.from_bytes(record[:8], "little", signed=True)

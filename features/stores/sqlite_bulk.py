@@ -1,0 +1,251 @@
+"""Whole histories at once: columns in, one transaction, everything or nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.event import LOG_ONLY, Identifier
+from features.history import EVENT, Records, text_code
+from features.identity import IdentityError, customer_identifier, normalise, outside_name
+from features.stores import packed
+from features.stores.acceptance import json_text
+from features.stores.import_columns import checked_customers, checked_events, filled
+from features.stores.messages import source_code
+from features.stores.packed import TAIL_LIMIT, Sealed
+from features.stores.protocol import BulkReceipt, InvalidImport
+from features.stores.sqlite_people import PersonState, insert_people, select_people, store_people
+from features.stores.sqlite_vocabulary import Interning, SharedVocabulary
+
+Columns = dict[str, pa.Array]
+Integers = NDArray[np.int64]
+
+CHUNK = 50_000
+"""Rows whose texts are Python objects at one time."""
+
+_INSERT = """INSERT INTO event(person, sequence, record, source, message, line, name, order_id, decision_id, properties)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+def import_events(connection: sqlite3.Connection, shared: SharedVocabulary, table: pa.Table, source: str) -> BulkReceipt:
+    """Raises InvalidImport; the caller's transaction is then rolled back."""
+    columns = checked_events(table)
+    rows = table.num_rows
+    code, seen_before = source_code(connection, source)
+    keys = _Keys.of(columns, code)
+    fresh = np.flatnonzero(~keys.repeated(connection, seen_before))
+    people = _people(connection, columns["customer_id"])
+    if len(fresh) == 0:
+        return BulkReceipt(rows, 0, rows, len(people.states))
+    interning = Interning(connection, shared)
+    order = fresh[np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], people.number[fresh]))]
+    records = _records(columns, interning)[order]
+    last = int(connection.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()[0])
+    records["sequence"] = np.arange(last + 1, last + 1 + len(order))
+    interning.store()
+    numbers = people.number[order]
+    _insert_events(connection, columns, keys, order, numbers, records)
+    connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(order),))
+    _project(connection, people.states, numbers, records)
+    return BulkReceipt(rows, len(order), rows - len(order), len(people.states))
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """number: the person of every row. states: by person."""
+
+    number: Integers
+    states: dict[int, PersonState]
+
+
+def _people(connection: sqlite3.Connection, names: pa.Array) -> _People:
+    encoded = names.dictionary_encode()
+    identifiers = [_identifier(name, "customer_id") for name in encoded.dictionary.to_pylist()]
+    found = find_or_create(connection, identifiers)
+    number = np.array([state.person for state in found], dtype=np.int64)
+    states = {state.person: state for state in found}
+    return _People(number[filled(encoded.indices, 0)], states)
+
+
+def _identifier(name: str, column: str) -> Identifier:
+    try:
+        return customer_identifier(name)
+    except IdentityError as error:
+        raise InvalidImport(f"{column} is {name[:40]!r}; {error}") from error
+
+
+def find_or_create(connection: sqlite3.Connection, identifiers: Sequence[Identifier]) -> list[PersonState]:
+    """The person of each identifier, new ones inserted. Raises InvalidImport for one that several people have."""
+    known = select_people(connection, set(identifiers))
+    following = int(connection.execute("SELECT coalesce(max(person), 0) + 1 FROM person").fetchone()[0])
+    created: list[PersonState] = []
+    for identifier in identifiers:
+        states = known.setdefault(identifier, [])
+        if not states:
+            states.append(PersonState(following + len(created), outside_name(identifier), identifier))
+            created.append(states[0])
+        if len(states) > 1:
+            raise InvalidImport(f"{identifier.type} is {identifier.value}; several people have it; use their customer ids")
+    insert_people(connection, created)
+    return [known[identifier][0] for identifier in identifiers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Message keys by row: source 0 where the file gives an id (text: its dictionary code, -1 none), else the import's."""
+
+    source: int
+    given: NDArray[np.bool_]
+    text: Integers
+    texts: pa.Array
+    line: Integers
+
+    @classmethod
+    def of(cls, columns: Columns, source: int) -> _Keys:
+        encoded = columns["message_id"].dictionary_encode()
+        given = np.asarray(encoded.indices.is_valid())
+        return cls(source, given, filled(encoded.indices, -1), encoded.dictionary, filled(columns["line"], 0))
+
+    def repeated(self, connection: sqlite3.Connection, seen_before: bool) -> NDArray[np.bool_]:  # noqa: FBT001
+        """Rows whose key is stored, or stands in an earlier row."""
+        repeated = np.zeros(len(self.given), dtype=np.bool_)
+        if seen_before:
+            repeated |= ~self.given & self._rows_stored(connection)
+        if self.given.any():
+            repeated |= self._told_twice()
+            repeated |= self.given & self._texts_stored(connection)
+        return repeated
+
+    def _rows_stored(self, connection: sqlite3.Connection) -> NDArray[np.bool_]:
+        rows = connection.execute("SELECT message, line FROM event WHERE source = ?", (self.source,)).fetchall()
+        stored = np.array(rows, dtype=np.int64).reshape(-1, 2)
+        mine = np.arange(len(self.given), dtype=np.int64) << 32 | self.line
+        return np.isin(mine, stored[:, 0] << 32 | stored[:, 1])
+
+    def _told_twice(self) -> NDArray[np.bool_]:
+        rows = np.flatnonzero(self.given)
+        _, first = np.unique(self.text[rows] << 32 | self.line[rows], return_index=True)
+        twice = self.given.copy()
+        twice[rows[first]] = False
+        return twice
+
+    def _texts_stored(self, connection: sqlite3.Connection) -> NDArray[np.bool_]:
+        stored = np.zeros(len(self.given), dtype=np.bool_)
+        if connection.execute("SELECT 1 FROM event WHERE source = 0 LIMIT 1").fetchone() is None:
+            return stored
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS told(code INTEGER PRIMARY KEY, message)")
+        connection.execute("DELETE FROM temp.told")
+        connection.executemany("INSERT INTO temp.told VALUES (?, ?)", enumerate(self.texts.to_pylist()))
+        query = """SELECT t.code, e.line FROM temp.told t CROSS JOIN event e ON e.source = 0 AND e.message = t.message"""
+        found = np.array(connection.execute(query).fetchall(), dtype=np.int64).reshape(-1, 2)
+        connection.execute("DELETE FROM temp.told")
+        return np.isin(self.text << 32 | self.line, found[:, 0] << 32 | found[:, 1])
+
+    def messages(self, rows: Integers) -> tuple[list[int], list[object]]:
+        """The source and the message of each of the rows."""
+        texts = self.texts.take(pa.array(self.text[rows], mask=~self.given[rows])).to_pylist()
+        numbered = zip(texts, rows.tolist(), strict=True)
+        messages: list[object] = [row if text is None else text for text, row in numbered]
+        return [self.source if text is None else 0 for text in texts], messages
+
+
+def _records(columns: Columns, interning: Interning) -> Records:
+    """EVENT records in the order of the table, sequences still zero."""
+    records = np.zeros(len(columns["kind"]), dtype=EVENT)
+    for name in ("occurred_at", "recorded_at", "kind", "severity"):
+        records[name] = filled(columns[name], 0)
+    for name in ("quantity", "amount"):
+        records[name] = filled(columns[name], np.nan)
+    for name in ("channel", "item", "action"):
+        encoded = columns[name].dictionary_encode()
+        codes = [interning.code(name, text) for text in encoded.dictionary.to_pylist()]
+        records[name] = _looked_up(encoded, codes, interning.code(name, None))
+    for name in ("order", "decision"):
+        encoded = columns[name].dictionary_encode()
+        records[name] = _looked_up(encoded, [text_code(text) for text in encoded.dictionary.to_pylist()], 0)
+    return records
+
+
+def _looked_up(encoded: Any, codes: Sequence[int], none: int) -> Integers:
+    return np.array([*codes, none], dtype=np.int64)[filled(encoded.indices, -1)]
+
+
+def _insert_events(
+    connection: sqlite3.Connection, columns: Columns, keys: _Keys, order: Integers, numbers: Integers, records: Records
+) -> None:
+    for start in range(0, len(order), CHUNK):
+        part = slice(start, start + CHUNK)
+        connection.executemany(_INSERT, _event_rows(columns, keys, order[part], numbers[part], records[part]))
+
+
+def _event_rows(
+    columns: Columns, keys: _Keys, rows: Integers, numbers: Integers, records: Records
+) -> Iterator[tuple[object, ...]]:
+    taken = pa.array(rows)
+    blob, size = records.tobytes(), EVENT.itemsize
+    sources, messages = keys.messages(rows)
+    texts = [columns[name].take(taken).to_pylist() for name in ("name", "order", "decision")]
+    return zip(
+        numbers.tolist(),
+        records["sequence"].tolist(),
+        [blob[at : at + size] for at in range(0, len(blob), size)],
+        sources,
+        messages,
+        keys.line[rows].tolist(),
+        *texts,
+        pc.fill_null(columns["properties"].take(taken), "{}").to_pylist(),
+        strict=True,
+    )
+
+
+def _project(
+    connection: sqlite3.Connection, states: dict[int, PersonState], numbers: Integers, records: Records
+) -> None:
+    """Bring every touched person's tail and sealed part up to the new records, which are sorted by person."""
+    kept = ~np.isin(records["kind"], [int(kind) for kind in LOG_ONLY])
+    numbers, records = numbers[kept], records[kept]
+    if len(numbers) == 0:
+        return
+    starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(numbers)], strict=True):
+        state = states[int(numbers[start])]
+        state.fresh.append(records[start:end].tobytes())
+        state.version = int(records["sequence"][end - 1])
+        state.changed = True
+    store_people(connection, states.values())
+
+
+def import_customers(connection: sqlite3.Connection, table: pa.Table, source: str) -> BulkReceipt:
+    """Raises InvalidImport. A row that changes nothing is a duplicate; what it says is known from the beginning of time."""
+    del source
+    customers = checked_customers(table)
+    states = find_or_create(connection, [one.identifier for one in customers])
+    last = int(connection.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()[0])
+    changes: list[tuple[object, ...]] = []
+    links = 0
+    for customer, state in zip(customers, states, strict=True):
+        linked = sum(_link(connection, state.person, one) for one in customer.others)
+        links += linked
+        before = json.loads(state.traits)
+        differing = {name: value for name, value in customer.traits.items() if before.get(name) != value}
+        if differing or state.version == 0:
+            sequence = last + 1 + len(changes)
+            changes.append((state.person, sequence, 0, json_text(differing)))
+            state.merge_traits(differing, sequence)
+    connection.executemany("INSERT INTO trait_change(person, sequence, recorded_at, changes) VALUES (?, ?, ?, ?)", changes)
+    connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(changes),))
+    store_people(connection, {state.person: state for state in states}.values())
+    return BulkReceipt(len(customers), len(changes), len(customers) - len(changes), len({s.person for s in states}))
+
+
+def _link(connection: sqlite3.Connection, person: int, identifier: Identifier) -> int:
+    row = (identifier.type, identifier.value, person)
+    return connection.execute("INSERT OR IGNORE INTO identifier(type, value, person) VALUES (?, ?, ?)", row).rowcount

@@ -1,0 +1,223 @@
+"""A group of small writes as one transaction: look up everything at once, decide in memory, write everything at once.
+
+A member that is refused (an ambiguous person, a decision id used for something else) leaves nothing behind and does not
+hinder the others, because nothing is written before every member has been judged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from features.event import LOG_ONLY, Event, Identifier
+from features.history import text_code
+from features.identity import outside_name
+from features.stores import packed
+from features.stores.acceptance import json_text
+from features.stores.messages import MessageKey, message_keys
+from features.stores.protocol import (
+    AmbiguousIdentifier,
+    Append,
+    Appended,
+    DeadLetter,
+    DecisionConflict,
+    DecisionReceipt,
+    LogDecision,
+    LoggedDecision,
+    StoreError,
+)
+from features.stores.sqlite_decisions import insert_decisions, select_decisions
+from features.stores.sqlite_people import PersonState, insert_people, select_people, store_people
+from features.stores.sqlite_rows import insert_rows, select_rows
+from features.stores.sqlite_vocabulary import Interning, SharedVocabulary
+from features.stores.sqlite_writer import Written
+
+DEAD_LETTER_CHARACTERS = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Appends:
+    writes: tuple[Append, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    writes: tuple[LogDecision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    letters: tuple[DeadLetter, ...]
+
+
+Member = Appends | Decisions | Letters
+EventRow = tuple[object, ...]
+
+
+def write_group(connection: sqlite3.Connection, shared: SharedVocabulary, members: Sequence[Member]) -> Written:
+    group = _Group(connection, Interning(connection, shared))
+    group.load(members)
+    results: list[object] = []
+    for member in members:
+        try:
+            results.append(group.take(member))
+        except StoreError as refusal:
+            results.append(refusal)
+    group.store()
+    return results, group.interning.publish
+
+
+@dataclass(slots=True)
+class _Group:
+    connection: sqlite3.Connection
+    interning: Interning
+    people: dict[Identifier, list[PersonState]] = field(default_factory=dict)
+    messages: set[MessageKey] = field(default_factory=set)
+    keys: dict[str, tuple[int, object]] = field(default_factory=dict)
+    decisions: dict[str, LoggedDecision] = field(default_factory=dict)
+    sequence: int = 0
+    next_person: int = 0
+    event_rows: list[EventRow] = field(default_factory=list)
+    trait_rows: list[tuple[object, ...]] = field(default_factory=list)
+    decision_rows: list[LoggedDecision] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+    def load(self, members: Sequence[Member]) -> None:
+        writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
+        self.people = select_people(self.connection, {write.identifier for write in writes})
+        self.sequence, self.next_person = _counters(self.connection)
+        events = [event for write in writes for event in write.events]
+        self.keys = message_keys(self.connection, {event.message_id for event in events})
+        self.messages = self._known_messages({(*self.keys[event.message_id], event.line) for event in events})
+        ids = {write.decision.decision_id for write in writes if isinstance(write, LogDecision)}
+        self.decisions = {one.decision_id: one for one in select_decisions(self.connection, ids)}
+
+    def _known_messages(self, wanted: set[MessageKey]) -> set[MessageKey]:
+        query = """SELECT e.source, e.message, e.line FROM wanted w CROSS JOIN event e
+                   ON e.source = w.source AND e.message = w.message AND e.line = w.line"""
+        return set(select_rows(self.connection, "source, message, line", query, list(wanted)))  # type: ignore[arg-type]
+
+    def take(self, member: Member) -> object:
+        """The member's result; raises the StoreError that refuses it, having changed nothing."""
+        if isinstance(member, Letters):
+            self.letters.extend(member.letters)
+            return None
+        for write in member.writes:
+            self._check_unambiguous(write.identifier)
+        if isinstance(member, Decisions):
+            self._check_decisions(member)
+        mark = self.interning.mark()
+        try:
+            codes = [[self._codes(event) for event in write.events] for write in member.writes]
+        except StoreError:
+            self.interning.back_to(mark)
+            raise
+        if isinstance(member, Appends):
+            return tuple(self._append(write, coded) for write, coded in zip(member.writes, codes, strict=True))
+        return tuple(self._log(write, coded) for write, coded in zip(member.writes, codes, strict=True))
+
+    def _check_unambiguous(self, identifier: Identifier) -> None:
+        states = self.people.get(identifier, [])
+        if len(states) > 1:
+            names = tuple(state.customer_id for state in states)
+            message = f"{identifier.type} belongs to {len(names)} people; a write needs one; name the customer id"
+            raise AmbiguousIdentifier(message, names)
+
+    def _check_decisions(self, member: Decisions) -> None:
+        digests = {id_: one.request_digest for id_, one in self.decisions.items()}
+        for write in member.writes:
+            wanted = write.decision
+            if digests.setdefault(wanted.decision_id, wanted.request_digest) != wanted.request_digest:
+                message = f"decision_id is {wanted.decision_id}; it stands for another request; use a new id"
+                raise DecisionConflict(message)
+
+    def _codes(self, event: Event) -> tuple[int, int, int]:
+        code = self.interning.code
+        return code("channel", event.channel), code("item", event.item), code("action", event.action)
+
+    def _person(self, identifier: Identifier) -> PersonState:
+        states = self.people.setdefault(identifier, [])
+        if not states:
+            states.append(PersonState(self.next_person, outside_name(identifier), identifier))
+            self.next_person += 1
+        return states[0]
+
+    def _append(self, write: Append, codes: Sequence[tuple[int, int, int]]) -> Appended:
+        state = self._person(write.identifier)
+        stored = self._add_events(state, write.events, codes)
+        if write.traits and (stored or not write.events):
+            self.sequence += 1
+            moment = max((event.recorded_at for event in write.events), default=0)
+            self.trait_rows.append((state.person, self.sequence, moment, json_text(write.traits)))
+            state.merge_traits(json.loads(json_text(write.traits)), self.sequence)
+        return Appended(state.person, stored, len(write.events) - stored, state.version)
+
+    def _log(self, write: LogDecision, codes: Sequence[tuple[int, int, int]]) -> DecisionReceipt:
+        earlier = self.decisions.get(write.decision.decision_id)
+        if earlier is not None:
+            return DecisionReceipt(earlier, replayed=True)
+        state = self._person(write.identifier)
+        decision = dataclasses.replace(write.decision, person=state.person)
+        self.decisions[decision.decision_id] = decision
+        self.decision_rows.append(decision)
+        self._add_events(state, write.events, codes)
+        return DecisionReceipt(decision, replayed=False)
+
+    def _add_events(self, state: PersonState, events: Sequence[Event], codes: Sequence[tuple[int, int, int]]) -> int:
+        stored = 0
+        for event, (channel, item, action) in zip(events, codes, strict=True):
+            key = (*self.keys[event.message_id], event.line)
+            if key in self.messages:
+                continue
+            self.messages.add(key)
+            self.sequence += 1
+            stored += 1
+            record = _record(event, self.sequence, channel, item, action)
+            if event.kind not in LOG_ONLY:
+                state.add_record(record, self.sequence)
+            texts = (event.name, event.order, event.decision, event.properties)
+            self.event_rows.append((state.person, self.sequence, record, *key, *texts))
+        return stored
+
+    def store(self) -> None:
+        created = [states[0] for states in self.people.values() if states and states[0].created_by is not None]
+        insert_people(self.connection, created)
+        self.interning.store()
+        head = """INSERT INTO event(person, sequence, record, source, message, line,
+                                    name, order_id, decision_id, properties) VALUES"""
+        insert_rows(self.connection, head, self.event_rows)
+        head = "INSERT INTO trait_change(person, sequence, recorded_at, changes) VALUES"
+        insert_rows(self.connection, head, self.trait_rows)
+        store_people(self.connection, {s.person: s for states in self.people.values() for s in states}.values())
+        insert_decisions(self.connection, self.decision_rows)
+        rows = [(one.received_at, one.reason, one.payload[:DEAD_LETTER_CHARACTERS]) for one in self.letters]
+        insert_rows(self.connection, "INSERT INTO dead_letter(received_at, reason, payload) VALUES", rows)
+        if self.event_rows or self.trait_rows:
+            self.connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (self.sequence,))
+
+
+def _counters(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The last sequence given, and the next person's number."""
+    query = "SELECT (SELECT value FROM counter WHERE name = 'sequence'), (SELECT coalesce(max(person), 0) + 1 FROM person)"
+    sequence, person = connection.execute(query).fetchone()
+    return int(sequence), int(person)
+
+
+def _record(event: Event, sequence: int, channel: int, item: int, action: int) -> bytes:
+    return packed.RECORD.pack(
+        event.occurred_at,
+        event.recorded_at,
+        sequence,
+        text_code(event.order),
+        text_code(event.decision),
+        event.amount,
+        event.quantity,
+        item,
+        action,
+        event.kind,
+        channel,
+        event.severity,
+    )

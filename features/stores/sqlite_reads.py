@@ -1,0 +1,112 @@
+"""Reading: one prepared statement for the present, the log for any earlier moment."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from features import consent, ledger
+from features.event import LOG_ONLY, Identifier
+from features.history import CustomerRecord, Records, as_of, page
+from features.identity import outside_name
+from features.stores import packed
+from features.stores.protocol import AmbiguousIdentifier, PersonEvents
+from features.stores.sqlite_people import merged_traits
+
+_RECORD = """SELECT p.person, p.customer_id, p.version, p.traits, p.tail, s.page, s.ledger, s.consents
+             FROM identifier i CROSS JOIN person p ON p.person = i.person LEFT JOIN sealed s ON s.person = p.person
+             WHERE i.type = ? AND i.value = ? LIMIT 2"""
+_PEOPLE = """SELECT p.person, p.customer_id FROM identifier i CROSS JOIN person p ON p.person = i.person
+             WHERE i.type = ? AND i.value = ? ORDER BY p.person LIMIT 20"""
+_LOG_ONLY = [int(kind) for kind in LOG_ONLY]
+
+
+def find(connection: sqlite3.Connection, identifier: Identifier) -> tuple[int, str] | None:
+    """(person, customer_id); raises AmbiguousIdentifier."""
+    rows = connection.execute(_PEOPLE, (identifier.type, identifier.value)).fetchall()
+    if len(rows) > 1:
+        names = tuple(str(name) for _, name in rows)
+        message = f"{identifier.type} belongs to {len(names)} people; a decision needs one; name the customer id"
+        raise AmbiguousIdentifier(message, names)
+    return rows[0] if rows else None
+
+
+def present(connection: sqlite3.Connection, identifier: Identifier) -> CustomerRecord:
+    """The record as it is."""
+    rows = connection.execute(_RECORD, (identifier.type, identifier.value)).fetchall()
+    if len(rows) != 1:
+        find(connection, identifier)
+        return CustomerRecord(-1, outside_name(identifier), known=False)
+    person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = rows[0]
+    traits = json.loads(traits_text) if traits_text != "{}" else {}
+    return CustomerRecord(
+        person=person,
+        customer_id=customer_id,
+        known=version > 0,
+        version=version,
+        page=packed.read_page(sealed_page or b"", tail),
+        ledger=packed.read_ledger(sealed_ledger or b"", tail),
+        consents=packed.read_consents(sealed_consents or b"", tail),
+        traits=traits,
+        time_zone=_time_zone(traits),
+    )
+
+
+def earlier(connection: sqlite3.Connection, identifier: Identifier, moment: int) -> CustomerRecord:
+    """The record as it was known at `moment`."""
+    found = find(connection, identifier)
+    if found is None:
+        return CustomerRecord(-1, outside_name(identifier), known=False)
+    person, customer_id = found
+    known = as_of(log_of(connection, person), moment)
+    changing = known["sequence"][~np.isin(known["kind"], _LOG_ONLY)]
+    traits, trait_version = _traits_as_of(connection, person, moment)
+    version = max(int(changing.max()) if len(changing) else 0, trait_version)
+    return CustomerRecord(
+        person=person,
+        customer_id=customer_id,
+        known=version > 0,
+        version=version,
+        page=page(known),
+        ledger=ledger.entries(known),
+        consents=consent.entries(known),
+        traits=traits,
+        time_zone=_time_zone(traits),
+    )
+
+
+def log_of(connection: sqlite3.Connection, person: int) -> Records:
+    """All EVENT records of the person, by sequence."""
+    rows = connection.execute("SELECT record FROM event WHERE person = ? ORDER BY sequence", (person,)).fetchall()
+    return packed.events(b"".join([row[0] for row in rows]))
+
+
+def scan(connection: sqlite3.Connection, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+    query = """SELECT person, customer_id, traits FROM person
+               WHERE person % ? = ? AND merged_into IS NULL ORDER BY person"""
+    for person, customer_id, traits in connection.execute(query, (buckets, bucket)).fetchall():
+        yield PersonEvents(person, customer_id, log_of(connection, person), json.loads(traits))
+
+
+def traits_of(connection: sqlite3.Connection, person: int, moment: int) -> tuple[dict[str, object], int]:
+    return _traits_as_of(connection, person, moment)
+
+
+def _traits_as_of(connection: sqlite3.Connection, person: int, moment: int) -> tuple[dict[str, object], int]:
+    """The traits known at the moment, and the sequence of the last change to them (0 none)."""
+    query = "SELECT sequence, changes FROM trait_change WHERE person = ? AND recorded_at <= ? ORDER BY sequence"
+    traits: dict[str, object] = {}
+    version = 0
+    for sequence, changes in connection.execute(query, (person, moment)):
+        traits = merged_traits(traits, json.loads(changes))
+        version = sequence
+    return traits, version
+
+
+def _time_zone(traits: dict[str, Any]) -> str | None:
+    zone = traits.get("time_zone")
+    return zone if isinstance(zone, str) else None

@@ -1,0 +1,78 @@
+"""The process's copy of the vocabulary, and new codes that become real only with the transaction that gives them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+from features.event import NO_CODE
+from features.history import NO_CHANNEL
+from features.stores.protocol import StoreError
+from features.stores.sqlite_rows import insert_rows
+from features.vocabulary import DOMAINS, Vocabulary
+
+Mark = tuple[int, ...]
+
+
+class SharedVocabulary:
+    """One Vocabulary that reading threads look things up in while the writer extends it."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary()
+        self._lock = threading.Lock()
+
+    def refresh(self, connection: sqlite3.Connection) -> None:
+        """Take over the codes that any process has given since."""
+        for domain in DOMAINS:
+            known = self.vocabulary.size(domain)
+            query = "SELECT code, text FROM vocabulary WHERE domain = ? AND code >= ? ORDER BY code"
+            if additions := connection.execute(query, (domain, known)).fetchall():
+                self.learn(domain, additions)
+
+    def learn(self, domain: str, additions: list[tuple[int, str]]) -> None:
+        with self._lock:
+            self.vocabulary.learn(domain, additions)
+
+
+class Interning:
+    """Codes within one write transaction; use only while it is open, and `publish` only after its commit."""
+
+    def __init__(self, connection: sqlite3.Connection, shared: SharedVocabulary) -> None:
+        shared.refresh(connection)
+        self._connection = connection
+        self._shared = shared
+        self._fresh: dict[str, dict[str, int]] = {domain: {} for domain in DOMAINS}
+
+    def code(self, domain: str, text: str | None) -> int:
+        """The text's code, given now if it had none. Raises StoreError when 255 channels are taken."""
+        if text is None:
+            return NO_CHANNEL if domain == "channel" else NO_CODE
+        known = self._shared.vocabulary.codes[domain].get(text)
+        if known is not None:
+            return known
+        fresh = self._fresh[domain]
+        if text not in fresh:
+            code = self._shared.vocabulary.size(domain) + len(fresh)
+            if domain == "channel" and code >= NO_CHANNEL:
+                message = f"channel is {text[:40]!r}; a store knows at most {NO_CHANNEL} channels; use one of them"
+                raise StoreError(message)
+            fresh[text] = code
+        return fresh[text]
+
+    def mark(self) -> Mark:
+        return tuple(len(self._fresh[domain]) for domain in DOMAINS)
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget the codes given since the mark."""
+        for domain, kept in zip(DOMAINS, mark, strict=True):
+            fresh = self._fresh[domain]
+            for text in list(fresh)[kept:]:
+                del fresh[text]
+
+    def store(self) -> None:
+        rows = [(domain, code, text) for domain, fresh in self._fresh.items() for text, code in fresh.items()]
+        insert_rows(self._connection, "INSERT INTO vocabulary(domain, code, text) VALUES", rows)
+
+    def publish(self) -> None:
+        for domain, fresh in self._fresh.items():
+            self._shared.learn(domain, [(code, text) for text, code in fresh.items()])
