@@ -27,11 +27,10 @@ IMPORT_SCHEMA = pa.schema(
 """One event a row; the meanings are those of features.event.Event.
 
 customer_id: the outside name, `anon:<id>` for an anonymous one. kind: the code of features.event.Kind. name: null when
-the kind says it all. occurred_at, recorded_at: ms UTC, the first never after the second. message_id: null for an id made
-of the import's source and the row's number (the row's number in the table as given). line: null is 0. channel, item,
-action, order, decision: null is none. quantity (units) and amount (currency, whole line): null or NaN is unknown.
-severity: null is 0. properties: JSON text, null is {}. A column that may be null may be left out, strings may be
-dictionary-encoded.
+the kind says it all. occurred_at, recorded_at: ms UTC, the first never after the second. message_id: null for an id
+made of the import's source and the row's number in the table as given. line: null is 0. channel, item, action, order,
+decision: null is none. quantity (units) and amount (currency, whole line): null or NaN is unknown. severity: null is 0.
+properties: JSON text, null is {}. A column that may be null may be left out; strings may be dictionary-encoded.
 """
 
 CUSTOMER_SCHEMA = pa.schema(

@@ -34,8 +34,8 @@ def entries(records: Records) -> Records:
 
 
 def state(consents: Records, channel: int, moment: int) -> Consent | None:
-    """What holds for the channel (vocabulary code) at `moment`: the statement with the newest occurred_at; a withdrawal wins a
-    tie. None when nothing is known."""
+    """What holds for the channel (vocabulary code) at `moment`: the statement with the newest occurred_at; a withdrawal
+    wins a tie. None when nothing is known."""
     known = as_of(consents, moment)
     known = known[(known["channel"] == channel) | (known["channel"] == NO_CHANNEL)]
     if len(known) == 0:

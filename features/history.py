@@ -95,9 +95,10 @@ def empty(dtype: np.dtype[np.void] = EVENT) -> Records:
 class CustomerRecord:
     """Everything held on one person that a decision may read, consistent at one version.
 
-    person: the internal integer, -1 when unknown. customer_id: the outside name. version: the sequence of the newest
-    event of the person (0 none). page: EVENT records sorted by (occurred_at, sequence). ledger and consents: complete,
-    sorted by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown.
+    person: the internal integer, -1 when unknown. customer_id: the outside name. known: something of the person has been
+    recorded other than our decisions. version: the sequence of the newest event or change of traits (0 none); a
+    decision changes nothing. page: EVENT records sorted by (occurred_at, sequence). ledger and consents: complete, sorted
+    by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown. Arrays are read-only.
     """
 
     person: int

@@ -13,8 +13,6 @@ The ledger is a set of lines; netting happens on reading, so lines may arrive in
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +25,14 @@ LEDGER_KINDS = frozenset({Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED})
 OWNED = np.dtype([("occurred_at", "<i8"), ("order", "<i8"), ("quantity", "<f4"), ("item", "<i4")])
 """Something owned: when it was bought (ms UTC), under which order (text_code, 0 none), how many units remain (above
 zero), and its vocabulary code."""
+
+Lines = tuple[
+    NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.uint8]
+]
+"""occurred_at, recorded_at, order, item, quantity, kind, by line."""
+
+Table = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
+"""A hash table of (order, item): the orders, the items, what came back, and the standing report's line (-1 none)."""
 
 _ORDERED = int(Kind.ORDERED)
 _WHOLE_ORDER = -1
@@ -48,9 +54,7 @@ def owned(ledger: Records, moment: int) -> Records:
     known = as_of(ledger, moment)
     if len(known) == 0:
         return np.zeros(0, dtype=OWNED)
-    quantity = _net(
-        known["occurred_at"], known["recorded_at"], known["order"], known["item"], known["quantity"], known["kind"]
-    )
+    quantity = _net(_columns(known))
     if (loose := (known["order"] == 0) & (known["kind"] != _ORDERED)).any() and (known["item"][loose] >= 0).any():
         _take_back_without_order(known, quantity)
     kept = quantity > _LEAST
@@ -59,7 +63,11 @@ def owned(ledger: Records, moment: int) -> Records:
     for name in ("occurred_at", "order", "item"):
         made[name] = bought[name]
     made["quantity"] = quantity[kept]
-    return cast("Records", made[np.lexsort((made["quantity"], made["item"], made["order"], made["occurred_at"]))])
+    return made[np.lexsort((made["quantity"], made["item"], made["order"], made["occurred_at"]))]
+
+
+def _columns(known: Records) -> Lines:
+    return known["occurred_at"], known["recorded_at"], known["order"], known["item"], known["quantity"], known["kind"]
 
 
 @compiled
@@ -73,50 +81,64 @@ def _slot(keys_order: NDArray[np.int64], keys_item: NDArray[np.int64], order: in
 
 
 @compiled
-def _net(
-    occurred_at: NDArray[np.int64],
-    recorded_at: NDArray[np.int64],
-    order: NDArray[np.int64],
-    item: NDArray[np.int32],
-    quantity: NDArray[np.float32],
-    kind: NDArray[np.uint8],
-) -> NDArray[np.float64]:
-    """Units that remain of each line; a report's units stand on its first line, zero on the others."""
-    count = len(order)
-    size = 16
-    while size < 2 * count + 2:
-        size *= 2
-    keys_order = np.zeros(size, np.int64)
-    keys_item = np.full(size, -2, np.int64)
-    returned = np.zeros(size, np.float64)
-    standing = np.full(size, -1, np.int64)
-    net = np.zeros(count, np.float64)
-    for line in range(count):
-        if kind[line] == _ORDERED and item[line] < 0:
+def _units(quantity: float) -> float:
+    return 1.0 if np.isnan(quantity) else max(0.0, quantity)
+
+
+@compiled
+def _came_back(known: Lines, table: Table) -> None:
+    """Add up per (order, item) what refunds and cancellations take back; infinite is everything."""
+    _, _, order, item, quantity, kind = known
+    orders, items, returned, _ = table
+    for line in range(len(order)):
+        if kind[line] == _ORDERED or order[line] == 0:
             continue
-        units = 1.0 if np.isnan(quantity[line]) else max(0.0, float(quantity[line]))
+        at = _slot(orders, items, order[line], item[line])
+        orders[at], items[at] = order[line], item[line]
+        everything = item[line] == _WHOLE_ORDER or np.isnan(quantity[line])
+        returned[at] += np.inf if everything else max(0.0, quantity[line])
+
+
+@compiled
+def _bought(known: Lines, table: Table, net: NDArray[np.float64]) -> None:
+    """Put the units of each standing report on the report's first line."""
+    occurred_at, recorded_at, order, item, quantity, kind = known
+    orders, items, _, standing = table
+    for line in range(len(order)):
+        if kind[line] != _ORDERED or item[line] < 0:
+            continue
+        net[line] = _units(quantity[line])
         if order[line] == 0:
-            net[line] = units if kind[line] == _ORDERED else 0.0
             continue
-        at = _slot(keys_order, keys_item, order[line], item[line])
-        keys_order[at], keys_item[at] = order[line], item[line]
-        if kind[line] != _ORDERED:
-            whole = item[line] == _WHOLE_ORDER or np.isnan(quantity[line])
-            returned[at] += np.inf if whole else max(0.0, float(quantity[line]))
-            continue
+        at = _slot(orders, items, order[line], item[line])
+        orders[at], items[at] = order[line], item[line]
         held = standing[at]
-        if held >= 0 and occurred_at[held] == occurred_at[line] and recorded_at[held] == recorded_at[line]:
-            net[held] += units
-        elif held < 0 or (occurred_at[held], recorded_at[held]) < (occurred_at[line], recorded_at[line]):
-            if held >= 0:
-                net[held] = 0.0
+        if held < 0:
             standing[at] = line
-            net[line] = units
+            continue
+        mine, other = (occurred_at[line], recorded_at[line]), (occurred_at[held], recorded_at[held])
+        if mine > other:
+            net[held], standing[at] = 0.0, line
+        else:
+            net[held] += net[line] if mine == other else 0.0
+            net[line] = 0.0
+
+
+@compiled
+def _net(known: Lines) -> NDArray[np.float64]:
+    """Units that remain of each line; a report's units stand on its first line, zero on the others."""
+    size = 16
+    while size < 2 * len(known[2]) + 2:
+        size *= 2
+    table = (np.zeros(size, np.int64), np.full(size, -2, np.int64), np.zeros(size), np.full(size, -1, np.int64))
+    net = np.zeros(len(known[2]), np.float64)
+    _came_back(known, table)
+    _bought(known, table, net)
+    orders, items, returned, standing = table
     for at in range(size):
-        held = standing[at]
-        if held >= 0:
-            whole_order = _slot(keys_order, keys_item, keys_order[at], _WHOLE_ORDER)
-            net[held] = max(0.0, net[held] - returned[at] - returned[whole_order])
+        if standing[at] >= 0:
+            whole_order = _slot(orders, items, orders[at], _WHOLE_ORDER)
+            net[standing[at]] = max(0.0, net[standing[at]] - returned[at] - returned[whole_order])
     return net
 
 
@@ -126,7 +148,8 @@ def _take_back_without_order(known: Records, net: NDArray[np.float64]) -> None:
     bought = loose & (known["kind"] == _ORDERED)
     back = known[loose & ~bought]
     for refund in back[np.lexsort((back["quantity"], back["occurred_at"]))]:
-        lines = np.flatnonzero(bought & (known["item"] == refund["item"]) & (known["occurred_at"] <= refund["occurred_at"]))
+        by_then = known["occurred_at"] <= refund["occurred_at"]
+        lines = np.flatnonzero(bought & by_then & (known["item"] == refund["item"]))
         newest_last = np.lexsort((net[lines], known["recorded_at"][lines], known["occurred_at"][lines]))
         remaining = float(refund["quantity"])
         for line in lines[newest_last[::-1]]:

@@ -14,8 +14,8 @@ _SQLITE = "sqlite:///"
 
 
 def open_store(url: str, patience: float = PATIENCE) -> Store:
-    """The store at `url`: `sqlite:///relative/path` or `sqlite:////absolute/path`, created when missing. patience: seconds to
-    wait for another process's write. Raises StoreError."""
+    """The store at `url`: `sqlite:///relative/path` or `sqlite:////absolute/path`, created when missing. patience:
+    seconds to wait for another process's write. Raises StoreError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         return SQLiteStore(Path(unquote(url.removeprefix(_SQLITE))), patience)
     if url.startswith(("postgresql://", "postgres://")):

@@ -31,8 +31,8 @@ def check_decision(write: LogDecision) -> None:
     """Raises InvalidEvent."""
     logged = write.decision
     _check_texts(write.identifier.type, write.identifier.value)
-    _check_texts(logged.decision_id, logged.customer_id, logged.request, logged.request_digest, logged.response, logged.arm)
-    _check_texts(logged.model_version, logged.policy_version, logged.code_revision, logged.feature_digest)
+    _check_texts(logged.decision_id, logged.customer_id, logged.request, logged.request_digest, logged.response)
+    _check_texts(logged.arm, logged.model_version, logged.policy_version, logged.code_revision, logged.feature_digest)
     for number in (logged.history_version, logged.catalogue_version):
         _check(0 <= number <= _LARGEST_INTEGER, "version", number, "it is a stored version's number")
     _check(EARLIEST <= logged.decided_at <= LATEST, "decided_at", logged.decided_at, "it is ms UTC, years 1 to 9999")
@@ -42,7 +42,7 @@ def check_decision(write: LogDecision) -> None:
 
 def check_event(event: Event) -> None:
     """Raises InvalidEvent naming the field."""
-    _check(EARLIEST <= event.occurred_at, "occurred_at", event.occurred_at, "it is ms UTC from the year 1")
+    _check(event.occurred_at >= EARLIEST, "occurred_at", event.occurred_at, "it is ms UTC from the year 1")
     _check(event.recorded_at <= LATEST, "recorded_at", event.recorded_at, "it is ms UTC to the year 9999")
     if event.occurred_at > event.recorded_at:
         _check(False, "occurred_at", event.occurred_at, f"it is not after recorded_at, {event.recorded_at}")

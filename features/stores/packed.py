@@ -63,7 +63,7 @@ def read_page(sealed: bytes, tail: bytes) -> Records:
     """The page that sealed part and tail make together; no copy of records when the tail simply follows."""
     if not tail:
         return events(sealed)
-    follows = not sealed or tail[:8] == sealed[-EVENT.itemsize :][:8] or _moment(tail) > _moment(sealed[-EVENT.itemsize :])
+    follows = not sealed or _moment(tail) >= _moment(sealed[-EVENT.itemsize :])
     if follows and len(sealed) + len(tail) <= PAGE_LIMIT * EVENT.itemsize:
         return events(sealed + tail)
     return page(events(sealed + tail))

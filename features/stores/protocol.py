@@ -72,8 +72,9 @@ class InvalidImport(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events of one person. The person is found by `identifier` and created if nobody has it. traits are merged over the person's
-    (None removes). display_id becomes the person's outside name when the person is new."""
+    """Events of one person, who is found by `identifier` and created if nobody has it. traits are merged over the
+    person's (None removes), with the moment at which the newest of the events was recorded; not again when all events
+    are duplicates. The trait time_zone is the person's time zone."""
 
     identifier: Identifier
     events: tuple[Event, ...]
@@ -92,9 +93,10 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class LoggedDecision:
-    """A decision as it was made, enough to replay it. request and response are canonical JSON texts (request_digest is of
-    the request without timings); state_digest is of the history version read; feature_digest is of the feature rows, in
-    order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy bytes), else None."""
+    """A decision as it was made, enough to replay it. request and response are canonical JSON texts (request_digest is
+    of the request without timings); history_version is the CustomerRecord.version that was read; feature_digest is of
+    the feature rows, in order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy
+    bytes), else None. The store sets person to whom the identifier names."""
 
     decision_id: str
     person: int
@@ -125,7 +127,8 @@ class LogDecision:
 
 @dataclass(frozen=True, slots=True)
 class DecisionReceipt:
-    """The decision that stands under the id: the one just written, or the earlier one of the same request (replayed)."""
+    """The decision that stands under the id: the one just written, or the earlier one of the same request
+    (replayed)."""
 
     decision: LoggedDecision
     replayed: bool
@@ -142,8 +145,8 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class StoredCatalogue:
-    """One version of the catalogue. document: canonical JSON of everything but items. items: an Arrow IPC table of the items
-    (columns id, category, name, price), kept apart by digest so that an action's change copies no items."""
+    """One version of the catalogue. document: canonical JSON of everything but items. items: an Arrow IPC table of the
+    items (columns id, category, name, price), kept apart by digest so that an action's change copies no items."""
 
     version: int
     digest: str
@@ -156,7 +159,8 @@ class StoredCatalogue:
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key's record; the key itself is never stored. digest: SHA-256 hex of the key. rights: of write, decide, read, admin, replay."""
+    """A key's record; the key itself is never stored. digest: SHA-256 hex of the key. rights: of write, decide, read,
+    admin, replay."""
 
     key_id: str
     digest: str
@@ -219,12 +223,13 @@ class HistoryStore(Protocol):
         """Every person whose number modulo `buckets` is `bucket`, by ascending person."""
 
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
-        """One transaction: `table` has the columns of features.columns.IMPORT_SCHEMA, times in ms UTC. Row r gets the message
-        id "<source>:<r>" where message_id is null, so that an import repeated is an import once. Raises InvalidImport."""
+        """One transaction: `table` has the columns of features.columns.IMPORT_SCHEMA, times in ms UTC. Row r gets the
+        message id "<source>:<r>" where message_id is null, so that an import repeated is an import once. Raises
+        InvalidImport."""
 
     def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:
-        """Traits and identifiers; columns customer_id, traits (JSON text), identifiers (JSON list of [type, value]),
-        time_zone."""
+        """Traits and identifiers in the columns of features.columns.CUSTOMER_SCHEMA; counted as always known. Raises
+        InvalidImport."""
 
     def check(self) -> CheckReport:
         """Rebuild every page, ledger and consent list from the log and compare."""
@@ -246,9 +251,9 @@ class CatalogueStore(Protocol):
     def publish_catalogue(
         self, document: str, items: bytes, expected_version: int | None, published_at: int, author: str, note: str
     ) -> StoredCatalogue:
-        """A new version (from 1). expected_version None: whatever is there. Interns in the vocabulary the items' ids (column id
-        of `items`), the channels' (the keys of the document's "channels") and the actions' ("id" of each of "actions"):
-        a catalogue cannot be compiled with a code missing, lest a consent given later escape it.
+        """A new version (from 1). expected_version None: whatever is there. Interns in the vocabulary the items' ids
+        (column id of `items`), the channels' (the keys of the document's "channels") and the actions' ("id" of each of
+        "actions"): a catalogue cannot be compiled with a code missing, lest a consent given later escape it.
         The same content as the newest version is that version again. Raises CatalogueConflict."""
 
     def catalogue(self, version: int | None = None) -> StoredCatalogue | None:

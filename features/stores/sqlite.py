@@ -65,7 +65,8 @@ class SQLiteStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(path.with_name(path.name + ".lock"), patience)
         except OSError as error:
-            raise StoreError(f"store is {path.name}; its folder must be writable ({error.strerror}); name another") from error
+            message = f"store is {path.name}; its folder must be writable ({error.strerror}); name another"
+            raise StoreError(message) from error
         try:
             with self._lock.held():
                 prepare(path, patience)
@@ -146,8 +147,8 @@ class SQLiteStore:
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
         return self._writer.alone(lambda connection: import_events(connection, self._shared, table, source))
 
-    def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:
-        return self._writer.alone(lambda connection: import_customers(connection, table, source))
+    def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:  # noqa: ARG002
+        return self._writer.alone(lambda connection: import_customers(connection, table))
 
     def check(self) -> CheckReport:
         with speaking():

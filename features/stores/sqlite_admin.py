@@ -48,7 +48,7 @@ def publish(connection: sqlite3.Connection, shared: SharedVocabulary, draft: Dra
         return newest
     version = 0 if newest is None else newest.version
     if draft.expected_version is not None and draft.expected_version != version:
-        message = f"catalogue version is {version}; the change was made to {draft.expected_version}; read it again and redo it"
+        message = f"catalogue version is {version}; the change was made to {draft.expected_version}; read and redo it"
         raise CatalogueConflict(message)
     interning = Interning(connection, shared)
     for domain, text in _ids(draft):
@@ -73,7 +73,9 @@ def _ids(draft: Draft) -> Iterator[tuple[str, str]]:
         action_ids = list(actions) if isinstance(actions, Mapping) else [one["id"] for one in actions]
         item_ids = items.read_all().column("id").to_pylist()
     except (ValueError, KeyError, TypeError, AttributeError, pa.ArrowInvalid) as error:
-        message = f"catalogue is unreadable ({error}); it is JSON with ids, and an Arrow table of items; compile it again"
+        message = (
+            f"catalogue is unreadable ({error}); it is JSON with ids and an Arrow table of items; compile it again"
+        )
         raise StoreError(message) from error
     for domain, ids in (("channel", channel_ids), ("action", action_ids), ("item", item_ids)):
         yield from ((domain, str(one)) for one in ids)
@@ -109,7 +111,7 @@ def bundle(connection: sqlite3.Connection, digest: str) -> dict[str, bytes] | No
 
 def set_serving(connection: sqlite3.Connection, model: ServingModel) -> None:
     if connection.execute("SELECT 1 FROM bundle WHERE digest = ?", (model.digest,)).fetchone() is None:
-        raise StoreError(f"bundle is {model.digest[:12]}; a serving model's bundle is stored first; put it and set again")
+        raise StoreError(f"bundle is {model.digest[:12]}; what serves is stored first; put the bundle and set it again")
     row = (model.version, model.digest, model.run_id, model.since)
     connection.execute("INSERT OR REPLACE INTO serving VALUES (1, ?, ?, ?, ?)", row)
 

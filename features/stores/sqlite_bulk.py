@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from features.event import LOG_ONLY, Identifier
 from features.history import EVENT, Records, text_code
-from features.identity import IdentityError, customer_identifier, normalise, outside_name
-from features.stores import packed
+from features.identity import IdentityError, customer_identifier, outside_name
 from features.stores.acceptance import json_text
 from features.stores.import_columns import checked_customers, checked_events, filled
 from features.stores.messages import source_code
-from features.stores.packed import TAIL_LIMIT, Sealed
 from features.stores.protocol import BulkReceipt, InvalidImport
 from features.stores.sqlite_people import PersonState, insert_people, select_people, store_people
+from features.stores.sqlite_rows import insert_rows
 from features.stores.sqlite_vocabulary import Interning, SharedVocabulary
 
 Columns = dict[str, pa.Array]
@@ -35,7 +34,9 @@ _INSERT = """INSERT INTO event(person, sequence, record, source, message, line, 
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
-def import_events(connection: sqlite3.Connection, shared: SharedVocabulary, table: pa.Table, source: str) -> BulkReceipt:
+def import_events(
+    connection: sqlite3.Connection, shared: SharedVocabulary, table: pa.Table, source: str
+) -> BulkReceipt:
     """Raises InvalidImport; the caller's transaction is then rolled back."""
     columns = checked_events(table)
     rows = table.num_rows
@@ -93,14 +94,16 @@ def find_or_create(connection: sqlite3.Connection, identifiers: Sequence[Identif
             states.append(PersonState(following + len(created), outside_name(identifier), identifier))
             created.append(states[0])
         if len(states) > 1:
-            raise InvalidImport(f"{identifier.type} is {identifier.value}; several people have it; use their customer ids")
+            message = f"{identifier.type} is {identifier.value}; several people have it; use their customer ids"
+            raise InvalidImport(message)
     insert_people(connection, created)
     return [known[identifier][0] for identifier in identifiers]
 
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Message keys by row: source 0 where the file gives an id (text: its dictionary code, -1 none), else the import's."""
+    """Message keys by row: source 0 where the file gives an id (text: its code in texts, -1 none), else the
+    import's."""
 
     source: int
     given: NDArray[np.bool_]
@@ -114,7 +117,7 @@ class _Keys:
         given = np.asarray(encoded.indices.is_valid())
         return cls(source, given, filled(encoded.indices, -1), encoded.dictionary, filled(columns["line"], 0))
 
-    def repeated(self, connection: sqlite3.Connection, seen_before: bool) -> NDArray[np.bool_]:  # noqa: FBT001
+    def repeated(self, connection: sqlite3.Connection, seen_before: bool) -> NDArray[np.bool_]:
         """Rows whose key is stored, or stands in an earlier row."""
         repeated = np.zeros(len(self.given), dtype=np.bool_)
         if seen_before:
@@ -144,7 +147,7 @@ class _Keys:
         connection.execute("CREATE TEMP TABLE IF NOT EXISTS told(code INTEGER PRIMARY KEY, message)")
         connection.execute("DELETE FROM temp.told")
         connection.executemany("INSERT INTO temp.told VALUES (?, ?)", enumerate(self.texts.to_pylist()))
-        query = """SELECT t.code, e.line FROM temp.told t CROSS JOIN event e ON e.source = 0 AND e.message = t.message"""
+        query = "SELECT t.code, e.line FROM temp.told t CROSS JOIN event e ON e.source = 0 AND e.message = t.message"
         found = np.array(connection.execute(query).fetchall(), dtype=np.int64).reshape(-1, 2)
         connection.execute("DELETE FROM temp.told")
         return np.isin(self.text << 32 | self.line, found[:, 0] << 32 | found[:, 1])
@@ -175,7 +178,9 @@ def _records(columns: Columns, interning: Interning) -> Records:
 
 
 def _looked_up(encoded: Any, codes: Sequence[int], none: int) -> Integers:
-    return np.array([*codes, none], dtype=np.int64)[filled(encoded.indices, -1)]
+    by_code: Integers = np.array([*codes, none], dtype=np.int64)
+    rows: Integers = by_code[filled(encoded.indices, -1)]
+    return rows
 
 
 def _insert_events(
@@ -223,29 +228,27 @@ def _project(
     store_people(connection, states.values())
 
 
-def import_customers(connection: sqlite3.Connection, table: pa.Table, source: str) -> BulkReceipt:
-    """Raises InvalidImport. A row that changes nothing is a duplicate; what it says is known from the beginning of time."""
-    del source
+def import_customers(connection: sqlite3.Connection, table: pa.Table) -> BulkReceipt:
+    """Raises InvalidImport. A row that changes nothing is a duplicate. What a row says counts as always known."""
     customers = checked_customers(table)
     states = find_or_create(connection, [one.identifier for one in customers])
     last = int(connection.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()[0])
     changes: list[tuple[object, ...]] = []
-    links = 0
     for customer, state in zip(customers, states, strict=True):
-        linked = sum(_link(connection, state.person, one) for one in customer.others)
-        links += linked
+        for other in customer.others:
+            _link(connection, state.person, other)
         before = json.loads(state.traits)
         differing = {name: value for name, value in customer.traits.items() if before.get(name) != value}
         if differing or state.version == 0:
             sequence = last + 1 + len(changes)
             changes.append((state.person, sequence, 0, json_text(differing)))
             state.merge_traits(differing, sequence)
-    connection.executemany("INSERT INTO trait_change(person, sequence, recorded_at, changes) VALUES (?, ?, ?, ?)", changes)
+    insert_rows(connection, "INSERT INTO trait_change(person, sequence, recorded_at, changes) VALUES", changes)
     connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(changes),))
     store_people(connection, {state.person: state for state in states}.values())
     return BulkReceipt(len(customers), len(changes), len(customers) - len(changes), len({s.person for s in states}))
 
 
-def _link(connection: sqlite3.Connection, person: int, identifier: Identifier) -> int:
+def _link(connection: sqlite3.Connection, person: int, identifier: Identifier) -> None:
     row = (identifier.type, identifier.value, person)
-    return connection.execute("INSERT OR IGNORE INTO identifier(type, value, person) VALUES (?, ?, ?)", row).rowcount
+    connection.execute("INSERT OR IGNORE INTO identifier(type, value, person) VALUES (?, ?, ?)", row)

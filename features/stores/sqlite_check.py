@@ -18,6 +18,7 @@ from features.stores.sqlite_reads import log_of, traits_of
 
 _PEOPLE = """SELECT p.person, p.version, p.traits, p.tail, s.page, s.ledger, s.consents
              FROM person p LEFT JOIN sealed s ON s.person = p.person ORDER BY p.person"""
+PersonRow = tuple[int, int, str, bytes, bytes | None, bytes | None, bytes | None]
 _LOG_ONLY = [int(kind) for kind in LOG_ONLY]
 
 
@@ -38,7 +39,7 @@ def check(connection: sqlite3.Connection) -> CheckReport:
         connection.execute("ROLLBACK")
 
 
-def _compare(connection: sqlite3.Connection, row: tuple[int, int, str, bytes, bytes, bytes, bytes], log: Records) -> Iterator[str]:
+def _compare(connection: sqlite3.Connection, row: PersonRow, log: Records) -> Iterator[str]:
     person, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row
     sizes = (len(tail) % EVENT.itemsize, len(sealed_page or b"") % EVENT.itemsize)
     if any(sizes):
@@ -59,7 +60,8 @@ def _compare(connection: sqlite3.Connection, row: tuple[int, int, str, bytes, by
 def _differ(what: str, stored: Records, rebuilt: Records) -> Iterator[str]:
     if stored.tobytes() == rebuilt.tobytes():
         return
-    at = next((at for at in range(min(len(stored), len(rebuilt))) if stored[at].tobytes() != rebuilt[at].tobytes()), None)
+    shared = range(min(len(stored), len(rebuilt)))
+    at = next((row for row in shared if stored[row].tobytes() != rebuilt[row].tobytes()), None)
     where = "one is longer" if at is None else f"first at row {at}"
     yield f"{what} has {len(stored)} rows, the log makes {len(rebuilt)}; {where}"
 

@@ -17,7 +17,7 @@ _SEED = _NAMES.index("seed")
 
 def insert_decisions(connection: sqlite3.Connection, decisions: Sequence[LoggedDecision]) -> None:
     rows = [tuple(str(one.seed) if name == "seed" else getattr(one, name) for name in _NAMES) for one in decisions]
-    insert_rows(connection, f"INSERT INTO decision({_COLUMNS}) VALUES", rows)  # noqa: S608
+    insert_rows(connection, f"INSERT INTO decision({_COLUMNS}) VALUES", rows)
 
 
 def select_decisions(connection: sqlite3.Connection, decision_ids: Collection[str]) -> list[LoggedDecision]:
@@ -32,4 +32,5 @@ def select_decisions_of(connection: sqlite3.Connection, person: int, limit: int)
 
 
 def _decision(row: tuple[Any, ...]) -> LoggedDecision:
-    return LoggedDecision(*row[:_SEED], int(row[_SEED]), *row[_SEED + 1 :])
+    named = dict(zip(_NAMES, row, strict=True))
+    return LoggedDecision(**{**named, "seed": int(row[_SEED])})

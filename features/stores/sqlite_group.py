@@ -201,7 +201,8 @@ class _Group:
 
 def _counters(connection: sqlite3.Connection) -> tuple[int, int]:
     """The last sequence given, and the next person's number."""
-    query = "SELECT (SELECT value FROM counter WHERE name = 'sequence'), (SELECT coalesce(max(person), 0) + 1 FROM person)"
+    query = """SELECT (SELECT value FROM counter WHERE name = 'sequence'),
+                      (SELECT coalesce(max(person), 0) + 1 FROM person)"""
     sequence, person = connection.execute(query).fetchone()
     return int(sequence), int(person)
 

@@ -52,7 +52,9 @@ def merged_traits(traits: Mapping[str, object], changes: Mapping[str, object]) -
     return {name: value for name, value in {**traits, **changes}.items() if value is not None}
 
 
-def select_people(connection: sqlite3.Connection, identifiers: Collection[Identifier]) -> dict[Identifier, list[PersonState]]:
+def select_people(
+    connection: sqlite3.Connection, identifiers: Collection[Identifier]
+) -> dict[Identifier, list[PersonState]]:
     """Everyone who has one of the identifiers; one person is one object however found."""
     query = """SELECT w.type, w.value, p.person, p.customer_id, p.version, p.traits, p.tail
                FROM wanted w CROSS JOIN identifier i ON i.type = w.type AND i.value = w.value
@@ -61,8 +63,8 @@ def select_people(connection: sqlite3.Connection, identifiers: Collection[Identi
     states: dict[int, PersonState] = {}
     rows = [(one.type, one.value) for one in identifiers]
     for row in select_rows(connection, "type, value", query, rows):
-        type_, value, person, customer_id, version, traits, tail = cast("tuple[str, str, int, str, int, str, bytes]", row)
-        state = states.setdefault(person, PersonState(person, customer_id, None, version, traits, tail))
+        type_, value, person, name, version, traits, tail = cast("tuple[str, str, int, str, int, str, bytes]", row)
+        state = states.setdefault(person, PersonState(person, name, None, version, traits, tail))
         found.setdefault(Identifier(type_, value), []).append(state)
     return found
 

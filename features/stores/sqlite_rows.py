@@ -30,9 +30,7 @@ def _values(rows: int, columns: int) -> str:
     return ",".join([row] * rows)
 
 
-def insert_rows(
-    connection: sqlite3.Connection, head: str, rows: Sequence[tuple[object, ...]], tail: str = ""
-) -> None:
+def insert_rows(connection: sqlite3.Connection, head: str, rows: Sequence[tuple[object, ...]], tail: str = "") -> None:
     """`head` ends in VALUES; `tail` is what follows the values."""
     for piece in _pieces(rows):
         statement = f"{head} {_values(len(piece), len(piece[0]))} {tail}"
@@ -44,5 +42,5 @@ def select_rows(
 ) -> Iterator[tuple[object, ...]]:
     """`query` reads from a table `wanted` with the given columns, which holds the rows."""
     for piece in _pieces(rows):
-        statement = f"WITH wanted({columns}) AS (VALUES {_values(len(piece), len(piece[0]))}) {query}"  # noqa: S608
+        statement = f"WITH wanted({columns}) AS (VALUES {_values(len(piece), len(piece[0]))}) {query}"
         yield from connection.execute(statement, list(chain.from_iterable(piece)))

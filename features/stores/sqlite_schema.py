@@ -118,7 +118,7 @@ def speaking() -> Iterator[None]:
 def translated(error: sqlite3.Error) -> StoreError:
     """Locked, full, unreadable: StoreUnavailable. Malformed or another format: StoreCorrupt. All else: StoreError."""
     if isinstance(error, sqlite3.OperationalError):
-        message = f"database is unavailable ({error}); nothing of this write is stored; retry, and look at disk and locks"
+        message = f"database is unavailable ({error}); nothing of this is stored; look at disk and locks, and retry"
         return StoreUnavailable(message)
     if type(error) is sqlite3.DatabaseError:
         return StoreCorrupt(f"database is unreadable ({error}); it must be an intact store; restore a copy")
@@ -159,7 +159,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version == SCHEMA_VERSION and owner == APPLICATION_ID:
         return
     if owner == APPLICATION_ID:
-        message = f"schema version of {path.name} is {version}; this program knows up to {SCHEMA_VERSION}; use a newer one"
+        message = (
+            f"schema version is {version} in {path.name}; this program knows {SCHEMA_VERSION}; use a newer program"
+        )
         raise StoreError(message)
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreError(f"store is {path.name}; it belongs to another program; name another file")

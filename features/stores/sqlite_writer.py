@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -74,8 +75,8 @@ class FileLock:
 
 @dataclass(frozen=True, slots=True)
 class Submission(Generic[T]):
-    """Work and where its result goes. work runs alone in a transaction of its own; a group member has None and is a value that
-    the group writer understands."""
+    """Work and where its result goes. work runs alone in a transaction of its own; a group member has None and is a
+    value that the group writer understands."""
 
     future: Future[T]
     work: Callable[[sqlite3.Connection], T] | None
@@ -133,10 +134,9 @@ class WriterThread:
         while (first := self._queue.get()) is not None:
             members, alone, ending = self._gather(first)
             if members:
-                self._attempt(members, lambda connection: self._group(connection, [one.member for one in members]))
+                self._attempt(members, partial(_grouped, self._group, [one.member for one in members]))
             if alone is not None and alone.work is not None:
-                work = alone.work
-                self._attempt([alone], lambda connection: ([work(connection)], _nothing))
+                self._attempt([alone], partial(_lonely, alone.work))
             if ending:
                 return
 
@@ -196,6 +196,14 @@ class WriterThread:
             # A connection that cannot even roll back is given up; its locks go with it.
             self._connection = None
             connection.close()
+
+
+def _grouped(group: GroupWork, members: Sequence[object], connection: sqlite3.Connection) -> Written:
+    return group(connection, members)
+
+
+def _lonely(work: Callable[[sqlite3.Connection], object], connection: sqlite3.Connection) -> Written:
+    return [work(connection)], _nothing
 
 
 def _nothing() -> None:
