@@ -1,0 +1,70 @@
+"""A decision as the caller reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from models.decision import ChosenAction, Decision, Slate
+from serving.clock import render_instant
+from serving.errors import Refusal
+from serving.tokens import Signer, TokenClaims
+
+if TYPE_CHECKING:
+    from serving.deciding import Asked
+
+_encode = msgspec.json.Encoder().encode
+
+
+def decision_answer(
+    decision: Decision, decision_id: str | None, customer_id: str, asked: Asked, known: bool, signer: Signer
+) -> bytes:
+    """JSON of schemas.DecisionAnswer; NaN is null. decision_id None: a dry run, whose actions carry no token."""
+    return _encode(
+        {
+            "decision_id": decision_id,
+            "customer_id": customer_id,
+            "decided_at": render_instant(asked.moment),
+            "model_version": decision.model_version,
+            "catalogue_version": decision.catalogue_version,
+            "policy_version": decision.policy_version,
+            "arm": "full",
+            "known": known,
+            "degraded": decision.degraded,
+            "channels": [_slate(slate, decision_id, asked.question.explain, signer) for slate in decision.slates],
+        }
+    )
+
+
+def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer) -> dict[str, object]:
+    answer: dict[str, object] = {
+        "channel": slate.channel,
+        "actions": [_action(action, slate.channel, decision_id, signer) for action in slate.actions],
+        "no_action": {"selection_probability": slate.no_action_probability},
+        "funnel": dict(slate.funnel),
+    }
+    if explain:
+        answer["refused"] = [msgspec.to_builtins(refusal) for refusal in slate.refused]
+    return answer
+
+
+def _action(action: ChosenAction, channel: str, decision_id: str | None, signer: Signer) -> dict[str, object]:
+    claims = None if decision_id is None else TokenClaims(decision_id, action.action_id, channel, action.rank)
+    return {
+        "rank": action.rank,
+        "action_id": action.action_id,
+        "kind": action.kind,
+        "treatment_id": action.treatment_id,
+        "content": dict(action.content),
+        "response_probability": action.response_probability,
+        "value": action.value,
+        "priority": action.priority,
+        "selection_probability": action.selection_probability,
+        "token": None if claims is None else signer.sign(claims),
+    }
+
+
+def error_entry(customer_id: str, refusal: Refusal) -> bytes:
+    """What stands in a batch in the place of a decision that could not be made."""
+    return _encode({"customer_id": customer_id, "error": refusal.body})

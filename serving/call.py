@@ -1,0 +1,23 @@
+"""Who asks, as both lanes know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serving.clock import NOW_HEADER
+from serving.security import presented_key
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """key: as presented, None for none. peer: the caller's address, None when unknown. now: the header Nextbest-Now
+    as sent."""
+
+    key: str | None
+    peer: str | None
+    now: str | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], peer: str | None) -> Call:
+        return cls(presented_key(headers.get("authorization")), peer, headers.get(NOW_HEADER))

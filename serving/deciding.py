@@ -1,0 +1,336 @@
+"""POST /recommend and /recommend_batch: ask the store, decide, log durably, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+import secrets
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from pydantic import JsonValue, TypeAdapter
+
+from features.event import Event, Identifier, Kind
+from features.history import CustomerRecord
+from features.identity import IdentityError, customer_identifier, normalise
+from features.stores.protocol import AmbiguousIdentifier, DecisionConflict, LogDecision, LoggedDecision
+from models.catalogue import UnknownPlacement
+from models.columns import CompiledCatalogue
+from models.decide import decide
+from models.decision import Decision, DecisionRequest
+from serving import metrics
+from serving.answers import decision_answer, error_entry
+from serving.body import checked
+from serving.call import Call
+from serving.clock import render_instant
+from serving.errors import Refusal, conflict, invalid, invalid_sentence, not_found, shortened
+from serving.runtime import InForce, Runtime
+from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
+
+logger = logging.getLogger("nextbest.decision")
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+_ID: TypeAdapter[str] = TypeAdapter(IdText)
+ARM = "full"
+"""Every customer is in the treated arm until experiments have others."""
+_SAMPLE_GRAIN = 10_000
+_BREATH = 16
+"""Decisions of a batch between two breaths in which other requests are answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One decision with its answer; write is None when it is not to be logged, or stands already."""
+
+    answer: bytes
+    write: LogDecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with everything that is the same for each customer of it. moment: ms UTC, of the decision."""
+
+    question: DecisionQuestion
+    compiled: CompiledCatalogue
+    in_force: InForce
+    moment: int
+    channels: tuple[str, ...]
+
+    @property
+    def logged(self) -> bool:
+        return not self.question.dry_run and self.question.at is None
+
+
+async def recommend(runtime: Runtime, request: RecommendRequest, call: Call) -> bytes:
+    asked = _asked(runtime, request, call)
+    identifier = identifier_of(request)
+    made = await _made(runtime, asked, identifier, request.customer_id, request.decision_id)
+    return (await _logged(runtime, [made]))[0]
+
+
+async def recommend_batch(runtime: Runtime, request: RecommendBatchRequest, call: Call) -> bytes:
+    asked = _asked(runtime, request.question(), call)
+    entries: list[Made] = []
+    for position, customer_id in enumerate(request.customer_ids):
+        if position % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
+        decision_id = None if request.decision_id is None else f"{request.decision_id}:{position}"
+        entries.append(await _entry(runtime, asked, customer_id, decision_id))
+    answers = await _logged(runtime, entries)
+    return b'{"decisions":[' + b",".join(answers) + b"]}"
+
+
+async def _entry(runtime: Runtime, asked: Asked, customer_id: JsonValue, decision_id: str | None) -> Made:
+    """One customer of a batch; a fault of this one is its answer."""
+    try:
+        known = checked(_ID, customer_id)
+        return await _made(runtime, asked, customer_identifier(known), known, decision_id)
+    except IdentityError as error:
+        return Made(error_entry(shortened(customer_id), invalid_sentence("customer_id", customer_id, str(error))), None)
+    except Refusal as refusal:
+        return Made(error_entry(shortened(customer_id), refusal), None)
+
+
+def identifier_of(request: RecommendRequest) -> Identifier:
+    """Raises Refusal."""
+    try:
+        if request.customer_id is not None:
+            return customer_identifier(request.customer_id)
+        if request.identifier is None:
+            raise invalid("customer_id", None, "the customer must be named", "add customer_id or identifier")
+        return normalise(request.identifier.type, request.identifier.value)
+    except IdentityError as error:
+        by_id = request.customer_id is not None
+        field = "customer_id" if by_id else "identifier.value"
+        value = request.customer_id if by_id or request.identifier is None else request.identifier.value
+        raise invalid_sentence(field, value, str(error)) from error
+
+
+def _asked(runtime: Runtime, question: DecisionQuestion, call: Call) -> Asked:
+    in_force = runtime.in_force
+    in_force.keyring.require("decide", call.key, call.peer)
+    present = in_force.clock.present(call.now)
+    if question.at is not None:
+        in_force.keyring.require("replay", call.key, call.peer)
+        if question.at > present:
+            raise invalid(
+                "at", render_instant(question.at), "not after the present", "ask about a moment that has been"
+            )
+    compiled = runtime.catalogue()
+    channels = _channels(question, compiled)
+    try:
+        compiled.channel(channels[0], question.placement)
+    except UnknownPlacement as error:
+        raise invalid_sentence("placement", question.placement, str(error)) from error
+    moment = present if question.at is None else question.at
+    return Asked(question, compiled, in_force, moment, channels)
+
+
+def _channels(question: DecisionQuestion, compiled: CompiledCatalogue) -> tuple[str, ...]:
+    known = compiled.catalogue.channels
+    if question.channels is None:
+        return tuple(known)
+    for position, channel in enumerate(question.channels):
+        if channel not in known:
+            raise invalid(
+                f"channels[{position}]", channel, f"one of {', '.join(known)}", "name a channel of the catalogue"
+            )
+        if channel in question.channels[:position]:
+            raise invalid(f"channels[{position}]", channel, "each channel once", "leave the second out")
+    return tuple(question.channels)
+
+
+async def _made(
+    runtime: Runtime, asked: Asked, identifier: Identifier, customer_id: str | None, decision_id: str | None
+) -> Made:
+    text = _request_text(asked.question, identifier)
+    digest = hashlib.sha256(text).hexdigest()
+    if decision_id is not None and asked.logged:
+        earlier = runtime.store.decision(decision_id)
+        if earlier is not None:
+            return Made(_standing(earlier, digest), None)
+    record = await _record(runtime, asked, identifier)
+    seed = secrets.randbits(63)
+    rng = np.random.default_rng(seed)
+    request = _decision_request(asked, seed)
+    decision = decide(request, record, asked.compiled, asked.in_force.model.scorer, asked.moment, rng)
+    new_id = (decision_id or _new_id(asked.moment)) if asked.logged else None
+    name = customer_id if customer_id is not None else record.customer_id
+    for fault in decision.faults:
+        logger.warning(
+            "degraded", extra={"decision_id": new_id, "model_version": decision.model_version, "fault": fault}
+        )
+    answer = decision_answer(decision, new_id, name, asked, record.known, runtime.signer)
+    metrics.DECISIONS.labels(str(decision.degraded).lower()).inc()
+    if new_id is None:
+        return Made(answer, None)
+    logged = _to_log(runtime, decision, record, name, new_id, asked.moment, seed, text, digest, answer)
+    return Made(answer, LogDecision(identifier, logged, decided_events(decision, new_id, asked.moment)))
+
+
+async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
+    try:
+        if asked.question.at is None:
+            return runtime.store.read(identifier)
+        return await asyncio.to_thread(runtime.store.read_as_of, identifier, asked.question.at)
+    except AmbiguousIdentifier as error:
+        candidates = ", ".join(error.customer_ids)
+        raise conflict(
+            "identifier", identifier.type, f"several people answer to it: {candidates}", "name one"
+        ) from error
+
+
+def _decision_request(asked: Asked, seed: int) -> DecisionRequest:
+    question = asked.question
+    return DecisionRequest(
+        channels=asked.channels,
+        limit=question.limit,
+        across=question.across,
+        distinct=question.distinct,
+        deliver_at=asked.moment if question.deliver_at is None else question.deliver_at,
+        placement=question.placement,
+        exclude=frozenset(question.exclude),
+        explain=question.explain,
+        seed=seed,
+    )
+
+
+def _new_id(moment: int) -> str:
+    """Ascending in time, so that the log's index grows at its end; not to be guessed."""
+    return f"{moment:012x}{secrets.token_hex(10)}"
+
+
+def _request_text(question: DecisionQuestion, identifier: Identifier) -> bytes:
+    asked = question.model_dump(mode="python", exclude={"customer_id", "identifier", "customer_ids"})
+    return _canonical({**asked, "identifier": [identifier.type, identifier.value]})
+
+
+def _standing(earlier: LoggedDecision, digest: str) -> bytes:
+    if earlier.request_digest != digest:
+        raise conflict(
+            "decision_id",
+            earlier.decision_id,
+            "it stands for another request",
+            "use a new decision_id, or send the same request",
+        )
+    return earlier.response.encode()
+
+
+def _to_log(
+    runtime: Runtime,
+    decision: Decision,
+    record: CustomerRecord,
+    customer_id: str,
+    decision_id: str,
+    moment: int,
+    seed: int,
+    text: bytes,
+    digest: str,
+    answer: bytes,
+) -> LoggedDecision:
+    return LoggedDecision(
+        decision_id=decision_id,
+        person=record.person,
+        customer_id=customer_id,
+        decided_at=moment,
+        request=text.decode(),
+        request_digest=digest,
+        response=answer.decode(),
+        seed=seed,
+        arm=ARM,
+        history_version=record.version,
+        catalogue_version=decision.catalogue_version,
+        model_version=decision.model_version,
+        policy_version=decision.policy_version,
+        code_revision=runtime.revision,
+        feature_digest=decision.feature_digest,
+        feature_rows=_sampled_rows(decision, seed, runtime.settings.feature_sample),
+    )
+
+
+def _sampled_rows(decision: Decision, seed: int, share: float) -> bytes | None:
+    """The feature rows as npy bytes for a share of decisions, drawn by the seed, so that a replay samples the same."""
+    if seed % _SAMPLE_GRAIN >= share * _SAMPLE_GRAIN:
+        return None
+    buffer = io.BytesIO()
+    np.save(buffer, decision.feature_rows, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decided_events(decision: Decision, decision_id: str, moment: int) -> tuple[Event, ...]:
+    """One `decided` for each chosen action; one without action when nothing was chosen."""
+    chosen = [(slate.channel, action.action_id) for slate in decision.slates for action in slate.actions]
+    return tuple(
+        Event(
+            message_id=f"decided:{decision_id}",
+            kind=Kind.DECIDED,
+            name="Action Decided",
+            occurred_at=moment,
+            recorded_at=moment,
+            line=line,
+            channel=channel,
+            action=action,
+            decision=decision_id,
+        )
+        for line, (channel, action) in enumerate(chosen or [(None, None)])
+    )
+
+
+async def _logged(runtime: Runtime, entries: list[Made]) -> list[bytes]:
+    """The answers, once everything that is to be logged is durable."""
+    writes = [entry.write for entry in entries if entry.write is not None]
+    if not writes:
+        return [entry.answer for entry in entries]
+    try:
+        stood = await asyncio.wrap_future(runtime.store.log_decisions(writes))
+    except DecisionConflict as error:
+        raise conflict("decision_id", str(error), "it stands for another request", "use a new decision_id") from error
+    receipts = iter(stood)
+    answers: list[bytes] = []
+    for entry in entries:
+        if entry.write is None:
+            answers.append(entry.answer)
+            continue
+        receipt = next(receipts)
+        answers.append(receipt.decision.response.encode() if receipt.replayed else entry.answer)
+        _note(receipt.decision, receipt.replayed)
+    return answers
+
+
+def _note(decision: LoggedDecision, replayed: bool) -> None:
+    logger.info(
+        "decided",
+        extra={
+            "decision_id": decision.decision_id,
+            "model_version": decision.model_version,
+            "catalogue_version": decision.catalogue_version,
+            "replayed": replayed,
+        },
+    )
+
+
+async def logged_decision(runtime: Runtime, decision_id: str, call: Call) -> bytes:
+    """GET /decisions/{id}: as it was logged."""
+    runtime.in_force.keyring.require("replay", call.key, call.peer)
+    decision = runtime.store.decision(decision_id)
+    if decision is None:
+        raise not_found("decision_id", decision_id, "no decision has it", "look at the answer of /recommend")
+    return msgspec.json.encode(
+        {
+            "decision_id": decision.decision_id,
+            "customer_id": decision.customer_id,
+            "decided_at": render_instant(decision.decided_at),
+            "request": msgspec.Raw(decision.request.encode()),
+            "answer": msgspec.Raw(decision.response.encode()),
+            "seed": str(decision.seed),
+            "arm": decision.arm,
+            "history_version": decision.history_version,
+            "catalogue_version": decision.catalogue_version,
+            "model_version": decision.model_version,
+            "policy_version": decision.policy_version,
+            "code_revision": decision.code_revision,
+            "feature_digest": decision.feature_digest,
+        }
+    )

@@ -1,0 +1,196 @@
+"""Every address of the service, declared once: what both lanes, the interactive page and docs/http.md's test go by."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue, TypeAdapter
+
+from serving import customers, deciding, feedback, health, ingest
+from serving.body import checked
+from serving.call import Call
+from serving.metrics import CONTENT_TYPE
+from serving.runtime import Runtime
+from serving.schemas import (
+    BatchAnswer,
+    BatchTrackAnswer,
+    DecisionAnswer,
+    FeedbackAnswer,
+    FeedbackReport,
+    FeedbackRequest,
+    RecommendBatchRequest,
+    RecommendRequest,
+    TrackAnswer,
+)
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """path, query: parameters of the address. body: parsed JSON, None for a GET."""
+
+    call: Call
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: JsonValue
+
+
+Handler = Callable[[Runtime, Asked], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: for the
+    interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
+    declared: also a @bentoml.api of the service, under this path. query: names of the query's parameters."""
+
+    method: str
+    path: str
+    right: str
+    summary: str
+    handler: Handler
+    body_limit: int = 0
+    request: TypeAdapter[object] | None = None
+    answer: TypeAdapter[object] | None = None
+    media_type: str = JSON
+    counted: bool = True
+    declared: bool = False
+    query: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """For metrics: the path, parameters unfilled, so that there are as many series as endpoints."""
+        return f"{self.method} {self.path}"
+
+
+_RECOMMEND: TypeAdapter[RecommendRequest] = TypeAdapter(RecommendRequest)
+_RECOMMEND_BATCH: TypeAdapter[RecommendBatchRequest] = TypeAdapter(RecommendBatchRequest)
+_REPORT: TypeAdapter[FeedbackReport] = TypeAdapter(FeedbackReport)
+_REPORTS: TypeAdapter[list[FeedbackReport]] = TypeAdapter(FeedbackRequest.__args__[1])
+
+
+async def _recommend(runtime: Runtime, asked: Asked) -> bytes:
+    return await deciding.recommend(runtime, checked(_RECOMMEND, asked.body), asked.call)
+
+
+async def _recommend_batch(runtime: Runtime, asked: Asked) -> bytes:
+    return await deciding.recommend_batch(runtime, checked(_RECOMMEND_BATCH, asked.body), asked.call)
+
+
+async def _feedback(runtime: Runtime, asked: Asked) -> bytes:
+    many = isinstance(asked.body, list)
+    reports = checked(_REPORTS, asked.body) if many else [checked(_REPORT, asked.body)]
+    return await feedback.feedback(runtime, reports, asked.call)
+
+
+async def _batch(runtime: Runtime, asked: Asked) -> bytes:
+    return await ingest.batch(runtime, asked.body, asked.call)
+
+
+async def _customer(runtime: Runtime, asked: Asked) -> bytes:
+    return await customers.customer(runtime, asked.path["customer_id"], asked.call)
+
+
+async def _lookup(runtime: Runtime, asked: Asked) -> bytes:
+    return await customers.lookup(runtime, asked.query.get("type"), asked.query.get("value"), asked.call)
+
+
+async def _decision(runtime: Runtime, asked: Asked) -> bytes:
+    return await deciding.logged_decision(runtime, asked.path["decision_id"], asked.call)
+
+
+def _told(name: str) -> Handler:
+    async def handler(runtime: Runtime, asked: Asked) -> bytes:
+        return await ingest.single(runtime, asked.body, asked.call, name)
+
+    return handler
+
+
+def _watched(handler: Callable[[Runtime, Call], Awaitable[bytes]]) -> Handler:
+    async def watched(runtime: Runtime, asked: Asked) -> bytes:
+        return await handler(runtime, asked.call)
+
+    return watched
+
+
+_SMALL = 256 * 1024
+_LARGE = 1024 * 1024
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "POST",
+        "/recommend",
+        "decide",
+        "The best actions for one customer, on each channel asked for.",
+        _recommend,
+        _SMALL,
+        TypeAdapter(RecommendRequest),
+        TypeAdapter(DecisionAnswer),
+        declared=True,
+    ),
+    Endpoint(
+        "POST",
+        "/recommend_batch",
+        "decide",
+        "The same question about up to 1,000 customers.",
+        _recommend_batch,
+        _LARGE,
+        TypeAdapter(RecommendBatchRequest),
+        TypeAdapter(BatchAnswer),
+        declared=True,
+    ),
+    Endpoint(
+        "POST",
+        "/feedback",
+        "write",
+        "What became of a recommended action.",
+        _feedback,
+        _LARGE,
+        TypeAdapter(FeedbackRequest),
+        TypeAdapter(FeedbackAnswer),
+        declared=True,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/batch",
+        "write",
+        "Many calls in Segment's shape; a refused one loses no other.",
+        _batch,
+        ingest.BATCH_BYTES,
+        None,
+        TypeAdapter(BatchTrackAnswer),
+        declared=True,
+    ),
+    *(
+        Endpoint(
+            "POST",
+            f"/v1/{name}",
+            "write",
+            f"One {name} call in Segment's shape.",
+            _told(name),
+            ingest.EVENT_LIMIT,
+            None,
+            TypeAdapter(TrackAnswer),
+            declared=name == "track",
+        )
+        for name in ("track", "identify", "page", "screen", "group", "alias")
+    ),
+    Endpoint("GET", "/customers/lookup", "read", "Who has an identifier.", _lookup, query=("type", "value")),
+    Endpoint("GET", "/customers/{customer_id:path}", "read", "What is held on one customer.", _customer),
+    Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
+    Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),
+    Endpoint(
+        "GET",
+        "/metrics",
+        "",
+        "Prometheus metrics, summed over the workers.",
+        _watched(health.exposition),
+        media_type=CONTENT_TYPE,
+        counted=False,
+    ),
+    Endpoint("GET", "/healthz", "", "Whether the process lives.", _watched(health.alive), counted=False),
+    Endpoint("GET", "/livez", "", "Whether the process lives.", _watched(health.alive), counted=False),
+    Endpoint("GET", "/readyz", "", "Whether it can answer decisions.", _watched(health.ready), counted=False),
+)

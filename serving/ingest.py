@@ -1,0 +1,150 @@
+"""POST /v1/...: events in Segment's shape, durable before they are acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from pydantic import JsonValue
+
+from features.identity import IdentityError, normalise
+from features.stores.protocol import Append, DeadLetter
+from features.wire import segment
+from features.wire.errors import WireError
+from features.wire.segment import WireRules
+from serving import metrics
+from serving.call import Call
+from serving.clock import parse_instant
+from serving.errors import ErrorBody, Refusal, invalid, malformed
+from serving.runtime import Runtime
+
+EVENT_LIMIT = 32 * 1024
+"""Bytes of one event, as JSON."""
+BATCH_BYTES = 500 * 1024
+"""Bytes of one batch, unpacked."""
+LETTER_LIMIT = 32 * 1024
+"""Characters of a refused payload that are kept."""
+
+Payload = Mapping[str, JsonValue]
+
+
+async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) -> bytes:
+    """One call of the type `name` that the address says; a refused one becomes a dead letter and is answered 422."""
+    body = _object(payload)
+    received_at = _admitted(runtime, body, call)
+    sent_at = _sent_at(body)
+    try:
+        append = _append(body, received_at, sent_at, name, _rules(runtime))
+    except WireError as error:
+        metrics.EVENTS.labels("refused").inc()
+        await asyncio.wrap_future(runtime.store.bury([_letter(payload, error.message, received_at)]))
+        raise refusal_of(error) from error
+    await _store(runtime, [append], [])
+    return b'{"success":true}'
+
+
+async def batch(runtime: Runtime, payload: JsonValue, call: Call) -> bytes:
+    """Many calls; a refused one becomes a dead letter and loses no other."""
+    body = _object(payload)
+    received_at = _admitted(runtime, body, call)
+    sent_at = _sent_at(body)
+    messages = body.get("batch")
+    if not isinstance(messages, list):
+        raise invalid("batch", messages, "must be a list of calls", 'send {"batch": [...]}')
+    if not messages:
+        raise invalid("batch", "[]", "must hold one call or more", "send no empty batch")
+    rules = _rules(runtime)
+    appends: list[Append] = []
+    letters: list[DeadLetter] = []
+    for message in messages:
+        try:
+            appends.append(_append(_within(body, message), received_at, sent_at, None, rules))
+        except WireError as error:
+            letters.append(_letter(message, error.message, received_at))
+    duplicates = await _store(runtime, appends, letters)
+    return msgspec.json.encode(
+        {"success": True, "accepted": len(appends), "duplicates": duplicates, "refused": len(letters)}
+    )
+
+
+def _object(payload: JsonValue) -> Payload:
+    if not isinstance(payload, dict):
+        raise malformed("", payload, "the body must be a JSON object", "send an object")
+    return payload
+
+
+def _admitted(runtime: Runtime, body: Payload, call: Call) -> int:
+    """The moment of receipt (ms UTC), once the write key has been found good."""
+    told = body.get("writeKey")
+    key = call.key if call.key is not None else told if isinstance(told, str) else None
+    in_force = runtime.in_force
+    in_force.keyring.require("write", key, call.peer)
+    return in_force.clock.present(call.now)
+
+
+def _rules(runtime: Runtime) -> WireRules:
+    compiled = runtime.in_force.catalogue
+    if compiled is None:
+        return segment.ANY
+    return WireRules(channels=compiled.catalogue.channels, currency=compiled.catalogue.currency)
+
+
+def _sent_at(body: Payload) -> int | None:
+    told = body.get("sentAt")
+    if told is None:
+        return None
+    if not isinstance(told, str):
+        raise invalid("sentAt", told, "must be an RFC 3339 time with an offset")
+    try:
+        return parse_instant(told)
+    except ValueError as error:
+        raise invalid("sentAt", told, str(error)) from error
+
+
+def _within(body: Payload, message: JsonValue) -> JsonValue:
+    """`message` with the batch's context and integrations where it brings none. Raises WireError when too large."""
+    if isinstance(message, dict):
+        inherited = {key: body[key] for key in ("context", "integrations") if key in body and key not in message}
+        message = {**message, **inherited} if inherited else message
+    if len(msgspec.json.encode(message)) > EVENT_LIMIT:
+        raise WireError("", "too large", f"an event has at most {EVENT_LIMIT} bytes", "send less in one event")
+    return message
+
+
+def _append(
+    payload: JsonValue | Payload, received_at: int, sent_at: int | None, name: str | None, rules: WireRules
+) -> Append:
+    """Raises WireError."""
+    message = segment.read(payload, received_at, sent_at, name, rules)
+    try:
+        identifier = normalise(message.identifier.type, message.identifier.value)
+    except IdentityError as error:
+        field = "userId" if message.identifier.type == "user_id" else "anonymousId"
+        raise WireError(field, message.identifier.value, "must be usable as an identifier", str(error)) from error
+    return Append(identifier, message.events, message.traits)
+
+
+async def _store(runtime: Runtime, appends: Sequence[Append], letters: Sequence[DeadLetter]) -> int:
+    """Waits until all is durable; how many calls were known already."""
+    waits = []
+    if letters:
+        waits.append(asyncio.wrap_future(runtime.store.bury(letters)))
+    outcomes = await asyncio.wrap_future(runtime.store.append(appends)) if appends else ()
+    await asyncio.gather(*waits)
+    stored = sum(outcome.stored for outcome in outcomes)
+    duplicates = sum(1 for outcome in outcomes if outcome.duplicates and not outcome.stored)
+    metrics.EVENTS.labels("stored").inc(stored)
+    metrics.EVENTS.labels("duplicate").inc(duplicates)
+    metrics.EVENTS.labels("refused").inc(len(letters))
+    return duplicates
+
+
+def _letter(payload: JsonValue | Payload, reason: str, received_at: int) -> DeadLetter:
+    text = msgspec.json.encode(payload).decode("utf-8", "replace")
+    return DeadLetter(received_at, reason, text[:LETTER_LIMIT])
+
+
+def refusal_of(error: WireError) -> Refusal:
+    plain = invalid(error.field, error.value, error.rule)
+    return Refusal(plain.status, ErrorBody("invalid_value", error.field, error.value, error.rule, error.message))

@@ -1,0 +1,126 @@
+"""The fast lane: our addresses, answered in front of BentoML's middleware stack, with our errors, counters and limits.
+
+BentoML's stack costs several times a decision; a declared @bentoml.api of the same name stays behind it for clients
+and builds, and calls the same handlers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+import msgspec
+from starlette.datastructures import Headers, QueryParams
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving import metrics
+from serving.body import ClientGone, parsed, read
+from serving.call import Call
+from serving.endpoints import ENDPOINTS, JSON, Asked, Endpoint
+from serving.errors import ErrorAnswer, Refusal, method_not_allowed, not_found, too_many_requests
+from serving.failures import refusal_for
+from serving.pages import PAGES, Page
+from serving.runtime import Runtime
+
+_encode = msgspec.json.Encoder().encode
+BENTO_PATHS = ("/static_content/", "/schema.json")
+"""What BentoML answers itself: the interactive page's own files, and the description that its clients read."""
+
+
+class Lane:
+    """ASGI application in front of `behind`. runtime: of this worker, once it has started."""
+
+    def __init__(self, behind: ASGIApp, runtime: Callable[[], Runtime], fast: bool) -> None:
+        self._behind = behind
+        self._runtime = runtime
+        self._in_flight = 0
+        served = [endpoint for endpoint in ENDPOINTS if fast or not endpoint.declared]
+        self._exact = {endpoint.path: endpoint for endpoint in served if "{" not in endpoint.path}
+        self._patterns = [(Route(e.path, _unused, methods=[e.method]), e) for e in served if "{" in e.path]
+        self._slow = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.declared and not fast)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._behind(scope, receive, send)
+            return
+        path: str = scope["path"]
+        endpoint = self._exact.get(path)
+        if endpoint is not None:
+            await self._serve(endpoint, {}, scope, receive, send)
+        elif path in self._slow or path.startswith(BENTO_PATHS):
+            await self._behind(scope, receive, send)
+        elif path in PAGES:
+            await _send_page(send, PAGES[path])
+        else:
+            await self._serve_pattern(path, scope, receive, send)
+
+    async def _serve_pattern(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        for route, endpoint in self._patterns:
+            match, found = route.matches(scope)
+            if match is not Match.NONE:
+                await self._serve(endpoint, found["path_params"], scope, receive, send)
+                return
+        refusal = not_found("path", path, "no such address", "see / for those that there are")
+        metrics.REQUESTS.labels("unknown", "404").inc()
+        await _send_refusal(send, refusal)
+
+    async def _serve(
+        self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        started = time.perf_counter()
+        self._in_flight += endpoint.counted
+        try:
+            answer = await self._answer(endpoint, parameters, scope, receive)
+            status = HTTPStatus.OK
+            await _send(send, status, answer, endpoint.media_type)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
+            refusal = refusal_for(error)
+            status = refusal.status
+            await _send_refusal(send, refusal)
+        finally:
+            self._in_flight -= endpoint.counted
+        metrics.REQUESTS.labels(endpoint.name, str(status.value)).inc()
+        metrics.DURATION.labels(endpoint.name).observe(time.perf_counter() - started)
+
+    async def _answer(self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != endpoint.method and not (scope["method"] == "HEAD" and endpoint.method == "GET"):
+            raise method_not_allowed(scope["path"], endpoint.method)
+        runtime = self._runtime()
+        settings = runtime.settings
+        if endpoint.counted and self._in_flight > settings.max_in_flight:
+            raise too_many_requests(self._in_flight, settings.max_in_flight)
+        headers = Headers(scope=scope)
+        client = scope.get("client")
+        call = Call.of(headers, client[0] if client else None)
+        query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
+        body = None
+        if endpoint.body_limit:
+            body = parsed(await read(receive, headers, endpoint.body_limit, settings.body_timeout))
+        async with asyncio.timeout(settings.timeout):
+            return await endpoint.handler(runtime, Asked(call, parameters, query, body))
+
+
+async def _unused(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Routes serve to match paths only."""
+
+
+async def _send_refusal(send: Send, refusal: Refusal) -> None:
+    await _send(send, refusal.status, _encode(ErrorAnswer(refusal.body)), JSON, refusal.headers)
+
+
+async def _send_page(send: Send, page: Page) -> None:
+    await _send(send, HTTPStatus.OK, page.content(), page.media_type, page.headers)
+
+
+async def _send(
+    send: Send, status: HTTPStatus, body: bytes, media_type: str, headers: Sequence[tuple[str, str]] = ()
+) -> None:
+    raw = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
+    raw.extend((name.lower().encode(), value.encode()) for name, value in headers)
+    await send({"type": "http.response.start", "status": status.value, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,118 @@
+"""What one worker holds while it serves: the store, and the catalogue, model and keys in force, kept current.
+
+What is in force is replaced whole, so that a request which took it up at its start keeps one catalogue and one model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import features
+import models
+from features.stores import open_store
+from features.stores.protocol import Store, StoreError
+from models.columns import CompiledCatalogue, compile_catalogue
+from serving import metrics
+from serving.clock import Clock, clock_of
+from serving.errors import unavailable
+from serving.model_loader import LiveModel, Origin, resolve
+from serving.security import Keyring
+from serving.settings import Settings
+from serving.tokens import Signer, signing_secret
+
+logger = logging.getLogger("nextbest.runtime")
+
+
+def code_revision() -> str:
+    """A digest of the code that decides: replay compares exactly on the same one only."""
+    digest = hashlib.sha256()
+    for package in (features, models):
+        root = Path(package.__path__[0])
+        for source in sorted(root.rglob("*.py")):
+            digest.update(source.relative_to(root).as_posix().encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """catalogue is None while none was published."""
+
+    catalogue: CompiledCatalogue | None
+    catalogue_version: int
+    model: LiveModel
+    keyring: Keyring
+    clock: Clock
+
+
+class Runtime:
+    """Opened once per worker by the service, closed at its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store: Store = open_store(settings.effective_store_url)
+        self.signer = Signer(signing_secret(self.store))
+        self.revision = code_revision()
+        self._in_force = self._look(None)
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def in_force(self) -> InForce:
+        return self._in_force
+
+    def catalogue(self) -> CompiledCatalogue:
+        """Raises Refusal while there is none."""
+        compiled = self._in_force.catalogue
+        if compiled is None:
+            raise unavailable("no catalogue is published yet")
+        return compiled
+
+    def start_watching(self) -> None:
+        self._watch = asyncio.get_running_loop().create_task(self._watching())
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await asyncio.to_thread(self.store.close)
+
+    async def _watching(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.poll_seconds)
+            try:
+                self._in_force = await asyncio.to_thread(self._look, self._in_force)
+            except Exception:
+                logger.exception("could not look for a newer catalogue, model or key; what is in force stays")
+
+    def _look(self, before: InForce | None) -> InForce:
+        """What should be in force now; runs beside the requests, so a swap costs them nothing."""
+        store, settings = self.store, self.settings
+        version = store.catalogue_version()
+        catalogue = before.catalogue if before and before.catalogue_version == version else self._compiled(version)
+        now = time.time_ns() // 1_000_000
+        model = resolve(
+            store, settings.effective_tracking_uri, settings.model_name, now, before.model if before else None
+        )
+        if before is None or before.model.version != model.version:
+            logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
+        metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))
+        metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
+        metrics.CATALOGUE_VERSION.set(version)
+        clock = before.clock if before else clock_of(store)
+        return InForce(catalogue, version, model, Keyring(store.keys()), clock)
+
+    def _compiled(self, version: int) -> CompiledCatalogue | None:
+        stored = self.store.catalogue(version) if version else None
+        if stored is None:
+            return None
+        logger.info("catalogue in force", extra={"catalogue_version": version})
+        return compile_catalogue(stored, self.store.vocabulary)
+
+
+def store_is_away(error: StoreError) -> Exception:
+    """The refusal for a store that cannot be reached; `error` itself when it is something else."""
+    return unavailable(f"the store is away ({type(error).__name__})")

@@ -1,0 +1,249 @@
+"""What is asked and answered over HTTP, declared once: checked on the way in, shown in the interactive page.
+
+Validation is strict: a number is not a text, and what is not declared is refused, except in `context`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from features.event import Kind
+from serving.clock import parse_instant
+
+BATCH_LIMIT = 1000
+"""Customers in one /recommend_batch, and reports in one /feedback."""
+
+
+def _printable(text: str) -> str:
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _instant(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("must be an RFC 3339 time with an offset, like 2026-01-31T09:00:00Z")  # noqa: TRY004
+    return parse_instant(value)
+
+
+def _finite(value: JsonValue) -> JsonValue:
+    """JSON's grammar allows 1e400; no number type of ours does."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must hold finite numbers only")
+    if isinstance(value, dict):
+        for part in value.values():
+            _finite(part)
+    elif isinstance(value, list):
+        for part in value:
+            _finite(part)
+    return value
+
+
+IdText = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_printable)]
+Instant = Annotated[int, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Context = Annotated[dict[str, JsonValue], AfterValidator(_finite)]
+Channels = Annotated[list[IdText], Field(min_length=1, max_length=64)]
+Outcome = Literal["sent", "not_sent", "displayed", "clicked", "accepted", "rejected", "converted"]
+
+OUTCOME_KINDS: Mapping[str, Kind] = {
+    "sent": Kind.SENT,
+    "not_sent": Kind.NOT_SENT,
+    "displayed": Kind.DISPLAYED,
+    "clicked": Kind.CLICKED,
+    "accepted": Kind.ACCEPTED,
+    "rejected": Kind.REJECTED,
+    "converted": Kind.CONVERTED,
+}
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class IdentifierText(_Request):
+    """One way to name a person: type is user_id, anonymous_id, email, phone, ..."""
+
+    type: IdText
+    value: IdText
+
+
+class DecisionQuestion(_Request):
+    """What is asked about each customer, alone or in a batch.
+
+    channels: omitted means every channel of the catalogue. limit: actions per channel. across "each": a slate per
+    channel; "best": one action over all channels. deliver_at: when schedule is judged. at: as-of moment of a replay.
+    """
+
+    channels: Channels | None = None
+    limit: Annotated[int, Field(ge=1, le=20)] = 1
+    across: Literal["each", "best"] = "each"
+    distinct: bool = False
+    deliver_at: Instant | None = None
+    placement: IdText | None = None
+    context: Context = Field(default_factory=dict)
+    exclude: Annotated[list[IdText], Field(max_length=1000)] = Field(default_factory=list)
+    explain: bool = False
+    dry_run: bool = False
+    decision_id: IdText | None = None
+    at: Instant | None = None
+
+
+class RecommendRequest(DecisionQuestion):
+    """Exactly one of customer_id and identifier."""
+
+    customer_id: IdText | None = None
+    identifier: IdentifierText | None = None
+
+    @model_validator(mode="after")
+    def _one_customer(self) -> Self:
+        if (self.customer_id is None) == (self.identifier is None):
+            raise ValueError("must name the customer by customer_id or by identifier, and not by both")
+        return self
+
+
+class RecommendBatchRequest(DecisionQuestion):
+    """The same question about up to 1,000 customers; an id that is refused is an entry with an error, no more. A
+    decision_id becomes "<decision_id>:<position>" for each."""
+
+    customer_ids: Annotated[
+        list[JsonValue],
+        Field(min_length=1, max_length=BATCH_LIMIT),
+        WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": BATCH_LIMIT}),
+    ]
+
+    def question(self) -> DecisionQuestion:
+        return DecisionQuestion.model_construct(**{name: getattr(self, name) for name in DecisionQuestion.model_fields})
+
+
+class FeedbackReport(_Request):
+    """What became of a recommended action: named by its token, or by decision, action and channel."""
+
+    token: IdText | None = None
+    decision_id: IdText | None = None
+    action_id: IdText | None = None
+    channel: IdText | None = None
+    outcome: Outcome
+    value: float | None = None
+    occurred_at: Instant | None = None
+    message_id: IdText | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        ids = (self.decision_id, self.action_id, self.channel)
+        if self.token is not None and any(ids):
+            raise ValueError("must name the action by token or by ids, and not by both")
+        if self.token is None and not all(ids):
+            raise ValueError("must name the action by token, or by decision_id, action_id and channel")
+        return self
+
+
+FeedbackRequest = FeedbackReport | Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ActionAnswer(_Response):
+    """response_probability: the model's, calibrated. selection_probability: the policy's, given the earlier ranks."""
+
+    rank: int
+    action_id: str
+    kind: Literal["offer", "message", "service"]
+    treatment_id: str
+    content: dict[str, JsonValue]
+    response_probability: float | None
+    value: float | None
+    priority: float | None
+    selection_probability: float
+    token: str | None
+    reasons: list[str] | None = None
+
+
+class NoActionAnswer(_Response):
+    selection_probability: float
+
+
+class RefusedAnswer(_Response):
+    action_id: str
+    gate: str
+    rule: str
+    observed: str
+    required: str
+    reason: str
+
+
+class ChannelAnswer(_Response):
+    channel: str
+    actions: list[ActionAnswer]
+    no_action: NoActionAnswer
+    funnel: dict[str, int]
+    refused: list[RefusedAnswer] | None = None
+
+
+class DecisionAnswer(_Response):
+    """decision_id is null for a dry run. degraded: the model failed and the fallback ranking answered."""
+
+    decision_id: str | None
+    customer_id: str
+    decided_at: str
+    model_version: str
+    catalogue_version: int
+    policy_version: str
+    arm: str
+    known: bool
+    degraded: bool
+    channels: list[ChannelAnswer]
+
+
+class ErrorFields(_Response):
+    type: str
+    field: str
+    value: str | None
+    rule: str
+    message: str
+
+
+class FailedEntry(_Response):
+    customer_id: str
+    error: ErrorFields
+
+
+class BatchAnswer(_Response):
+    """In the order of customer_ids."""
+
+    decisions: list[DecisionAnswer | FailedEntry]
+
+
+class FeedbackAnswer(_Response):
+    """stored: new events; duplicates: reports that were already there."""
+
+    stored: int
+    duplicates: int
+
+
+class TrackAnswer(_Response):
+    success: bool
+
+
+class BatchTrackAnswer(_Response):
+    """refused: events that went to the dead letters."""
+
+    success: bool
+    accepted: int
+    duplicates: int
+    refused: int

@@ -1,0 +1,134 @@
+"""The BentoML service: `bentoml serve serving.service:NextBest`, or the bento that `bentoml build` makes.
+
+Declared endpoints give BentoML its schema, its clients and its builds; the same addresses are answered in front of
+BentoML's stack by the fast lane (serving.lane), by the same handlers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypeVar, cast
+
+# Read by BentoML when it is imported. Nothing calls home.
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import bentoml
+import msgspec
+from pydantic import Field, JsonValue
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from serving import deciding, feedback, ingest, logs
+from serving.call import Call
+from serving.deployment import prepare_from_command_line
+from serving.endpoints import JSON
+from serving.failures import refusal_for
+from serving.lane import Lane
+from serving.runtime import Runtime
+from serving.schemas import (
+    BATCH_LIMIT,
+    BatchAnswer,
+    BatchTrackAnswer,
+    DecisionAnswer,
+    FeedbackAnswer,
+    FeedbackReport,
+    RecommendBatchRequest,
+    RecommendRequest,
+    TrackAnswer,
+)
+from serving.settings import Settings
+
+SETTINGS = Settings()
+Declared = TypeVar("Declared")
+Reports = Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
+
+
+class LanedService(bentoml.Service[Any]):  # type: ignore[misc]  # lazily loaded, so untyped
+    """A BentoML service with our lane in front of its middleware stack."""
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        logs.configure()
+        return Lane(super().to_asgi(is_main), _runtime, fast=SETTINGS.fast_lane)
+
+
+def _runtime() -> Runtime:
+    runtime: Runtime = bentoml.get_current_service().runtime
+    return runtime
+
+
+def _call(ctx: bentoml.Context) -> Call:
+    client = ctx.request.client
+    return Call.of(ctx.request.headers, client.host if client else None)
+
+
+async def _answered(ctx: bentoml.Context, declared: type[Declared], work: Awaitable[bytes]) -> Declared:  # noqa: ARG001
+    """The handler's own bytes: BentoML passes a finished response on, whatever type the endpoint declares."""
+    return cast("Declared", await _response(ctx, work))
+
+
+async def _response(ctx: bentoml.Context, work: Awaitable[bytes]) -> Response:
+    try:
+        return Response(await work, media_type=JSON)
+    except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
+        refusal = refusal_for(error)
+        ctx.response.status_code = refusal.status.value
+        ctx.response.headers.update(dict(refusal.headers))
+        return Response(msgspec.json.encode(refusal.answer), refusal.status.value, media_type=JSON)
+
+
+@bentoml.service(
+    name="nextbest",
+    service_class=LanedService,
+    workers=SETTINGS.workers,
+    http={"host": SETTINGS.host, "port": SETTINGS.port},
+    traffic={"timeout": SETTINGS.timeout},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+)
+class NextBest:
+    """The next best action for each customer, on every channel."""
+
+    def __init__(self) -> None:
+        self.runtime = Runtime(SETTINGS)
+
+    @staticmethod
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    def prepare() -> None:
+        prepare_from_command_line(SETTINGS)
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
+    async def watch(self) -> None:
+        self.runtime.start_watching()
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    async def close(self) -> None:
+        await self.runtime.close()
+
+    @bentoml.api(route="/recommend")  # type: ignore[untyped-decorator]
+    async def recommend(self, request: RecommendRequest, /, ctx: bentoml.Context) -> DecisionAnswer:
+        """The best actions for one customer, on each channel asked for."""
+        return await _answered(ctx, DecisionAnswer, deciding.recommend(self.runtime, request, _call(ctx)))
+
+    @bentoml.api(route="/recommend_batch")  # type: ignore[untyped-decorator]
+    async def recommend_batch(self, request: RecommendBatchRequest, /, ctx: bentoml.Context) -> BatchAnswer:
+        """The same question about up to 1,000 customers."""
+        return await _answered(ctx, BatchAnswer, deciding.recommend_batch(self.runtime, request, _call(ctx)))
+
+    @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
+    async def feedback(self, reports: FeedbackReport | Reports, /, ctx: bentoml.Context) -> FeedbackAnswer:
+        """What became of a recommended action."""
+        told = reports if isinstance(reports, list) else [reports]
+        return await _answered(ctx, FeedbackAnswer, feedback.feedback(self.runtime, told, _call(ctx)))
+
+    @bentoml.api(route="/v1/track")  # type: ignore[untyped-decorator]
+    async def track(self, call: dict[str, JsonValue], /, ctx: bentoml.Context) -> TrackAnswer:
+        """One track call in Segment's shape."""
+        return await _answered(ctx, TrackAnswer, ingest.single(self.runtime, call, _call(ctx), "track"))
+
+    @bentoml.api(route="/v1/batch")  # type: ignore[untyped-decorator]
+    async def batch(self, calls: dict[str, JsonValue], /, ctx: bentoml.Context) -> BatchTrackAnswer:
+        """Many calls in Segment's shape; a refused one loses no other."""
+        return await _answered(ctx, BatchTrackAnswer, ingest.batch(self.runtime, calls, _call(ctx)))

@@ -1,0 +1,65 @@
+"""Where things are and how the service behaves, from the environment; importable without BentoML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field is NEXTBEST_<NAME> in the environment, except tracking_uri, which is MLFLOW_TRACKING_URI.
+
+    home: folder of store, default MLflow database and metrics. store_url, tracking_uri: "" for the ones in home.
+    max_in_flight: requests that one worker takes at a time; more are answered 429. timeout: seconds for one request.
+    fast_lane: answer the declared endpoints in front of BentoML's stack. feature_sample: the share of decisions whose
+    feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NEXTBEST_", frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Path(".nextbest")
+    store_url: str = ""
+    tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
+    model_name: str = "nextbest"
+    host: str = "127.0.0.1"
+    port: int = Field(default=3000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    max_in_flight: int = Field(default=256, ge=1)
+    timeout: float = Field(default=2.0, gt=0)
+    body_timeout: float = Field(default=10.0, gt=0)
+    poll_seconds: float = Field(default=1.0, gt=0)
+    fast_lane: bool = True
+    feature_sample: float = Field(default=0.01, ge=0, le=1)
+
+    @property
+    def absolute_home(self) -> Path:
+        return self.home.expanduser().resolve()
+
+    @property
+    def effective_store_url(self) -> str:
+        return self.store_url or f"sqlite:///{quote(str(self.absolute_home / 'store.db'))}"
+
+    @property
+    def effective_tracking_uri(self) -> str:
+        return self.tracking_uri or f"sqlite:///{self.absolute_home / 'mlflow.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make another process read these very settings, paths absolute."""
+        return {
+            "NEXTBEST_HOME": str(self.absolute_home),
+            "NEXTBEST_STORE_URL": self.effective_store_url,
+            "MLFLOW_TRACKING_URI": self.effective_tracking_uri,
+            "NEXTBEST_MODEL_NAME": self.model_name,
+            "NEXTBEST_HOST": self.host,
+            "NEXTBEST_PORT": str(self.port),
+            "NEXTBEST_WORKERS": str(self.workers),
+            "NEXTBEST_MAX_IN_FLIGHT": str(self.max_in_flight),
+            "NEXTBEST_TIMEOUT": str(self.timeout),
+            "NEXTBEST_BODY_TIMEOUT": str(self.body_timeout),
+            "NEXTBEST_POLL_SECONDS": str(self.poll_seconds),
+            "NEXTBEST_FAST_LANE": str(self.fast_lane),
+            "NEXTBEST_FEATURE_SAMPLE": str(self.feature_sample),
+        }

@@ -1,0 +1,83 @@
+"""Signed tokens: proof that we chose this action for this decision on this channel at this rank.
+
+A token is base64url(JSON array) "." base64url(HMAC-SHA-256, first 16 bytes).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from typing import Protocol
+
+import msgspec
+
+SECRET_SETTING = "signing_secret"  # noqa: S105 - the name of the setting, not the secret
+_SIGNATURE_BYTES = 16
+
+
+class TokenClaims(msgspec.Struct, frozen=True, array_like=True):
+    decision_id: str
+    action_id: str
+    channel: str
+    rank: int
+
+
+class InvalidToken(ValueError):
+    """Not a token, or one signed with another secret."""
+
+
+class SecretStore(Protocol):
+    def setting(self, name: str) -> str | None: ...
+
+    def put_setting(self, name: str, value: str) -> None: ...
+
+
+def signing_secret(store: SecretStore) -> bytes:
+    """The store's secret (32 bytes), made when there is none yet."""
+    stored = store.setting(SECRET_SETTING)
+    if stored is None:
+        store.put_setting(SECRET_SETTING, secrets.token_hex(32))
+        stored = store.setting(SECRET_SETTING)
+    if stored is None:
+        raise InvalidToken("signing_secret is absent; the store did not keep it; run `nextbest check`")
+    return bytes.fromhex(stored)
+
+
+class Signer:
+    """Signs and reads tokens with one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._keyed = hmac.new(secret, digestmod=hashlib.sha256)
+        self._encoder = msgspec.json.Encoder()
+        self._decoder = msgspec.json.Decoder(TokenClaims)
+
+    def sign(self, claims: TokenClaims) -> str:
+        payload = self._encoder.encode(claims)
+        return f"{_text(payload)}.{_text(self._signature(payload))}"
+
+    def read(self, token: str) -> TokenClaims:
+        """Raises InvalidToken."""
+        head, _, tail = token.partition(".")
+        try:
+            payload, signature = _bytes(head), _bytes(tail)
+            if not hmac.compare_digest(signature, self._signature(payload)):
+                raise InvalidToken("token is not one of ours; its signature does not match; send it as it was answered")
+            return self._decoder.decode(payload)
+        except (binascii.Error, UnicodeError, msgspec.DecodeError) as error:
+            raise InvalidToken("token is not one of ours; it cannot be read; send it as it was answered") from error
+
+    def _signature(self, payload: bytes) -> bytes:
+        mac = self._keyed.copy()
+        mac.update(payload)
+        return mac.digest()[:_SIGNATURE_BYTES]
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
