@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.catalogue import Catalogue, Repurchase
 from models.catalogue_document import ActionEntry, CatalogueDocument, moment_of
 
 Path = tuple[str | int, ...]
@@ -35,31 +34,44 @@ def shape_findings(document: CatalogueDocument) -> Iterator[Finding]:
         yield from _treatment_findings(("actions", place), action, document)
 
 
-def item_findings(catalogue: Catalogue, items: pa.Table) -> Iterator[Finding]:
+def item_findings(document: CatalogueDocument, items: pa.Table) -> Iterator[Finding]:
     """Faults between the actions and the items: unknown items, and things that no repurchase rule covers."""
-    category_of = _promoted(catalogue, items)
-    for place, action in enumerate(catalogue.actions):
+    category_of = _promoted(document, items)
+    covered = _covered(document)
+    for place, action in enumerate(document.actions):
+        by_category = action.suppression.rule == "by_category"
         for number, item in enumerate(action.items):
             path: Path = ("actions", place, "items", number)
             if item not in category_of:
                 yield path, _sentence(path, item, "a promoted item must be listed in items", "add it or correct the id")
-            elif (
-                action.suppression.repurchase is Repurchase.BY_CATEGORY
-                and catalogue.repurchase_of(category_of[item]) is None
-            ):
+            elif by_category and not covered.get(category_of[item], True):
                 yield _unruled(path, item)
         for number, category in enumerate(action.categories):
-            if action.suppression.repurchase is Repurchase.BY_CATEGORY and catalogue.repurchase_of(category) is None:
+            if by_category and not covered.get(category, True):
                 yield _unruled(("actions", place, "categories", number), category)
 
 
-def _promoted(catalogue: Catalogue, items: pa.Table) -> dict[str, str | None]:
+def _promoted(document: CatalogueDocument, items: pa.Table) -> dict[str, str | None]:
     """The category of every promoted item that exists."""
-    wanted = pa.array(sorted({item for action in catalogue.actions for item in action.items}), pa.string())
+    wanted = pa.array(sorted({item for action in document.actions for item in action.items}), pa.string())
     rows = pc.index_in(wanted, value_set=items["id"])
     found = rows.is_valid()
     categories = items["category"].take(rows.filter(found))
     return dict(zip(wanted.filter(found).to_pylist(), categories.to_pylist(), strict=True))
+
+
+def _covered(document: CatalogueDocument) -> dict[str | None, bool]:
+    """Whether a rule covers each listed category, and None, of an item without one. Safe on what is no tree."""
+    whole = document.repurchase is not None
+    entries = {entry.id: entry for entry in document.categories}
+    covered: dict[str | None, bool] = {None: whole}
+    for entry in document.categories:
+        above, seen = entry, set[str]()
+        while above.repurchase is None and above.parent in entries and above.id not in seen:
+            seen.add(above.id)
+            above = entries[above.parent]
+        covered[entry.id] = whole or above.repurchase is not None
+    return covered
 
 
 def _sentence(path: Path, value: object, rule: str, remedy: str) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path as FilePath
 
 import pyarrow as pa
@@ -16,10 +17,11 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import JsonValue, ValidationError
 
-from models.catalogue import CatalogueInvalid, Fault, from_document
+from models.catalogue import CatalogueInvalid, Fault
 from models.catalogue_checks import Finding, Path, item_findings, shape_findings, written
 from models.catalogue_document import CatalogueDocument, CatalogueFile, ItemEntry
 from models.catalogue_items import ITEM_SCHEMA, conformed, item_faults, to_ipc
+from models.catalogue_repair import outside, repaired
 from models.yaml_lines import load
 
 
@@ -44,16 +46,17 @@ def read(path: FilePath) -> CatalogueSource:
 def read_text(text: str, folder: FilePath | None = None) -> CatalogueSource:
     """A catalogue as text; `items_file` is looked up in `folder` and refused without one. Raises CatalogueInvalid."""
     value, lines = load(text)
-    return _checked(value, lines, folder)
+    return _checked(value, lines, lambda shape: _items(shape, lines, folder))
 
 
 def checked(document: Mapping[str, JsonValue], items: pa.Table) -> CatalogueSource:
     """A catalogue that a program made: the document's fields and the table of its items. Raises CatalogueInvalid."""
-    try:
-        shape = CatalogueDocument.model_validate(document)
-    except ValidationError as error:
-        raise CatalogueInvalid(tuple(_faults(_shape_findings(error), {}))) from error
-    return _consistent(shape, conformed(items), {})
+    for name in ("items", "items_file"):
+        if name in document:
+            raise CatalogueInvalid(
+                (Fault(None, name, f"{name} is in the document; the table has the items; remove it"),)
+            )
+    return _checked(dict(document), {}, lambda _: conformed(items))
 
 
 def schema() -> str:
@@ -61,22 +64,56 @@ def schema() -> str:
     return json.dumps(CatalogueFile.model_json_schema(), indent=2, sort_keys=True) + "\n"
 
 
-def _checked(value: JsonValue, lines: Mapping[Path, int], folder: FilePath | None) -> CatalogueSource:
+def _checked(
+    value: JsonValue, lines: Mapping[Path, int], items_of: Callable[[CatalogueFile], pa.Table]
+) -> CatalogueSource:
     try:
         shape = CatalogueFile.model_validate(value)
     except ValidationError as error:
-        raise CatalogueInvalid(tuple(_faults(_shape_findings(error), lines))) from error
-    return _consistent(shape, _items(shape, lines, folder), lines)
-
-
-def _consistent(shape: CatalogueDocument, items: pa.Table, lines: Mapping[Path, int]) -> CatalogueSource:
-    faults = list(_faults(shape_findings(shape), lines))
-    by_row = item_faults(items, frozenset(entry.id for entry in shape.categories))
-    faults += [Fault(_line(lines, ("items", *_row_of(fault))), fault.path, fault.message) for fault in by_row]
-    if not faults:
-        faults += _faults(item_findings(from_document(shape, 0), items), lines)
+        raise CatalogueInvalid(_all_faults(value, list(_shape_findings(error)), lines, items_of)) from error
+    items = items_of(shape)
+    faults = _cross_faults(shape, items, lines, ())
     if faults:
-        raise CatalogueInvalid(tuple(sorted(faults, key=lambda fault: fault.line or 0)))
+        raise CatalogueInvalid(_sorted(faults))
+    return _source(shape, items)
+
+
+def _all_faults(
+    value: JsonValue,
+    shape_findings: list[Finding],
+    lines: Mapping[Path, int],
+    items_of: Callable[[CatalogueFile], pa.Table],
+) -> tuple[Fault, ...]:
+    """The faults of shape, and as far as it can be told what else is wrong beside them."""
+    faults = _faults(shape_findings, lines)
+    faulty = [path for path, _ in shape_findings]
+    shape = repaired(value, faulty)
+    if shape is None:
+        return _sorted(faults)
+    try:
+        items = items_of(shape)
+    except CatalogueInvalid as error:
+        return _sorted([*faults, *error.faults])
+    return _sorted([*faults, *_cross_faults(shape, items, lines, faulty)])
+
+
+def _cross_faults(
+    shape: CatalogueDocument, items: pa.Table, lines: Mapping[Path, int], replaced: Sequence[Path]
+) -> list[Fault]:
+    """What is wrong between entries of a document of the right shape, but for what was replaced in it."""
+    rows = item_faults(items, frozenset(entry.id for entry in shape.categories))
+    by_row: list[Finding] = [
+        (("items", *_row_of(fault), fault.path.rpartition(".")[2]), fault.message) for fault in rows
+    ]
+    found = outside(chain(shape_findings(shape), by_row, item_findings(shape, items)), replaced)
+    return _faults(found, lines)
+
+
+def _sorted(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(faults, key=lambda fault: fault.line or 0))
+
+
+def _source(shape: CatalogueDocument, items: pa.Table) -> CatalogueSource:
     values = shape.model_dump(mode="json", exclude={"items", "items_file"})
     document = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return CatalogueSource(document, items)
@@ -147,8 +184,7 @@ def _shown(value: object) -> str:
 
 
 def _faults(findings: Iterable[Finding], lines: Mapping[Path, int]) -> list[Fault]:
-    faults = [Fault(_line(lines, path), written(path), message) for path, message in findings]
-    return sorted(faults, key=lambda fault: fault.line or 0)
+    return [Fault(_line(lines, path), written(path), message) for path, message in findings]
 
 
 def _line(lines: Mapping[Path, int], path: Path) -> int | None:
