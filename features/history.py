@@ -51,7 +51,14 @@ LEDGER_ENTRY = np.dtype(
 """A purchase, refund or cancellation line: a stored format. Netting happens on reading (features.ledger)."""
 
 CONSENT_ENTRY = np.dtype(
-    [("occurred_at", "<i8"), ("recorded_at", "<i8"), ("sequence", "<i8"), ("channel", "u1"), ("granted", "u1"), ("padding", "u1", (6,))]
+    [
+        ("occurred_at", "<i8"),
+        ("recorded_at", "<i8"),
+        ("sequence", "<i8"),
+        ("channel", "u1"),
+        ("granted", "u1"),
+        ("padding", "u1", (6,)),
+    ]
 )
 """One grant (1) or withdrawal (0) for one channel: a stored format."""
 
@@ -95,10 +102,11 @@ def empty(dtype: np.dtype[np.void] = EVENT) -> Records:
 class CustomerRecord:
     """Everything held on one person that a decision may read, consistent at one version.
 
-    person: the internal integer, -1 when unknown. customer_id: the outside name. known: something of the person has been
-    recorded other than our decisions. version: the sequence of the newest event or change of traits (0 none); a
-    decision changes nothing. page: EVENT records sorted by (occurred_at, sequence). ledger and consents: complete, sorted
-    by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown. Arrays are read-only.
+    person: the internal integer, -1 when unknown. customer_id: the outside name. known: something of the person has
+    been recorded other than our decisions. version: the sequence of the newest event or change of traits (0 none); a
+    decision changes nothing. page: EVENT records sorted by (occurred_at, sequence). ledger and consents: complete,
+    sorted by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown. Arrays are
+    read-only.
     """
 
     person: int

@@ -71,12 +71,17 @@ def earlier(connection: sqlite3.Connection, identifier: Identifier, moment: int)
         customer_id=customer_id,
         known=version > 0,
         version=version,
-        page=page(known),
-        ledger=ledger.entries(known),
-        consents=consent.entries(known),
+        page=_frozen(page(known)),
+        ledger=_frozen(ledger.entries(known)),
+        consents=_frozen(consent.entries(known)),
         traits=traits,
         time_zone=_time_zone(traits),
     )
+
+
+def _frozen(records: Records) -> Records:
+    records.flags.writeable = False
+    return records
 
 
 def log_of(connection: sqlite3.Connection, person: int) -> Records:
