@@ -115,7 +115,8 @@ class _Keys:
     def of(cls, columns: Columns, source: int) -> _Keys:
         encoded = columns["message_id"].dictionary_encode()
         given = np.asarray(encoded.indices.is_valid())
-        return cls(source, given, filled(encoded.indices, -1), encoded.dictionary, filled(columns["line"], 0))
+        text = filled(encoded.indices, -1).astype(np.int64)
+        return cls(source, given, text, encoded.dictionary, filled(columns["line"], 0).astype(np.int64))
 
     def repeated(self, connection: sqlite3.Connection, seen_before: bool) -> NDArray[np.bool_]:
         """Rows whose key is stored, or stands in an earlier row."""

@@ -1,0 +1,183 @@
+"""SQLite keeps the contract, and what is true of SQLite alone."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from features.event import Kind
+from features.stores import open_store
+from features.stores.protocol import Append, Store, StoreCorrupt, StoreError, StoreUnavailable
+from tests.checks.store_contract import StoreContract
+from tests.checks.store_examples import NOON, append, event, user
+
+
+class TestSQLite(StoreContract):
+    url = "sqlite:///{folder}/store.db"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{path}", patience=0.2)
+    yield opened
+    opened.close()
+
+
+def _alter(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite:///", "sqlite://x.db", "mysql://x", "postgresql://localhost/x", ""])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(StoreError):
+        open_store(url)
+
+
+def test_every_commit_is_forced_to_disk(store: Store, path: Path) -> None:
+    append(store, "c", event("m"))
+    connection = store._writer._connection  # type: ignore[attr-defined]
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert path.exists()
+
+
+def test_a_newer_schema_is_refused(store: Store, path: Path) -> None:
+    store.close()
+    _alter(path, "PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="schema version is 99"):
+        open_store(f"sqlite:///{path}")
+
+
+def test_a_file_of_another_program_is_refused(path: Path) -> None:
+    _alter(path, "CREATE TABLE theirs(x)")
+    with pytest.raises(StoreError, match="another program"):
+        open_store(f"sqlite:///{path}")
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(StoreCorrupt):
+        open_store(f"sqlite:///{path}")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError):
+        open_store(f"sqlite:///{tmp_path}/file/store.db")
+
+
+def test_a_locked_database_is_unavailable_and_the_writer_lives_on(store: Store, path: Path) -> None:
+    append(store, "c", event("m1"))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable):
+        append(store, "c", event("m2", item="i"))
+    assert len(store.read(user("c")).page) == 1
+    connection.execute("ROLLBACK")
+    connection.close()
+    assert append(store, "c", event("m2", item="i")).stored == 1
+    assert store.check().faults == ()
+
+
+def test_the_write_lock_of_another_process_is_waited_for_no_longer_than_patience(store: Store, path: Path) -> None:
+    with path.with_name("store.db.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailable, match="another process"):
+            append(store, "c", event("m"))
+    assert append(store, "c", event("m")).stored == 1
+
+
+_FULL_DISK = """
+import resource, signal, sys
+from features.stores import open_store
+from features.stores.protocol import StoreUnavailable
+from tests.checks.store_examples import append, event, user
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = open_store("sqlite:///" + sys.argv[1])
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))
+stored, refused = 0, 0
+while refused < 3:
+    try:
+        append(store, "c", event(f"m{stored}", properties="x" * 3000, item=f"i{stored}"))
+        stored += 1
+    except StoreUnavailable:
+        refused += 1
+        assert len(store.read(user("c")).page) == stored
+assert stored > 10
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+append(store, "c", event(f"m{stored}", item=f"i{stored}"))
+report = store.check()
+assert report.faults == (), report
+assert report.events == stored + 1
+assert store.vocabulary.texts["item"] == [f"i{number}" for number in range(stored + 1)]
+store.close()
+"""
+
+
+def test_a_full_disk_leaves_nothing_half_written(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", _FULL_DISK, str(path)], check=True, timeout=60)
+
+
+def test_a_fault_in_the_code_reaches_its_caller_and_the_writer_lives_on(store: Store) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO setting VALUES ('x', 'y')")
+        raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        store._writer.alone(broken)  # type: ignore[attr-defined]
+    assert store.setting("x") is None
+    assert append(store, "c", event("m")).stored == 1
+
+
+def test_a_cancelled_write_is_not_written(store: Store, path: Path) -> None:
+    with path.with_name("store.db.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        store.append([Append(user("c"), (event("m1"),))])
+        waiting = [store.append([Append(user("c"), (event(f"n{number}"),))]) for number in range(3)]
+        cancelled = [one.cancel() for one in waiting]
+    for one, gone in zip(waiting, cancelled, strict=True):
+        assert one.cancelled() == gone
+    append(store, "c", event("last"))
+    assert len(store.read(user("c")).page) == 2 + cancelled.count(False)
+
+
+_DAMAGE = {
+    "page": "UPDATE sealed SET page = substr(page, 65) WHERE person = 1",
+    "ledger": "UPDATE sealed SET ledger = substr(ledger, 49) WHERE person = 1",
+    "consent list": "UPDATE sealed SET consents = x'' WHERE person = 1",
+    "version": "UPDATE person SET version = version - 1 WHERE person = 1",
+    "traits": "UPDATE person SET traits = '{}' WHERE person = 1",
+    "cut short": "UPDATE person SET tail = x'00' WHERE person = 1",
+    "page has 60": "DELETE FROM event WHERE person = 1 AND sequence = 7",
+    "belong to no person": "UPDATE event SET person = 77 WHERE person = 2",
+    "counter": "UPDATE counter SET value = 3",
+}
+
+
+@pytest.mark.parametrize("words", _DAMAGE)
+def test_check_finds_what_was_damaged(store: Store, path: Path, words: str) -> None:
+    kinds = (Kind.ORDERED, Kind.CONSENT_GRANTED, Kind.VIEWED)
+    for number in range(59):
+        append(store, "c", event(f"m{number}", kinds[number % 3], NOON + number, channel="web", item="i"))
+    append(store, "c", event("last"), traits={"city": "York"})
+    append(store, "d", event("n"))
+    assert store.check().faults == ()
+    assert (store.check().people, store.check().events) == (2, 61)
+    _alter(path, _DAMAGE[words])
+    assert any(words in fault for fault in store.check().faults)
