@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from features.vocabulary import Vocabulary
 
-
 CHANNELS = ("email", "sms", "push", "mail", "social", "web", "app", "ivr", "agent", "chat", "store")
-"""The channels that have features of their own, by name, because codes differ from store to store. Any other channel still
-counts in everything that is about "the candidate's channel"."""
+"""The channels that have features of their own, by name, because codes differ from store to store. Any other channel
+still counts in everything that is about "the candidate's channel"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +23,10 @@ class ItemFacts:
     the parent of each category, -1 for a root. price: float64[items] by item code, per unit, NaN unknown. Category
     numbers belong to one catalogue version: they index arrays and never enter a model.
 
-    action_group, action_category: int32[actions] by action code, the group (numbered as Candidates.group) and the category
-    of any action that the catalogue knows, on offer now or not, so that past events of an action count for both; -1
-    unknown, as is any code past the end. channel: int32[len(CHANNELS)], the vocabulary code of each of CHANNELS, 255 when
-    the store has none."""
+    action_group, action_category: int32[actions] by action code: the group (numbered as Candidates.group) and the
+    category of any action that the catalogue knows, on offer now or not, so that past events of an action count for
+    both; -1 unknown, as is any code past the end. channel: int32[len(CHANNELS)], the vocabulary code of each of
+    CHANNELS, 255 when the store has none."""
 
     category: NDArray[np.int32]
     parent: NDArray[np.int32]
@@ -46,8 +45,8 @@ def channel_codes(vocabulary: Vocabulary) -> NDArray[np.int32]:
 class Candidates:
     """m candidates. action: int32[m] vocabulary code, -1 for a bare category. group: int32[m] index of the action
     group, -1 none. category: int32[m] category number that the action promotes, -1 none. channel: uint8[m]
-    vocabulary code, 255 none. item_start: int32[m + 1] and item: int32[...]: the items that candidate i promotes by name are
-    item[item_start[i]:item_start[i + 1]]. price: float64[m] per unit of what is promoted, NaN unknown. value:
+    vocabulary code, 255 none. item_start: int32[m + 1] and item: int32[...]: the items that candidate i promotes by
+    name are item[item_start[i]:item_start[i + 1]]. price: float64[m] per unit of what is promoted, NaN unknown. value:
     float64[m] currency, worth of a positive outcome. kind: int8[m] 0 offer, 1 message, 2 service. starts_at, ends_at:
     int64[m] ms UTC of the action's schedule; 0 and 2**62 when open."""
 
