@@ -86,11 +86,11 @@ def parsed(body: bytes) -> JsonValue:
     return value
 
 
-def checked(adapter: TypeAdapter[T], value: JsonValue) -> T:
-    """`value` as what `adapter` declares. Raises Refusal with the first fault."""
+def checked(adapter: TypeAdapter[T], value: JsonValue, at: tuple[int | str, ...] = ()) -> T:
+    """`value`, standing `at` that place of the body, as `adapter` declares it. Raises Refusal with the first fault."""
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise from_validation(error) from error
+        raise from_validation(error, at) from error
     except RecursionError as error:
         raise malformed("body", "nested too deeply", "at most 200 levels", "flatten it") from error

@@ -77,18 +77,21 @@ async def recommend_batch(runtime: Runtime, request: RecommendBatchRequest, call
         if position % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
         decision_id = None if request.decision_id is None else f"{request.decision_id}:{position}"
-        entries.append(await _entry(runtime, asked, customer_id, decision_id))
+        entries.append(await _entry(runtime, asked, position, customer_id, decision_id))
     answers = await _logged(runtime, entries)
     return b'{"decisions":[' + b",".join(answers) + b"]}"
 
 
-async def _entry(runtime: Runtime, asked: Asked, customer_id: JsonValue, decision_id: str | None) -> Made:
+async def _entry(
+    runtime: Runtime, asked: Asked, position: int, customer_id: JsonValue, decision_id: str | None
+) -> Made:
     """One customer of a batch; a fault of this one is its answer."""
     try:
-        known = checked(_ID, customer_id)
+        known = checked(_ID, customer_id, ("customer_ids", position))
         return await _made(runtime, asked, customer_identifier(known), known, decision_id)
     except IdentityError as error:
-        return Made(error_entry(shortened(customer_id), invalid_sentence("customer_id", customer_id, str(error))), None)
+        refusal = invalid_sentence(f"customer_ids[{position}]", customer_id, str(error))
+        return Made(error_entry(shortened(customer_id), refusal), None)
     except Refusal as refusal:
         return Made(error_entry(shortened(customer_id), refusal), None)
 

@@ -22,7 +22,6 @@ from http import HTTPStatus
 
 import msgspec
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 VALUE_LIMIT = 120
 """Characters of an offending value that are echoed."""
@@ -158,16 +157,15 @@ def path_of(location: Sequence[int | str]) -> str:
     return path
 
 
-def from_validation(error: ValidationError) -> Refusal:
-    """The first fault of a pydantic validation, in our shape."""
-    return _from_details(error.errors(include_url=False, include_context=False)[0])
-
-
-def _from_details(fault: ErrorDetails) -> Refusal:
-    field = path_of(fault["loc"])
+def from_validation(error: ValidationError, at: Sequence[int | str] = ()) -> Refusal:
+    """The first fault of a pydantic validation, in our shape; `at` is where the validated value stood."""
+    fault = error.errors(include_url=False, include_context=False)[0]
+    field = path_of((*at, *fault["loc"]))
+    value = fault["input"]
     if fault["type"] == "extra_forbidden":
-        return unknown_field(field, fault["input"])
+        return unknown_field(field, value)
     if fault["type"] == "missing":
         return invalid(field, None, "field required", "add it")
     rule = fault["msg"].removeprefix("Value error, ")
-    return invalid(field, fault["input"], rule[:1].lower() + rule[1:])
+    shown = f"{len(value)} entries" if isinstance(value, list | dict) else value
+    return invalid(field, shown, rule[:1].lower() + rule[1:])

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from serving.deployment import NotStartable, greeting, prepare, require_free_port
+from serving.deployment import NotStartable, prepare, require_free_port
 from serving.settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -24,10 +24,8 @@ _PATIENCE = 20.0  # seconds from asking the workers to end to making them
 
 def serve(settings: Settings, workers: int) -> int:
     """Serve until interrupted; the exit code. Raises NotStartable with one line for people."""
-    keys = prepare(settings, settings.host)
+    prepare(settings, settings.host)
     require_free_port(settings.host, settings.port)
-    sys.stdout.write(greeting(keys))
-    sys.stdout.flush()
     server = subprocess.Popen(  # noqa: S603 - our own command, nothing of it from outside
         _command(settings), env=_environment(settings, workers), cwd=_ROOT, start_new_session=True
     )
@@ -55,6 +53,7 @@ def _environment(settings: Settings, workers: int) -> dict[str, str]:
         "NEXTBEST_WORKERS": str(workers),
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_QUIET": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONUNBUFFERED": "1",
     }

@@ -12,7 +12,9 @@ from enum import StrEnum
 from features.candidates import Candidates
 from features.history import CustomerRecord
 from features.stores.protocol import BundleStore
+from models import bundle
 from models.columns import CompiledCatalogue
+from models.response import ModelScorer
 from models.scoring import Scorer, Scores
 from serving.registry import Champion, RegistryError, champion
 
@@ -108,9 +110,6 @@ def _taken_up(
 ) -> LiveModel:
     if current is not None and (current.version, current.digest) == (wanted.version, wanted.digest):
         return replace(current, origin=origin, registry_reachable=reachable, message=message)
-    from models import bundle  # TEMPORARY
-    from models.response import ModelScorer
-
     files = store.bundle(wanted.digest)
     if files is None:
         raise BundleMissing(f"bundle is {wanted.digest}; the store lacks it; promote again with `nextbest promote`")

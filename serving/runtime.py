@@ -15,7 +15,7 @@ from pathlib import Path
 import features
 import models
 from features.stores import open_store
-from features.stores.protocol import Store, StoreError
+from features.stores.protocol import Store
 from models.columns import CompiledCatalogue, compile_catalogue
 from serving import metrics
 from serving.clock import Clock, clock_of
@@ -24,6 +24,7 @@ from serving.model_loader import LiveModel, Origin, resolve
 from serving.security import Keyring
 from serving.settings import Settings
 from serving.tokens import Signer, signing_secret
+from serving.warming import warm
 
 logger = logging.getLogger("nextbest.runtime")
 
@@ -89,21 +90,17 @@ class Runtime:
                 logger.exception("could not look for a newer catalogue, model or key; what is in force stays")
 
     def _look(self, before: InForce | None) -> InForce:
-        """What should be in force now; runs beside the requests, so a swap costs them nothing."""
+        """What should be in force now; runs beside the requests, so that a swap costs them nothing."""
         store, settings = self.store, self.settings
         version = store.catalogue_version()
         catalogue = before.catalogue if before and before.catalogue_version == version else self._compiled(version)
-        now = time.time_ns() // 1_000_000
-        model = resolve(
-            store, settings.effective_tracking_uri, settings.model_name, now, before.model if before else None
-        )
-        if before is None or before.model.version != model.version:
-            logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
-        metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))
-        metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
-        metrics.CATALOGUE_VERSION.set(version)
         clock = before.clock if before else clock_of(store)
-        return InForce(catalogue, version, model, Keyring(store.keys()), clock)
+        now = time.time_ns() // 1_000_000
+        current = before.model if before else None
+        model = resolve(store, settings.effective_tracking_uri, settings.model_name, now, current)
+        found = InForce(catalogue, version, model, Keyring(store.keys()), clock)
+        _take_up(before, found)
+        return found
 
     def _compiled(self, version: int) -> CompiledCatalogue | None:
         stored = self.store.catalogue(version) if version else None
@@ -113,6 +110,14 @@ class Runtime:
         return compile_catalogue(stored, self.store.vocabulary)
 
 
-def store_is_away(error: StoreError) -> Exception:
-    """The refusal for a store that cannot be reached; `error` itself when it is something else."""
-    return unavailable(f"the store is away ({type(error).__name__})")
+def _take_up(before: InForce | None, found: InForce) -> None:
+    """Warm what is new, say so, and show what is in force in the metrics."""
+    model = found.model
+    if before is None or before.model.version != model.version or before.model.origin != model.origin:
+        logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
+    fresh = before is None or before.catalogue is not found.catalogue or before.model.scorer is not model.scorer
+    if found.catalogue is not None and fresh:
+        warm(found.catalogue, model.scorer, found.clock.present(None))
+    metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))
+    metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
+    metrics.CATALOGUE_VERSION.set(found.catalogue_version)

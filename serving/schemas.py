@@ -40,7 +40,7 @@ def _instant(value: object) -> int:
     return parse_instant(value)
 
 
-def _finite(value: JsonValue) -> JsonValue:
+def _finite(value: object) -> object:
     """JSON's grammar allows 1e400; no number type of ours does."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must hold finite numbers only")
@@ -55,7 +55,7 @@ def _finite(value: JsonValue) -> JsonValue:
 
 IdText = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_printable)]
 Instant = Annotated[int, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
-Context = Annotated[dict[str, JsonValue], AfterValidator(_finite)]
+Context = Annotated[dict[str, object], AfterValidator(_finite)]
 Channels = Annotated[list[IdText], Field(min_length=1, max_length=64)]
 Outcome = Literal["sent", "not_sent", "displayed", "clicked", "accepted", "rejected", "converted"]
 

@@ -94,8 +94,8 @@ class NextBest:
     def __init__(self) -> None:
         self.runtime = Runtime(SETTINGS)
 
-    @staticmethod
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
     def prepare() -> None:
         prepare_from_command_line(SETTINGS)
 

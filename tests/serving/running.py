@@ -1,0 +1,99 @@
+"""Real server processes for tests: `bentoml serve` on a free port of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers. home: its NEXTBEST_HOME. log: what it wrote."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self, **headers: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=headers, timeout=20.0)
+
+    def kill(self) -> None:
+        """kill -9 of the arbiter and every worker at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **os.environ,
+        "NEXTBEST_HOME": str(home),
+        "NEXTBEST_PORT": str(port),
+        "NEXTBEST_POLL_SECONDS": "0.2",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "default",
+        **extra,
+    }
+
+
+@contextmanager
+def server(
+    home: Path, workers: int = 1, target: str = "serving.service:NextBest", cwd: Path = ROOT, **extra: str
+) -> Iterator[Running]:
+    """Served from the source until the block ends; extra: further variables of its environment."""
+    port = free_port()
+    log = home / f"server-{port}.log"
+    variables = environment(home, port, {"NEXTBEST_WORKERS": str(workers), **extra})
+    command = [sys.executable, "-m", "bentoml", "serve", target]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    running = Running(f"http://127.0.0.1:{port}", home, process, log)
+    try:
+        wait_until_ready(running)
+        yield running
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                running.kill()
+
+
+def wait_until_ready(running: Running) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if running.process.poll() is not None:
+            raise RuntimeError(f"the server ended with {running.process.returncode}: {running.log.read_text()}")
+        try:
+            if httpx.get(f"{running.url}/readyz", timeout=2.0).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    running.kill()
+    raise RuntimeError(f"the server did not become ready: {running.log.read_text()}")
