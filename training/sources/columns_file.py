@@ -1,0 +1,167 @@
+"""A company's own history: events, customers and a catalogue from files whose columns docs/importing.md documents.
+
+Everything is checked before anything is written. Each of the three is then written in one transaction, and an import
+that is repeated is an import once: rows are named by the digest of their file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models import catalogue_file
+from training.sources.files import customers as customer_rows
+from training.sources.files import events as event_rows
+from training.sources.files.tables import digest, read
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from features.progress import Progress
+    from features.stores.protocol import BulkReceipt, Store
+    from models.catalogue_file import CatalogueSource
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """events, customers: what the store took, None when there was no such file or in a dry run. consents_and_holdings:
+    what the customers file said of them. catalogue_version: the one published, None without. unknown_items,
+    unknown_actions: how many different ones the events name that the catalogue does not list; they count as history,
+    but nothing is known of them."""
+
+    event_rows: int
+    customer_rows: int
+    events: BulkReceipt | None
+    customers: BulkReceipt | None
+    consents_and_holdings: BulkReceipt | None
+    catalogue_version: int | None
+    unknown_items: int
+    unknown_actions: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What passed. The sources name the rows of their files."""
+
+    catalogue: CatalogueSource | None
+    events: pa.Table | None
+    events_source: str
+    customers: customer_rows.CustomerColumns | None
+    customers_source: str
+
+
+def import_files(
+    store: Store,
+    progress: Progress,
+    present: int,
+    events: Path | None = None,
+    customers: Path | None = None,
+    catalogue: Path | None = None,
+    *,
+    dry_run: bool = False,
+) -> FileReport:
+    """Check all the files, then write them; a dry run only checks. present: ms UTC; nothing lies more than 10 minutes
+    after it. Raises SourceError with the first faults, CatalogueInvalid with all of them, StoreError; nothing is then
+    written."""
+    with progress.step("Check the files", total=3) as advance:
+        source = catalogue_file.read(catalogue) if catalogue is not None else None
+        advance()
+        channels = _channels(source, store)
+        told, told_source = None, ""
+        if events is not None:
+            told = event_rows.checked(events.name, read(events), present, channels)
+            told_source = f"events-{digest(events)}"
+        advance()
+        people, people_source = None, ""
+        if customers is not None:
+            rows = read(customers)
+            people_source = f"customers-{digest(customers)}"
+            people = customer_rows.checked(customers.name, rows, people_source, present, channels)
+        advance()
+    checked = _Checked(source, told, told_source, people, people_source)
+    return _report(checked, store) if dry_run else _write(store, progress, checked, present)
+
+
+def _write(store: Store, progress: Progress, checked: _Checked, present: int) -> FileReport:
+    version = taken = people = said = None
+    if checked.catalogue is not None:
+        with progress.step("Publish the catalogue"):
+            version = _publish(store, checked.catalogue, present)
+    if checked.customers is not None:
+        with progress.step(f"Import {checked.customers.customers.num_rows:,} customers"):
+            people = store.import_customers(checked.customers.customers, checked.customers_source)
+            said = store.import_events(checked.customers.events, checked.customers_source)
+    if checked.events is not None:
+        with progress.step(f"Import {checked.events.num_rows:,} events"):
+            taken = store.import_events(checked.events, checked.events_source)
+    return _report(checked, store, taken, people, said, version)
+
+
+def _publish(store: Store, source: CatalogueSource, published_at: int) -> int:
+    stored = store.publish_catalogue(
+        source.document,
+        source.items_ipc(),
+        expected_version=None,
+        published_at=published_at,
+        author="import",
+        note="imported from a file",
+    )
+    return stored.version
+
+
+def _report(
+    checked: _Checked,
+    store: Store,
+    events: BulkReceipt | None = None,
+    customers: BulkReceipt | None = None,
+    said: BulkReceipt | None = None,
+    version: int | None = None,
+) -> FileReport:
+    items, actions = _unknown(checked, store)
+    return FileReport(
+        event_rows=checked.events.num_rows if checked.events is not None else 0,
+        customer_rows=checked.customers.customers.num_rows if checked.customers is not None else 0,
+        events=events,
+        customers=customers,
+        consents_and_holdings=said,
+        catalogue_version=version,
+        unknown_items=items,
+        unknown_actions=actions,
+    )
+
+
+def _unknown(checked: _Checked, store: Store) -> tuple[int, int]:
+    """Different items and actions of the events that the catalogue does not list; (0, 0) without a catalogue."""
+    document, items = _catalogue(checked.catalogue, store)
+    if checked.events is None or document is None or items is None:
+        return 0, 0
+    actions = pa.array([action["id"] for action in json.loads(document)["actions"]], pa.string())
+    return _not_in(checked.events, "item", items["id"].combine_chunks()), _not_in(checked.events, "action", actions)
+
+
+def _not_in(events: pa.Table, column: str, known: pa.Array) -> int:
+    if column not in events.column_names:
+        return 0
+    named = events[column].unique().drop_null()
+    return len(named) - int(pc.sum(pc.is_in(named, value_set=known)).as_py() or 0)
+
+
+def _catalogue(source: CatalogueSource | None, store: Store) -> tuple[str | None, pa.Table | None]:
+    """The document and the items of the catalogue that comes with the import, or of the one that the store has."""
+    if source is not None:
+        return source.document, source.items
+    stored = store.catalogue()
+    if stored is None:
+        return None, None
+    with pa.ipc.open_stream(stored.items) as reader:
+        return stored.document, reader.read_all()
+
+
+def _channels(source: CatalogueSource | None, store: Store) -> Collection[str] | None:
+    document, _ = _catalogue(source, store)
+    return None if document is None else frozenset(json.loads(document)["channels"])

@@ -1,0 +1,218 @@
+"""The customers file: one row a customer, with traits, identifiers, consents and what is held. Its columns are
+documented in docs/importing.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+from features.columns import CUSTOMER_SCHEMA, IMPORT_SCHEMA
+from features.event import Kind
+from features.identity import IdentityError, normalise
+from training.sources.files.columns import Faults, moments, numbers, texts
+from training.sources.files.events import objects
+from training.sources.files.tables import check_columns
+
+REQUIRED: Final = ("customer_id",)
+OPTIONAL: Final = ("traits", "trait.", "identifier.", "consent.", "consent_at", "holds", "holds_since", "time_zone")
+
+_CONSENTS: Final = {"granted": Kind.CONSENT_GRANTED, "withdrawn": Kind.CONSENT_WITHDRAWN}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerColumns:
+    """customers: CUSTOMER_SCHEMA. events: IMPORT_SCHEMA, the consents and holdings; each with a message id of its
+    own."""
+
+    customers: pa.Table
+    events: pa.Table
+
+
+def checked(
+    name: str, rows: pl.DataFrame, source: str, present: int, channels: Collection[str] | None
+) -> CustomerColumns:
+    """name: of the file, for faults. source: what names its rows. present: ms UTC. channels: the catalogue's; None when
+    there is none to check against. Raises InvalidRows with the first faults."""
+    check_columns(name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
+    faults = Faults(name)
+    customer = texts(rows["customer_id"], faults, required=True)
+    twice = customer.is_duplicated() & customer.is_not_null()
+    faults.add("customer_id", customer, twice, "a customer has one row", "join the rows")
+    zones = texts(rows["time_zone"], faults) if "time_zone" in rows.columns else None
+    told = {
+        "customer_id": customer.to_list(),
+        "traits": _traits(rows, faults),
+        "identifiers": _identifiers(rows, faults),
+        "time_zone": zones.to_list() if zones is not None else [None] * rows.height,
+    }
+    events = [*_consents(rows, faults, present, channels), *_holdings(rows, faults, present)]
+    faults.check()
+    return CustomerColumns(pa.Table.from_pydict(told, schema=CUSTOMER_SCHEMA), _events(events, customer, source))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A consent or a holding of one row; what: names it among those of the row."""
+
+    row: int
+    what: str
+    kind: Kind
+    at: int
+    channel: str | None = None
+    item: str | None = None
+    quantity: float | None = None
+
+
+def _traits(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
+    """JSON texts. What a .csv says is text; a .parquet's numbers and truths keep their types."""
+    own = rows.select(column for column in rows.columns if column.startswith("trait."))
+    for column in own.iter_columns():
+        if column.dtype.is_float():
+            infinite = column.is_nan() | column.is_infinite()
+            faults.add(column.name, column, infinite, "this is a finite number", "leave it empty when it is unknown")
+        elif not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Boolean, pl.Null)):
+            rule = f"a trait is text, a number or true or false, not {column.dtype}"
+            faults.add(column.name, column, column.is_not_null(), rule, "convert the column")
+    whole = objects(rows["traits"], faults).to_list() if "traits" in rows.columns else [None] * rows.height
+    if faults.total:
+        return [None] * rows.height
+    if not own.columns:
+        return whole
+    names = [column.removeprefix("trait.") for column in own.columns]
+    told = zip(whole, own.iter_rows(), strict=True)
+    return [_joined(text, dict(zip(names, row, strict=True))) for text, row in told]
+
+
+def _joined(text: str | None, own: dict[str, object]) -> str:
+    """A trait with no value is not known, so it says nothing; only a null written in `traits` removes one."""
+    known = {name: value for name, value in own.items() if value is not None}
+    return json.dumps({**(json.loads(text) if text else {}), **known}, ensure_ascii=False)
+
+
+def _identifiers(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
+    names = [column for column in rows.columns if column.startswith("identifier.")]
+    found: list[list[list[str]]] = [[] for _ in range(rows.height)]
+    for name in names:
+        column = texts(rows[name], faults)
+        wrong: list[bool] = []
+        for row, value in enumerate(column):
+            normal = _normal(name.removeprefix("identifier."), value)
+            wrong.append(value is not None and normal is None)
+            if normal is not None:
+                found[row].append(normal)
+        rule = "an identifier is what its type says: a phone with its country code, a valid e-mail address"
+        faults.add(name, column, pl.Series(wrong, dtype=pl.Boolean), rule, "correct it or leave it empty")
+    return [json.dumps(pairs) if pairs else None for pairs in found]
+
+
+def _normal(type_: str, value: str | None) -> list[str] | None:
+    if value is None:
+        return None
+    try:
+        identifier = normalise(type_, value)
+    except IdentityError:
+        return None
+    return [identifier.type, identifier.value]
+
+
+def _consents(rows: pl.DataFrame, faults: Faults, present: int, channels: Collection[str] | None) -> Iterator[_Told]:
+    names = [column for column in rows.columns if column.startswith("consent.")]
+    nothing = pl.Series("consent_at", [None] * rows.height, dtype=pl.String)
+    written = rows["consent_at"] if "consent_at" in rows.columns else nothing
+    at = moments(written, faults, present)
+    for name in names:
+        channel = name.removeprefix("consent.")
+        said = texts(rows[name], faults)
+        if channels is not None and channel not in channels:
+            rule = f"the catalogue's channels are {', '.join(sorted(channels))}"
+            faults.add(name, said, said.is_not_null(), rule, "rename the column")
+        wrong = said.is_not_null() & ~said.is_in(list(_CONSENTS))
+        faults.add(name, said, wrong, "a consent is granted or withdrawn", "correct it, or leave it empty when unknown")
+        faults.add("consent_at", written, said.is_not_null() & written.is_null(), "a consent has a time", "fill it in")
+        for row, (value, moment) in enumerate(zip(said, at, strict=True)):
+            if value in _CONSENTS and moment is not None:
+                yield _Told(row, name, _CONSENTS[value], moment, channel=channel)
+
+
+def _holdings(rows: pl.DataFrame, faults: Faults, present: int) -> list[_Told]:
+    if "holds" not in rows.columns:
+        return []
+    since = rows["holds_since"] if "holds_since" in rows.columns else None
+    entries: list[tuple[int, object, object, object]] = []
+    wrong = []
+    for row, text in enumerate(rows["holds"]):
+        held = _held(text)
+        wrong.append(held is None)
+        default = since[row] if since is not None else None
+        entries += [(row, item, quantity, default if at is None else at) for item, quantity, at in held or ()]
+    rule = 'this is a JSON list of items, or of {"item", "quantity", "since"}'
+    faults.add("holds", rows["holds"], pl.Series(wrong, dtype=pl.Boolean), rule, 'write it like ["0042", "77"]')
+    return _checked_holdings(entries, faults, present)
+
+
+def _checked_holdings(entries: list[tuple[int, object, object, object]], faults: Faults, present: int) -> list[_Told]:
+    places = [row for row, *_ in entries]
+    inner = faults.of(places)
+    item = texts(pl.Series("holds", [_text(entry[1]) for entry in entries], dtype=pl.String), inner, required=True)
+    quantity = numbers(
+        pl.Series("holds.quantity", [_text(entry[2]) for entry in entries], dtype=pl.String), inner, positive=True
+    )
+    at = moments(
+        pl.Series("holds_since", [_text(entry[3]) for entry in entries], dtype=pl.String), inner, present, required=True
+    )
+    faults.take(inner)
+    if inner.total:
+        return []
+    return [
+        _Told(row, f"holds[{place}]", Kind.ORDERED, moment, item=thing, quantity=units)
+        for place, (row, thing, units, moment) in enumerate(zip(places, item, quantity, at, strict=True))
+    ]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _held(text: object) -> list[tuple[object, object, object]] | None:
+    """(item, quantity, since) of each entry; None when it is no such list."""
+    if text is None:
+        return []
+    try:
+        listed = json.loads(text) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(listed, list | pl.Series):
+        return None
+    found: list[tuple[object, object, object]] = []
+    for entry in listed:
+        if isinstance(entry, dict) and set(entry) <= {"item", "quantity", "since"}:
+            found.append((entry.get("item"), entry.get("quantity"), entry.get("since")))
+        elif isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool)):
+            found.append((entry, None, None))
+        else:
+            return None
+    return found
+
+
+def _events(told: list[_Told], customer: pl.Series, source: str) -> pa.Table:
+    names = ("customer_id", "kind", "name", "occurred_at", "recorded_at", "message_id", "channel", "item", "quantity")
+    rows = [
+        {
+            "customer_id": customer[one.row],
+            "kind": int(one.kind),
+            "name": one.kind.name.lower(),
+            "occurred_at": one.at,
+            "recorded_at": one.at,
+            "message_id": f"{source}:{one.row}:{one.what}",
+            "channel": one.channel,
+            "item": one.item,
+            "quantity": one.quantity,
+        }
+        for one in told
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema([IMPORT_SCHEMA.field(name) for name in names]))
