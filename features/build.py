@@ -107,9 +107,7 @@ def _run(
     facts: ItemFacts,
     out: Matrix,
 ) -> None:
-    known = Known(
-        facts.category, facts.parent, facts.price, facts.action_group, facts.action_category, facts.channel
-    )
+    known = Known(facts.category, facts.parent, facts.price, facts.action_group, facts.action_category, facts.channel)
     offers = Offers(
         candidates.action,
         candidates.group,

@@ -21,8 +21,14 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
     """For what only compiled functions call. Not cached by itself: numba's cache watches one file, so what a function
-    calls in another module would go stale unseen. The entry is cached with all its parts, under `revision`."""
-    return cast("Callable[P, R]", numba.njit(nogil=True, forceinline=True)(function))
+    calls in another module would go stale unseen. The entry is cached with all its parts, under `revision`. It may not
+    allocate: counting references to the arrays that it is handed would cost more than its work."""
+    return cast("Callable[P, R]", numba.njit(nogil=True, forceinline=True, _nrt=False)(function))
+
+
+def allocating(function: Callable[P, R]) -> Callable[P, R]:
+    """A part that makes arrays."""
+    return cast("Callable[P, R]", numba.njit(nogil=True)(function))
 
 
 def revision(*modules: ModuleType) -> int:

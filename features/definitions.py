@@ -435,7 +435,9 @@ def _facts() -> Iterable[Feature]:
     yield _price("against_category", CATEGORY, PRICED_SPEND, PRICED_UNITS, usual)
     yield _price("against_parent", PARENT, PRICED_SPEND, PRICED_UNITS, usual)
     yield _price("against_items", PROMOTED, PRICED_SPEND, PRICED_UNITS, usual)
-    yield _price("against_viewed", CATEGORY, LIST_PRICE, LISTED, "the mean list price of what the customer viewed, ever")
+    yield _price(
+        "against_viewed", CATEGORY, LIST_PRICE, LISTED, "the mean list price of what the customer viewed, ever"
+    )
 
 
 FEATURES: tuple[Feature, ...] = (

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernel_codes, kernel_events, kernel_rows, kernel_slots
-from features.compiled import compiled, part, revision
+from features.compiled import allocating, compiled, revision
 from features.history import Records
-from features.kernel_codes import Known, Met, Offers, Places, Plan, Role
+from features.kernel_codes import MEASURES, ROLES, Desk, Known, Met, Offers, Places, Plan, Role
 from features.kernel_rows import one_moment
 from features.kernel_slots import meet, place_event
 
@@ -38,7 +38,7 @@ Fill = Callable[
 ]
 
 
-@part
+@allocating
 def place_events(records: Records, plan: Plan, known: Known, met: Met) -> Places:
     events = len(records)
     places = Places(
@@ -70,11 +70,12 @@ def _entry(revised: int) -> Fill:
         most = 1
         for k in range(len(moments)):
             most = max(most, start[k + 1] - start[k])
+        desk = Desk(np.zeros(MEASURES), np.zeros(4, np.int64), np.zeros(ROLES, np.int64), np.empty(out.shape[1]))
         rows = np.empty((most, Role.ITEMS), np.int64)
         for k in range(len(moments)):
             these = slice(start[k], start[k + 1])
             now = (moments[k], utc_offsets[k])
-            one_moment(cells, met, places, plan, known, offers, records, now, chosen[these], rows, out[these])
+            one_moment(cells, met, places, plan, known, offers, records, now, chosen[these], rows, desk, out[these])
         return revised
 
     return fill

@@ -182,6 +182,16 @@ class Met(NamedTuple):
     size: NDArray[np.int64]
 
 
+class Desk(NamedTuple):
+    """Room to work in. worth: by measure, what an event adds. news: by distinct measure, bits for which it is the newest. base:
+    by role, where its row begins. shared: one output row, the customer's part of it filled."""
+
+    worth: NDArray[np.float64]
+    news: NDArray[np.int64]
+    base: NDArray[np.int64]
+    shared: NDArray[np.float64]
+
+
 class Places(NamedTuple):
     """Slots by event, -1 none."""
 

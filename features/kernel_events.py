@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.compiled import part
 from features.history import Records
-from features.kernel_codes import DAY, HOUR, LEVELS, MEASURES, Known, Measure, Met, Places, Plan
+from features.kernel_codes import DAY, HOUR, LEVELS, Desk, Known, Measure, Met, Places, Plan
 
 
 @part
@@ -36,8 +36,7 @@ def fresh(met: Met, slot: int, bits: int) -> int:
 
 @part
 def weigh(
-    worth: NDArray[np.float64],
-    news: NDArray[np.int64],
+    desk: Desk,
     met: Met,
     places: Places,
     plan: Plan,
@@ -48,6 +47,7 @@ def weigh(
 ) -> None:
     """What the event adds to each measure that is a sum, and the distinct things that it is the newest event of."""
     event = records[i]
+    worth, news = desk.worth, desk.news
     amount, quantity = event.amount, np.float64(event.quantity)
     worth[Measure.COUNT] = 1.0
     worth[Measure.AMOUNT] = 0.0 if math.isnan(amount) else amount
@@ -124,8 +124,7 @@ def absorb(
     met: Met,
     plan: Plan,
     slot: int,
-    worth: NDArray[np.float64],
-    news: NDArray[np.int64],
+    desk: Desk,
     now: tuple[int, int, int, float],
 ) -> None:
     """Adds one event to every series of one row that is about its kind, if the moment wants the row."""
@@ -138,9 +137,9 @@ def absorb(
         measure, bit = plan.series[series, 0], plan.series[series, 2]
         base = met.row[slot] + plan.series[series, 1]
         if measure < Measure.ITEMS:
-            cells[base + band] += worth[measure]
+            cells[base + band] += desk.worth[measure]
         elif measure < Measure.OCCASIONS:
-            if news[measure - Measure.ITEMS] & (np.int64(1) << bit) != 0:
+            if desk.news[measure - Measure.ITEMS] & (np.int64(1) << bit) != 0:
                 cells[base + band] += 1.0
         else:
             fold(cells, base, measure, band, age, weight, kind)
@@ -153,23 +152,22 @@ def absorb_event(
     places: Places,
     plan: Plan,
     i: int,
-    worth: NDArray[np.float64],
-    news: NDArray[np.int64],
+    desk: Desk,
     now: tuple[int, int, int, float],
 ) -> None:
     """Adds one event to the rows of everything that it is about and that the moment wants."""
-    absorb(cells, met, plan, 0, worth, news, now)
+    absorb(cells, met, plan, np.int64(0), desk, now)
     action = places.action[i]
     group = met.group[action] if action >= 0 else -1
-    absorb(cells, met, plan, np.int64(places.item[i]), worth, news, now)
-    absorb(cells, met, plan, np.int64(action), worth, news, now)
-    absorb(cells, met, plan, np.int64(group), worth, news, now)
-    absorb(cells, met, plan, np.int64(places.channel[i]), worth, news, now)
+    absorb(cells, met, plan, np.int64(places.item[i]), desk, now)
+    absorb(cells, met, plan, np.int64(action), desk, now)
+    absorb(cells, met, plan, np.int64(group), desk, now)
+    absorb(cells, met, plan, np.int64(places.channel[i]), desk, now)
     category = np.int64(places.category[i])
     for _ in range(LEVELS):
         if category < 0:
             break
-        absorb(cells, met, plan, category, worth, news, now)
+        absorb(cells, met, plan, category, desk, now)
         category = np.int64(met.up[category])
 
 
@@ -182,22 +180,23 @@ def read_history(
     known: Known,
     records: Records,
     now: tuple[int, int],
+    desk: Desk,
 ) -> None:
     """The page of the moment, newest first, into the wanted rows."""
     moment = now[0]
-    worth, news = np.zeros(MEASURES), np.zeros(4, np.int64)
-    left = np.array(page_cut(records, plan, moment))
+    lasting, fleeting = page_cut(records, plan, moment)
     met.seen[: met.size[0]] = 0
     band = 0
     for i in range(len(records) - 1, -1, -1):
         event = records[i]
         standing = plan.classes[event.kind]
-        if standing > 1 or event.recorded_at > moment or event.occurred_at > moment or left[1 - standing] == 0:
+        if event.recorded_at > moment or event.occurred_at > moment or (fleeting, lasting, 0)[standing] == 0:
             continue
-        left[1 - standing] -= 1
+        lasting -= standing
+        fleeting -= 1 - standing
         age = moment - event.occurred_at
         while band < len(plan.windows) - 1 and age >= plan.windows[band]:
             band += 1
-        weigh(worth, news, met, places, plan, known, records, i, now)
+        weigh(desk, met, places, plan, known, records, i, now)
         weight = 2.0 ** (-age / plan.half_life)
-        absorb_event(cells, met, places, plan, i, worth, news, (np.int64(event.kind), band, age, weight))
+        absorb_event(cells, met, places, plan, i, desk, (np.int64(event.kind), band, age, weight))

@@ -18,7 +18,7 @@ from features.kernel_codes import (
     OPEN_END,
     POOL,
     RESERVED,
-    ROLES,
+    Desk,
     Fact,
     Known,
     Measure,
@@ -194,6 +194,7 @@ def one_moment(
     now: tuple[int, int],
     chosen: NDArray[np.int32],
     rows: NDArray[np.int64],
+    desk: Desk,
     out: NDArray[np.float64],
 ) -> None:
     for t in range(met.size[2]):
@@ -204,19 +205,19 @@ def one_moment(
     for code in known.channel:
         seek(cells, met, plan, Store.CHANNEL, -1 if code == NO_CHANNEL else code)
     seek_candidates(cells, met, plan, known, offers, chosen, rows)
-    read_history(cells, met, places, plan, known, records, now)
+    read_history(cells, met, places, plan, known, records, now, desk)
     for t in range(met.size[2]):
         slot = met.touched[t]
         if met.store[slot] != Store.ITEM or slot < RESERVED:
             finish(cells, plan, met.row[slot], met.store[slot])
-    base = np.zeros(ROLES, np.int64)
-    shared = np.empty(out.shape[1])
-    write_customer(cells, met, plan, known, base, now, shared)
+    write_customer(cells, met, plan, known, desk.base, now, desk.shared)
     for j in range(len(chosen)):
-        out[j] = shared
-        base[Role.CHANNEL : Role.ITEMS] = rows[j, Role.CHANNEL : Role.ITEMS]
-        base[Role.ITEMS] = met.row[Store.ITEM]
+        for column in range(out.shape[1]):
+            out[j, column] = desk.shared[column]
+        for role in range(Role.CHANNEL, Role.ITEMS):
+            desk.base[role] = rows[j, role]
+        desk.base[Role.ITEMS] = met.row[Store.ITEM]
         if plan.width[Store.ITEM] > 0:
-            base[Role.ITEMS] = pool_items(cells, met, plan, offers, chosen[j])
+            desk.base[Role.ITEMS] = pool_items(cells, met, plan, offers, chosen[j])
         state_facts(cells, met.row[FACTS_ROW], known, offers, chosen[j], now[0])
-        write(cells, plan.candidate_features, base, out[j])
+        write(cells, plan.candidate_features, desk.base, out[j])

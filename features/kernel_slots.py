@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import part
+from features.compiled import allocating, part
 from features.history import Records
 from features.kernel_codes import CELLS, LEVELS, NO_CHANNEL, POOL, RESERVED, Known, Met, Places, Plan, Store
 
 
-@part
+@allocating
 def meet(records: Records, plan: Plan, categories: int) -> Met:
     """Room for everything in the records, with the reserved slots taken."""
     events = len(records)

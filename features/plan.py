@@ -95,7 +95,9 @@ def plan_of(features: Sequence[Feature]) -> Plan:
     series = sorted(wanted, key=_order)
     offsets = _offsets(series)
     numbered, bits = _bits(series)
-    table = [(measure, offsets[one], numbered.get((measure, kinds), 0)) for one in series for _, measure, kinds in [one]]
+    table = [
+        (measure, offsets[one], numbered.get((measure, kinds), 0)) for one in series for _, measure, kinds in [one]
+    ]
     stores = np.array([one[0] for one in series], dtype=np.int64)
     visit_start, visit = _visits(series)
     numbered_features = list(enumerate(features))
