@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path as FilePath
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.csv
@@ -49,14 +50,14 @@ def read_text(text: str, folder: FilePath | None = None) -> CatalogueSource:
     return _checked(value, lines, lambda shape: _items(shape, lines, folder))
 
 
-def checked(document: Mapping[str, JsonValue], items: pa.Table) -> CatalogueSource:
+def checked(document: Mapping[str, object], items: pa.Table) -> CatalogueSource:
     """A catalogue that a program made: the document's fields and the table of its items. Raises CatalogueInvalid."""
     for name in ("items", "items_file"):
         if name in document:
             raise CatalogueInvalid(
                 (Fault(None, name, f"{name} is in the document; the table has the items; remove it"),)
             )
-    return _checked(dict(document), {}, lambda _: conformed(items))
+    return _checked(cast("JsonValue", dict(document)), {}, lambda _: conformed(items))
 
 
 def schema() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,7 +96,7 @@ def _repeated(ids: pa.ChunkedArray) -> pa.Array:
 
 
 def _rows(items: pa.Table, column: str, wrong: pa.ChunkedArray, rule: str) -> list[Fault]:
-    rows = pc.indices_nonzero(pc.fill_null(wrong, False)).to_pylist()
+    rows = np.flatnonzero(pc.fill_null(wrong, False).to_numpy(zero_copy_only=False)).tolist()
     faults = [
         Fault(None, f"items[{row}].{column}", f"item row {row + 1}: {column} is {items[column][row].as_py()!r}; {rule}")
         for row in rows[:_SHOWN]

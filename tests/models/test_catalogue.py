@@ -1,0 +1,446 @@
+"""Reading, refusing and compiling a catalogue."""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import yaml
+
+from features.candidates import CHANNELS
+from features.vocabulary import Vocabulary
+from models import catalogue_document, catalogue_file
+from models.catalogue import (
+    ActionKind,
+    CatalogueInvalid,
+    CatalogueUncompiled,
+    Direction,
+    Regime,
+    Repurchase,
+    RepurchaseRule,
+    parse,
+)
+from models.catalogue_document import CatalogueFile, moment_of, text_of
+from models.catalogue_items import from_ipc, to_ipc
+from models.columns import CompiledCatalogue, compile_catalogue, take
+from models.promotions import DAY, FOREVER, NO_WINDOW
+from tests.models.shop import NOW, compiled, stored
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "catalogue.md").read_text(encoding="utf-8")
+EXAMPLE = GUIDE.split("```yaml\n")[1].split("```")[0]
+
+
+@pytest.fixture(scope="module")
+def shop() -> tuple[CompiledCatalogue, Vocabulary]:
+    return compiled(catalogue_file.read_text(EXAMPLE))
+
+
+def faults_of(text: str, folder: Path | None = None) -> list[str]:
+    with pytest.raises(CatalogueInvalid) as caught:
+        catalogue_file.read_text(text, folder)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_the_documented_example_is_read_as_it_is_meant() -> None:
+    source = catalogue_file.read_text(EXAMPLE)
+    catalogue = parse(source.document, 3)
+    assert (catalogue.version, catalogue.currency, catalogue.time_zone) == (3, "GBP", "Europe/London")
+    assert [action.id for action in catalogue.actions] == ["laundry-pair", "care-refill", "gift-card", "delivery-news"]
+    pair = catalogue.actions[0]
+    assert pair.items == ("0042", "0043")
+    assert (pair.kind, pair.lever, pair.success) == (ActionKind.OFFER, 1.2, "converted")
+    assert text_of(pair.ends_at or 0) == "2026-03-31T23:00:00Z"
+    assert (pair.suppression.repurchase, pair.suppression.match) == (Repurchase.BY_CATEGORY, "all")
+    assert pair.treatments[1].placement == "homepage_hero"
+    assert pair.treatments[1].content == {"image": "pair-wide.jpg", "link": "/laundry"}
+    assert catalogue.channels["web"].placements == ("homepage_hero", "basket")
+    assert catalogue.repurchase_of("laundry") == RepurchaseRule(Repurchase.NEVER, 0.0)
+    assert catalogue.repurchase_of("home") == RepurchaseRule(Repurchase.AFTER, 30.0)
+    assert source.items["id"].to_pylist() == ["0042", "0043", "7001", "9100"]
+    assert source.items["category"].to_pylist() == ["laundry", "laundry", "care", None]
+
+
+def test_the_stored_document_is_canonical() -> None:
+    source = catalogue_file.read_text(EXAMPLE)
+    as_json = json.dumps(
+        yaml.safe_load(EXAMPLE.replace("2026-01-01T00:00:00Z", '"2026-01-01T01:00:00+01:00"')), default=str
+    )
+    again = catalogue_file.read_text(as_json.replace("2026-03-31 23:00:00+00:00", "2026-03-31T23:00:00Z"))
+    assert again.document == source.document
+    assert again.items.equals(source.items)
+    assert json.dumps(json.loads(source.document), sort_keys=True, separators=(",", ":")) == source.document
+    assert catalogue_file.checked(json.loads(source.document), source.items).document == source.document
+
+
+def test_the_stored_form_has_not_changed() -> None:
+    golden = Path(__file__).parents[1] / "golden" / "catalogue_document.json"
+    assert catalogue_file.read_text(EXAMPLE).document + "\n" == golden.read_text(encoding="utf-8")
+
+
+def test_items_survive_their_stored_form() -> None:
+    items = catalogue_file.read_text(EXAMPLE).items
+    assert from_ipc(to_ipc(items)).equals(items)
+    with pytest.raises(CatalogueInvalid, match="items is unreadable"):
+        from_ipc(b"no arrow")
+
+
+def test_the_published_schema_is_current() -> None:
+    assert (DOCS / "catalogue.schema.json").read_text(encoding="utf-8") == catalogue_file.schema()
+
+
+def test_every_field_is_documented() -> None:
+    definitions = CatalogueFile.model_json_schema()["$defs"].values()
+    fields = set(CatalogueFile.model_fields)
+    for definition in definitions:
+        fields |= set(definition.get("properties", {}))
+    assert {field for field in fields if f"`{field}`" not in GUIDE} == set()
+
+
+@pytest.mark.parametrize(
+    ("entry", "field", "meaning"),
+    [
+        ("ActionEntry", "kind", ActionKind),
+        ("ChannelEntry", "direction", Direction),
+        ("ChannelEntry", "consent", Regime),
+        ("SuppressionEntry", "rule", Repurchase),
+    ],
+)
+def test_the_documents_words_are_the_types_words(entry: str, field: str, meaning: type[StrEnum]) -> None:
+    annotation = getattr(catalogue_document, entry).model_fields[field].annotation
+    assert set(get_args(annotation)) == {str(word) for word in meaning}
+
+
+BROKEN = """\
+currency: gbp
+time_zone: Europe/Londn
+channels:
+  email: {direction: outbound, consent: opt_in, reward_window_days: 14}
+  web:
+    direction: inbound
+    consent: not_neded
+    reward_window_days: 0
+    placements: [hero, hero]
+categories:
+  - {id: a, parent: b}
+  - {id: b, parent: a}
+  - {id: c, parent: zz}
+items:
+  - {id: 0123, category: a, price: 1e400}
+  - {id: no, categry: a}
+  - {id: no, category: q}
+actions:
+  - id: x
+    kind: offer
+    group: g
+    items: ["0123", 77]
+    categories: [c]
+    value: -3
+    success: converted
+    starts_at: 2026-01-01
+    suppression: {rule: after}
+    treatments:
+      - {id: t, channel: emial}
+  - {id: x, kind: offre, grup: g}
+"""
+
+EXPECTED = [
+    (1, "currency is 'gbp'"),
+    (2, "time_zone is 'Europe/Londn'"),
+    (7, "channels.web.consent is 'not_neded'"),
+    (8, "channels.web.reward_window_days is 0"),
+    (9, "channels.web.placements[1] is 'hero'"),
+    (11, "categories[0].parent is 'b'"),
+    (12, "categories[1].parent is 'a'"),
+    (13, "categories[2].parent is 'zz'"),
+    (15, "items[0].price is inf"),
+    (16, "items[1].categry is an unknown field"),
+    (17, "item row 3: id is 'no'"),
+    (17, "item row 3: category is 'q'"),
+    (22, "actions[0].items[1] is '77'"),
+    (24, "actions[0].value is -3"),
+    (26, "actions[0].starts_at is '2026-01-01'"),
+    (27, "actions[0].suppression is {'rule': 'after'}"),
+    (29, "actions[0].treatments[0].channel is 'emial'"),
+    (30, "actions[1].kind is 'offre'"),
+    (30, "actions[1].group is missing"),
+    (30, "actions[1].value is missing"),
+    (30, "actions[1].success is missing"),
+    (30, "actions[1].treatments is missing"),
+    (30, "actions[1].grup is an unknown field"),
+    (30, "actions[1].id is 'x'"),
+]
+
+
+def test_every_fault_is_told_at_once_with_its_line() -> None:
+    faults = faults_of(BROKEN)
+    assert len(faults) == len(EXPECTED)
+    for (line, start), fault in zip(EXPECTED, faults, strict=True):
+        assert fault.startswith(f"line {line}: {start}")
+        assert fault.count(";") >= 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("repurchase: {rule: after, days: 30}", "", "actions[2].items[0] is '9100'; no repurchase rule covers it"),
+        ("placement: basket", "placement: roof", "actions[2].treatments[0].placement is 'roof'; placements of web are"),
+        ("id: care-anywhere", "id: care-mail", "actions[1].treatments[1].id is 'care-mail'; it must be unique"),
+        ("ends_at: 2026-04-01T00:00:00+01:00", "ends_at: 2026-01-01T00:00:00Z", "it must be after starts_at"),
+        (
+            'items: ["9100"]',
+            'items: ["9100", "9100"]',
+            "actions[2].items[1] is '9100'; an action promotes an item once",
+        ),
+        ("categories: [care]", "categories: [shoes]", "actions[1].categories[0] is 'shoes'; a promoted category must"),
+        ("price: 8.50", "price: .nan", "items[2].price is '.nan'"),
+        ("price: 8.50", "price: -1", "items[2].price is -1"),
+        ('{id: "7001",', "{id: 91.5,", "items[2].id is 91.5; an id must be a text; put it in quotes"),
+        ('{id: "7001",', '{id: "91\\a00",', "an id must have 1 to 200 characters"),
+        ("lever: 1.2", "lever: yes", "actions[0].lever is 'yes'"),
+        ("value: 2.5", "value: 2.5\n    value: 3", "actions[1].value is given twice"),
+        ("currency: GBP", "currency: !!python/none GBP", "tags have no meaning here"),
+        ("days: 21", "days: 1e9", "actions[1].suppression.days is 1000000000.0"),
+        ("items:\n", "items_file: x.csv\nitems:\n", "items are written here or named as a file, not both"),
+    ],
+)
+def test_one_fault_is_one_sentence(old: str, new: str, fault: str) -> None:
+    assert EXAMPLE.count(old) >= 1
+    faults = faults_of(EXAMPLE.replace(old, new, 1))
+    assert len(faults) == 1
+    assert fault in faults[0]
+    assert faults[0].startswith("line ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- 1",
+        "a: [",
+        "\x00",
+        "[" * 100_000,
+        "{a: " * 200 + "}" * 200,
+        "&x [*x]",
+        "? [a]\n: 1",
+        "actions: 7",
+        "channels: {web: 1}",
+    ],
+)
+def test_what_is_no_catalogue_is_refused_in_one_piece(text: str) -> None:
+    assert all(len(fault) < 400 for fault in faults_of(text))
+
+
+def test_an_expanding_alias_bomb_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.yaml_lines.NODE_LIMIT", 10_000)
+    bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+    bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+    assert "exceeds 10000 values" in faults_of(bomb)[0]
+
+
+@pytest.mark.parametrize("name", ["items.csv", "items.parquet"])
+def test_items_may_lie_beside_it_and_keep_their_zeros(tmp_path: Path, name: str) -> None:
+    table = pa.table({"id": ["0042", "0043", "7001", "9100"], "category": ["laundry", "laundry", "care", None]})
+    if name.endswith("csv"):
+        (tmp_path / name).write_text("id,category,price\n0042,laundry,9.5\n0043,laundry,\n7001,care,1\n9100,,\n")
+    else:
+        pyarrow.parquet.write_table(table, tmp_path / name)
+    before, after = EXAMPLE.split("items:\n", 1)
+    text = before + f"items_file: {name}\n\nactions:" + after.split("actions:", 1)[1]
+    (tmp_path / "catalogue.yaml").write_text(text, encoding="utf-8")
+    items = catalogue_file.read(tmp_path / "catalogue.yaml").items
+    assert items["id"].to_pylist() == ["0042", "0043", "7001", "9100"]
+    assert items["category"].to_pylist() == ["laundry", "laundry", "care", None]
+    assert "items_file is" in faults_of(text)[0]
+    assert "items_file is" in faults_of(text, tmp_path / "elsewhere")[0]
+
+
+def test_faulty_rows_of_a_file_are_told_by_row(tmp_path: Path) -> None:
+    rows = "".join(f"x{number},nowhere,1\n" for number in range(30))
+    (tmp_path / "items.csv").write_text(f"id,category,price\n0042,laundry,-2\n0042,laundry,1\n,care,1\n{rows}")
+    before, after = EXAMPLE.split("items:\n", 1)
+    faults = faults_of(before + "items_file: items.csv\n\nactions:" + after.split("actions:", 1)[1], tmp_path)
+    assert any("item row 1: price is -2.0" in fault for fault in faults)
+    assert any("item row 2: id is '0042'; an item may be listed once" in fault for fault in faults)
+    assert any("item row 3: id is None" in fault for fault in faults)
+    assert any("10 more rows like that" in fault for fault in faults)
+
+
+def test_times_keep_their_moment() -> None:
+    assert moment_of("2026-01-01T01:00:00+01:00") == NOW
+    assert text_of(NOW) == "2026-01-01T00:00:00Z"
+    assert text_of(NOW + 5) == "2026-01-01T00:00:00.005Z"
+    assert moment_of(text_of(-1)) == -1
+
+
+def test_the_columns_say_what_the_catalogue_says(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
+    made, vocabulary = shop
+    names = [
+        (vocabulary.text("action", action), vocabulary.text("channel", channel))
+        for action, channel in zip(made.all.action, made.all.channel, strict=True)
+    ]
+    assert names == [
+        ("laundry-pair", "email"),
+        ("care-refill", "email"),
+        ("delivery-news", "email"),
+        ("laundry-pair", "web"),
+        ("care-refill", "web"),
+        ("gift-card", "web"),
+    ]
+    for row, (action, channel) in enumerate(names):
+        assert made.candidate_index(str(action), str(channel)) == row
+    assert made.candidate_index("gift-card", "email") is None
+    categories = list(made.catalogue.categories)
+    assert [categories[one] if one >= 0 else None for one in made.all.category] == [
+        "laundry", "care", None, "laundry", "care", None,
+    ]  # fmt: skip
+    np.testing.assert_array_equal(made.all.price, [409.0, 8.5, math.nan, 409.0, 8.5, math.nan])
+    assert made.all.value.tolist() == [60.0, 2.5, 0.0, 60.0, 2.5, 4.0]
+    assert made.all.kind.tolist() == [0, 0, 2, 0, 0, 0]
+    assert [made.groups[group] for group in made.all.group[:3]] == ["appliances", "consumables", "service"]
+    assert made.all.starts_at.tolist()[:2] == [NOW, 0]
+    assert made.all.ends_at.tolist()[1] == 2**62
+    promoted = made.all.item[made.all.item_start[0] : made.all.item_start[1]]
+    assert [vocabulary.text("item", code) for code in promoted] == ["0042", "0043"]
+
+
+def test_the_facts_are_by_code(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
+    made, vocabulary = shop
+    facts, categories = made.facts, list(made.catalogue.categories)
+    dryer = vocabulary.code("item", "0043")
+    assert categories[facts.category[dryer]] == "laundry"
+    assert facts.price[dryer] == 389.0
+    assert facts.category[vocabulary.code("item", "unlisted")] == -1
+    assert facts.category[vocabulary.code("item", "9100")] == -1
+    assert facts.parent.tolist() == [-1, 0, 0]
+    refill = vocabulary.code("action", "care-refill")
+    assert made.groups[facts.action_group[refill]] == "consumables"
+    assert categories[facts.action_category[refill]] == "care"
+    assert facts.action_group[vocabulary.code("action", "retired")] == -1
+    assert [facts.channel[CHANNELS.index(name)] for name in ("email", "web", "sms")] == [1, 2, 255]
+    bare = made.categories
+    assert bare.category.tolist() == [0, 1, 2]
+    assert set(bare.action.tolist()) == {-1}
+    assert set(bare.channel.tolist()) == {255}
+    np.testing.assert_array_equal(bare.price, [389.0, 409.0, 8.5])
+
+
+def test_windows_follow_the_nearest_rule(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
+    promoted = shop[0].promotions
+    assert promoted.start.tolist() == [0, 2, 3, 4, 4]
+    assert promoted.window.tolist() == [FOREVER, FOREVER, 21 * DAY, 30 * DAY]
+    assert promoted.needs_all.tolist() == [True, False, False, False]
+    always = EXAMPLE.replace("suppression: {rule: after, days: 21}", "suppression: {}")
+    assert compiled(catalogue_file.read_text(always))[0].promotions.window.tolist()[2] == NO_WINDOW
+
+
+@pytest.mark.parametrize(
+    ("channel", "placement", "treatments"),
+    [
+        ("email", None, ["laundry-pair-mail", "care-mail", "delivery-mail"]),
+        ("email", "basket", ["laundry-pair-mail", "care-mail", "delivery-mail"]),
+        ("web", None, ["laundry-pair-hero", "care-anywhere", "gift-basket"]),
+        ("web", "basket", [None, "care-anywhere", "gift-basket"]),
+        ("web", "homepage_hero", ["laundry-pair-hero", "care-anywhere", None]),
+    ],
+)
+def test_a_placement_chooses_the_treatment(
+    shop: tuple[CompiledCatalogue, Vocabulary], channel: str, placement: str | None, treatments: list[str | None]
+) -> None:
+    found = shop[0].channel(channel, placement)
+    assert [None if one is None else one.id for one in found.treatments] == treatments
+    assert found.fits.tolist() == [one is not None for one in treatments]
+
+
+def test_several_channels_are_their_candidates_one_after_the_other(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
+    made, _ = shop
+    both, web, email = made.channels(("web", "email")), made.channel("web"), made.channel("email")
+    assert both.channels == ("web", "email")
+    assert both.channel.tolist() == [0] * len(web) + [1] * len(email)
+    assert both.row.tolist() == [*web.row.tolist(), *email.row.tolist()]
+    assert both.treatments == web.treatments + email.treatments
+    assert both.candidates.item.tolist() == [*web.candidates.item.tolist(), *email.candidates.item.tolist()]
+
+
+def test_taking_keeps_each_candidates_items(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
+    everything = shop[0].all
+    for places in ([], [0], [5, 0, 3, 3], list(range(6))[::-1]):
+        taken = take(everything, np.array(places, np.intp))
+        assert taken.value.tolist() == [everything.value[place] for place in places]
+        for number, place in enumerate(places):
+            here = taken.item[taken.item_start[number] : taken.item_start[number + 1]]
+            there = everything.item[everything.item_start[place] : everything.item_start[place + 1]]
+            assert here.tolist() == there.tolist()
+
+
+def test_rows_are_found_by_codes(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
+    made, vocabulary = shop
+    action = np.array([*made.all.action, vocabulary.code("action", "retired"), -1, 10_000], np.int32)
+    channel = np.array([*made.all.channel, 1, 1, 1], np.uint8)
+    assert made.candidate_indices(action, channel).tolist() == [0, 1, 2, 3, 4, 5, -1, -1, -1]
+    assert made.candidate_indices(action[:1], np.array([255], np.uint8)).tolist() == [-1]
+
+
+@pytest.mark.parametrize("domain", ["channel", "item", "action"])
+def test_a_vocabulary_that_lags_is_refused(domain: str) -> None:
+    source = catalogue_file.read_text(EXAMPLE)
+    _, vocabulary = compiled(source)
+    lagging = Vocabulary()
+    for name in ("channel", "item", "action"):
+        texts = vocabulary.texts[name][: -1 if name == domain else None]
+        lagging.learn(name, list(enumerate(texts)))
+    with pytest.raises(CatalogueUncompiled, match=f"{domain} is '.*'.*; it has no code in the vocabulary"):
+        compile_catalogue(stored(source), lagging)
+
+
+def test_a_catalogue_without_items_or_actions_compiles() -> None:
+    bare = EXAMPLE.split("categories:", 1)[0]
+    made, _ = compiled(catalogue_file.read_text(bare))
+    assert len(made.all) == len(made.categories) == len(made.channel("web")) == 0
+    assert made.candidate_indices(np.array([0], np.int32), np.array([1], np.uint8)).tolist() == [-1]
+
+
+def test_a_large_catalogue_compiles_whole() -> None:
+    """Synthetic: as many items, categories and actions as a supermarket has; every price and category arrives."""
+    count, homes = 92_000, 300
+    items = pa.table(
+        {
+            "id": [f"{number:07d}" for number in range(count)],
+            "category": [f"c{number % homes}" for number in range(count)],
+            "price": np.arange(count, dtype=np.float64),
+        }
+    )
+    document = {
+        "currency": "USD",
+        "time_zone": "America/New_York",
+        "repurchase": {"rule": "always"},
+        "channels": {"mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 14}},
+        "categories": [{"id": f"c{n}", "parent": f"c{n // 10}" if n >= 10 else None} for n in range(homes)],
+        "actions": [
+            {
+                "id": f"a{number}",
+                "kind": "offer",
+                "group": "g",
+                "categories": [f"c{number % homes}"],
+                "value": 1,
+                "success": "converted",
+                "treatments": [{"id": "t", "channel": "mail"}],
+            }
+            for number in range(400)
+        ],
+    }
+    made, vocabulary = compiled(catalogue_file.checked(document, items))
+    codes = np.array([vocabulary.code("item", text) for text in items["id"].to_pylist()])
+    np.testing.assert_array_equal(made.facts.price[codes], np.arange(count))
+    np.testing.assert_array_equal(made.facts.category[codes], np.arange(count) % homes)
+    inside = np.arange(count) % homes == 299
+    assert made.categories.price[299] == np.median(np.arange(count)[inside])
+    below = np.isin(np.arange(count) % homes, [29, *range(290, 300)])
+    assert made.categories.price[29] == np.median(np.arange(count)[below])

@@ -1,0 +1,379 @@
+"""The laws of a decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+
+from features.event import Event, Kind
+from features.history import CustomerRecord
+from features.vocabulary import Vocabulary
+from models.catalogue import UnknownChannel, UnknownPlacement
+from models.catalogue_file import checked
+from models.columns import CompiledCatalogue
+from models.decide import decide
+from models.decision import Decision
+from models.policy.exploration import Greedy, draw
+from models.policy.gate import Account, Gate
+from models.policy.gates import GATES
+from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.schedule import Schedule
+from models.policy.situation import Situation
+from models.policy.version import POLICY, Policy, policy_version
+from models.scoring import Scorer
+from tests.models.shop import DAY, NOW, Absurd, Broken, ByAction, compiled, customer, event, items_table, request
+from tests.models.worlds import CATEGORIES, CHANNELS, ITEMS, World, worlds
+
+LAW = settings(max_examples=40, deadline=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Even:
+    """An explorer that gives every candidate and no action the same chance."""
+
+    name: str = "even"
+    revision: int = 1
+
+    def probabilities(self, priority: NDArray[np.float64], tie: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.full(len(tie) + 1, 1.0 / (len(priority) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A gate that always raises."""
+
+    name: str = "shaky"
+    revision: int = 1
+
+    def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        raise KeyError(situation.moment)
+
+    def account(self, situation: Situation, place: int) -> Account:
+        raise KeyError(place + situation.moment)
+
+
+def answered(world: World, policy: Policy = POLICY, scorer: Scorer | None = None) -> Decision:
+    rng = np.random.default_rng(world.request.seed)
+    return decide(world.request, world.customer, world.compiled, scorer or world.scorer, NOW, rng, policy)
+
+
+def chosen(decision: Decision) -> list[tuple[str, str]]:
+    return [(slate.channel, action.action_id) for slate in decision.slates for action in slate.actions]
+
+
+def refused_by(gate: Gate, world: World) -> set[tuple[str, str]]:
+    situation = world.situation
+    places = np.flatnonzero(gate.refuses(situation))
+    return {(situation.channel(int(place)), situation.action_id(int(place))) for place in places}
+
+
+@LAW
+@given(world=worlds())
+def test_what_was_bought_is_not_offered_within_its_window(world: World) -> None:
+    assert not refused_by(AlreadyPurchased(), world) & set(chosen(answered(world)))
+
+
+@LAW
+@given(world=worlds())
+def test_nobody_is_contacted_without_consent(world: World) -> None:
+    assert not refused_by(ConsentGiven(), world) & set(chosen(answered(world)))
+
+
+@LAW
+@given(world=worlds())
+def test_what_the_request_excludes_never_appears(world: World) -> None:
+    assert not world.request.exclude & {action for _, action in chosen(answered(world))}
+
+
+@LAW
+@given(world=worlds())
+def test_only_running_actions_with_a_fitting_treatment_are_offered(world: World) -> None:
+    actions = {action.id: action for action in world.compiled.catalogue.actions}
+    at = world.request.deliver_at
+    for slate in answered(world).slates:
+        for one in slate.actions:
+            action = actions[one.action_id]
+            assert (action.starts_at or 0) <= at < (action.ends_at or math.inf)
+            [treatment] = [entry for entry in action.treatments if entry.id == one.treatment_id]
+            assert treatment.channel == slate.channel
+            asked = world.request.placement
+            assert slate.channel != "web" or asked is None or treatment.placement in (None, asked)
+
+
+@LAW
+@given(world=worlds())
+def test_the_funnel_counts_every_candidate_once(world: World) -> None:
+    for slate in answered(world).slates:
+        with_treatment = {
+            action.id
+            for action in world.compiled.catalogue.actions
+            if any(treatment.channel == slate.channel for treatment in action.treatments)
+        }
+        assert list(slate.funnel) == ["candidates", *(gate.name for gate in GATES), "eligible"]
+        dropped = sum(slate.funnel[gate.name] for gate in GATES)
+        assert slate.funnel["candidates"] == len(with_treatment) == dropped + slate.funnel["eligible"]
+
+
+@LAW
+@given(world=worlds())
+def test_the_funnel_counts_the_first_refusal_in_gate_order(world: World) -> None:
+    asked = replace(world, request=replace(world.request, explain=True))
+    sets = [(gate.name, refused_by(gate, world)) for gate in GATES]
+    for slate in answered(asked).slates:
+        for refusal in slate.refused:
+            first = next(name for name, refused in sets if (slate.channel, refusal.action_id) in refused)
+            assert refusal.gate == first
+            assert refusal.reason
+        counted = {name: sum(one.gate == name for one in slate.refused) for name, _ in sets}
+        assert counted == {name: slate.funnel[name] for name, _ in sets}
+
+
+@LAW
+@given(world=worlds())
+def test_the_limit_is_kept_and_ranks_count_up(world: World) -> None:
+    for slate in answered(world).slates:
+        assert len(slate.actions) <= world.request.limit
+        assert [action.rank for action in slate.actions] == list(range(1, len(slate.actions) + 1))
+        assert len({action.action_id for action in slate.actions}) == len(slate.actions)
+
+
+@LAW
+@given(world=worlds())
+def test_greedy_fills_each_slate_with_the_best_there_is(world: World) -> None:
+    each = replace(world, request=replace(world.request, across="each", distinct=False))
+    for slate in answered(each).slates:
+        assert len(slate.actions) == min(world.request.limit, slate.funnel["eligible"])
+        ranked = [(-action.priority, action.action_id) for action in slate.actions]
+        assert ranked == sorted(ranked)
+        assert all(action.selection_probability == 1.0 for action in slate.actions)
+        assert slate.no_action_probability == (0.0 if slate.actions else 1.0)
+        for action in slate.actions:
+            code = world.vocabulary.code("action", action.action_id)
+            assert action.response_probability == world.scorer.probability[code]
+
+
+@LAW
+@given(world=worlds())
+def test_the_same_seed_gives_the_same_decision(world: World) -> None:
+    even = Policy(GATES, Even())
+    assert answered(world, even) == answered(world, even)
+    assert answered(world) == answered(world)
+
+
+@LAW
+@given(world=worlds())
+def test_explaining_changes_nothing(world: World) -> None:
+    def without_refusals(explain: bool) -> Decision:
+        decision = answered(replace(world, request=replace(world.request, explain=explain)), Policy(GATES, Even()))
+        assert explain or not any(slate.refused for slate in decision.slates)
+        return replace(decision, slates=tuple(replace(slate, refused=()) for slate in decision.slates))
+
+    assert without_refusals(explain=True) == without_refusals(explain=False)
+
+
+@LAW
+@given(world=worlds())
+def test_distinct_offers_no_action_twice(world: World) -> None:
+    distinct = replace(world, request=replace(world.request, distinct=True))
+    for policy in (POLICY, Policy(GATES, Even())):
+        offered = [action for _, action in chosen(answered(distinct, policy))]
+        assert len(offered) == len(set(offered))
+
+
+@LAW
+@given(world=worlds())
+def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
+    best = answered(replace(world, request=replace(world.request, across="best")))
+    each = answered(replace(world, request=replace(world.request, across="each", distinct=False, limit=1)))
+    priorities = [action.priority for slate in each.slates for action in slate.actions]
+    found = [action for slate in best.slates for action in slate.actions]
+    assert [action.priority for action in found] == ([max(priorities)] if priorities else [])
+    assert [slate.funnel for slate in best.slates] == [slate.funnel for slate in each.slates]
+    assert {slate.no_action_probability for slate in best.slates} == {0.0 if found else 1.0}
+
+
+@LAW
+@given(world=worlds())
+def test_chances_are_of_what_is_left_and_no_action_competes(world: World) -> None:
+    each = replace(world, request=replace(world.request, across="each", distinct=False))
+    for slate in answered(each, Policy(GATES, Even())).slates:
+        left = slate.funnel["eligible"]
+        assert slate.no_action_probability == 1.0 / (left + 1)
+        for draws, action in enumerate(slate.actions):
+            assert action.selection_probability == 1.0 / (left - draws + 1)
+
+
+@LAW
+@given(world=worlds())
+def test_what_happens_later_changes_nothing(world: World) -> None:
+    later = [
+        replace(one, recorded_at=NOW + 1 + number, occurred_at=min(one.occurred_at, NOW))
+        for number, one in enumerate(world.events)
+    ]
+    twice = customer([*world.events, *later], world.vocabulary)
+    assert answered(replace(world, customer=twice)) == answered(world)
+
+
+@LAW
+@given(world=worlds())
+def test_a_failed_model_degrades_the_ranking_and_opens_no_gate(world: World) -> None:
+    sound = answered(world)
+    for scorer in (Broken(), Absurd(math.nan), Absurd(1.5)):
+        decision = answered(world, scorer=scorer)
+        eligible = sum(slate.funnel["eligible"] for slate in decision.slates)
+        assert [slate.funnel for slate in decision.slates] == [slate.funnel for slate in sound.slates]
+        assert decision.degraded == bool(eligible)
+        assert len(decision.faults) == int(bool(eligible))
+        for slate in decision.slates:
+            ranked = [(-action.priority, action.action_id) for action in slate.actions]
+            assert ranked == sorted(ranked)
+            assert all(math.isnan(action.response_probability) for action in slate.actions)
+            levers = {action.id: action.lever for action in world.compiled.catalogue.actions}
+            assert all(action.priority == action.value * levers[action.action_id] for action in slate.actions)
+
+
+@LAW
+@given(world=worlds())
+def test_a_failed_gate_refuses_everything_by_name(world: World) -> None:
+    asked = replace(world, request=replace(world.request, explain=True))
+    decision = answered(asked, Policy((*GATES, Failing()), Greedy()))
+    assert chosen(decision) == []
+    assert all(slate.funnel["eligible"] == 0 for slate in decision.slates)
+    assert len(decision.faults) == 1
+    assert decision.faults[0].startswith("gate shaky: KeyError")
+    failed = [refusal for slate in decision.slates for refusal in slate.refused if refusal.gate == "shaky"]
+    assert all(refusal.rule == "failed" for refusal in failed)
+    assert len(failed) == sum(slate.funnel["shaky"] for slate in decision.slates)
+
+
+@LAW
+@given(world=worlds())
+def test_only_what_the_gates_let_through_is_scored(world: World) -> None:
+    decision = answered(world)
+    eligible = sum(slate.funnel["eligible"] for slate in decision.slates)
+    assert len(decision.feature_rows) == eligible
+    situation = world.situation
+    refused = np.zeros(len(situation.candidates), np.bool_)
+    for gate in GATES:
+        refused |= gate.refuses(situation)
+    codes = situation.candidates.candidates.action[~refused]
+    expected = [world.scorer.probability[int(code)] for code in codes]
+    assert decision.feature_rows[:, :1].ravel().tolist() == expected
+
+
+def test_the_draw_meets_its_chances() -> None:
+    pool, nothing = np.arange(4, dtype=np.intp), np.zeros(4)
+    rng = np.random.default_rng(20260101)
+    firsts = [draw(Even(), pool, nothing, pool, 1, rng).draws for _ in range(20_000)]
+    taken = np.bincount([one[0].candidate if one else 4 for one in firsts], minlength=5)
+    expected, spread = 4_000, math.sqrt(20_000 * 0.2 * 0.8)
+    assert (np.abs(taken - expected) < 5 * spread).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_greedy_chances_sum_to_one(count: int) -> None:
+    chances = Greedy().probabilities(np.ones(count), np.arange(count)[::-1])
+    assert chances.sum() == 1.0
+    assert len(chances) == count + 1
+    assert chances[-1] == float(count == 0)
+    assert not count or chances[count - 1] == 1.0
+
+
+def _shop(actions: Mapping[str, Mapping[str, object]]) -> tuple[CompiledCatalogue, Vocabulary]:
+    document = {
+        "currency": "EUR",
+        "time_zone": "Europe/Berlin",
+        "channels": CHANNELS,
+        "repurchase": {"rule": "never"},
+        "categories": [{"id": name, "parent": above} for name, above in CATEGORIES.items()],
+        "actions": [
+            {
+                "id": name,
+                "kind": "offer",
+                "group": "g",
+                "value": 1,
+                "success": "converted",
+                "treatments": [{"id": channel, "channel": channel} for channel in ("mail", "web")],
+                **fields,
+            }
+            for name, fields in actions.items()
+        ],
+    }
+    return compiled(checked(document, items_table(ITEMS)))
+
+
+ASKED = request("mail", "web", limit=3)
+NOBODY = CustomerRecord(person=-1, customer_id="who", known=False)
+
+
+def test_a_purchase_removes_an_offer_everywhere_and_a_refund_restores_it() -> None:
+    shop, vocabulary = _shop({"machine": {"items": ["w1"]}, "dryer": {"items": ["d1"]}})
+
+    def offered(*events: Event) -> list[list[str]]:
+        record = customer(events, vocabulary)
+        decision = decide(ASKED, record, shop, ByAction(), NOW, np.random.default_rng(1))
+        return [[action.action_id for action in slate.actions] for slate in decision.slates]
+
+    bought = event(Kind.ORDERED, 9, item="w1", order="o-1", channel="store")
+    back = event(Kind.REFUNDED, 2, order="o-1")
+    in_basket = event(Kind.BASKET_ADDED, 1, item="d1", channel="web")
+    assert offered() == [["dryer", "machine"]] * 2
+    assert offered(bought) == [["dryer"]] * 2
+    assert offered(bought, back) == [["dryer", "machine"]] * 2
+    assert offered(bought, in_basket) == [[], []]
+    assert offered(bought, in_basket, event(Kind.BASKET_REMOVED, 0.5, item="d1")) == [["dryer"]] * 2
+
+
+def test_an_unknown_customer_gets_an_answer() -> None:
+    shop, _ = _shop({"a": {}, "b": {"value": 2}})
+    decision = decide(ASKED, NOBODY, shop, ByAction(), NOW, np.random.default_rng(1))
+    assert [[action.action_id for action in slate.actions] for slate in decision.slates] == [["b", "a"]] * 2
+
+
+def test_the_local_clock_is_the_customers_else_the_catalogues() -> None:
+    shop, _ = _shop({"a": {}})
+    hours = {}
+    for zone in (None, "Asia/Tokyo", "Not/AZone"):
+        decision = decide(ASKED, replace(NOBODY, time_zone=zone), shop, ByAction(), NOW, np.random.default_rng(1))
+        hours[zone] = decision.feature_rows[0, 1] / DAY * 24
+    assert hours == {None: 1.0, "Asia/Tokyo": 9.0, "Not/AZone": 1.0}
+
+
+def test_unknown_channels_and_placements_are_refused_by_name() -> None:
+    shop, _ = _shop({"a": {}})
+    rng = np.random.default_rng(1)
+    with pytest.raises(UnknownChannel, match="channel is 'fax'; channels are"):
+        decide(request("fax"), NOBODY, shop, ByAction(), NOW, rng)
+    with pytest.raises(UnknownPlacement, match="placement is 'roof'; placements are"):
+        decide(request("web", placement="roof"), NOBODY, shop, ByAction(), NOW, rng)
+
+
+def test_the_feature_digest_follows_every_bit() -> None:
+    shop, _ = _shop({"a": {}, "b": {}})
+
+    def digest(chance: float) -> str:
+        return decide(ASKED, NOBODY, shop, ByAction({}, chance), NOW, np.random.default_rng(1)).feature_digest
+
+    assert digest(0.25) == digest(0.25)
+    assert digest(0.25) != digest(math.nextafter(0.25, 1))
+    assert len(digest(0.25)) == 64
+
+
+def test_the_policy_version_follows_gates_order_and_explorer() -> None:
+    versions = {
+        policy_version(GATES, Greedy()),
+        policy_version(GATES[::-1], Greedy()),
+        policy_version(GATES[1:], Greedy()),
+        policy_version((Schedule(revision=2), *GATES[1:]), Greedy()),
+        policy_version(GATES, Even()),
+        policy_version(GATES, Greedy(revision=2)),
+    }
+    assert len(versions) == 6
+    assert policy_version(GATES, Greedy()) == POLICY.version

@@ -1,0 +1,181 @@
+"""Each gate: the contract, and its own rule against a slow and obvious telling of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from features.event import Event, Kind
+from models.catalogue import Action, Repurchase
+from models.catalogue_file import checked
+from models.policy.gates import GATES
+from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.channel import ChannelPlacement
+from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.excluded import Excluded
+from models.policy.gates.schedule import Schedule
+from tests.checks.gate_contract import GateContract
+from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
+from tests.models.worlds import CATEGORIES, CHANNELS, ITEMS, World, worlds
+
+
+class TestSchedule(GateContract):
+    gate = Schedule()
+
+
+class TestChannelPlacement(GateContract):
+    gate = ChannelPlacement()
+
+
+class TestConsentGiven(GateContract):
+    gate = ConsentGiven()
+
+
+class TestAlreadyPurchased(GateContract):
+    gate = AlreadyPurchased()
+
+
+class TestExcluded(GateContract):
+    gate = Excluded()
+
+
+def test_the_contract_covers_every_gate_in_force() -> None:
+    covered = {contract.gate.name for contract in GateContract.__subclasses__()}
+    assert covered == {gate.name for gate in GATES}
+
+
+def kept(events: tuple[Event, ...]) -> list[tuple[str, int]]:
+    """Slow and obvious: (item, bought at) of every line that did not come back, as we know it at NOW."""
+    known = [one for one in events if one.recorded_at <= NOW and one.occurred_at <= NOW]
+    found = []
+    for line in known:
+        if line.kind is not Kind.ORDERED or line.item is None:
+            continue
+        units = 1.0 if math.isnan(line.quantity) else line.quantity
+        for back in known:
+            if (
+                back.kind in (Kind.REFUNDED, Kind.CANCELLED)
+                and back.order == line.order
+                and back.item in (None, line.item)
+            ):
+                units -= math.inf if back.item is None or math.isnan(back.quantity) else back.quantity
+        if units > 0:
+            found.append((line.item, line.occurred_at))
+    return found
+
+
+def basket(events: tuple[Event, ...]) -> list[tuple[str, int]]:
+    """Slow and obvious: what was put into the basket last, within 30 days, counts as bought now."""
+    kinds = (Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.ORDERED)
+    newest: dict[str, tuple[int, int, Kind]] = {}
+    for place, one in enumerate(events):
+        in_time = NOW - 30 * DAY < one.occurred_at <= NOW and one.recorded_at <= NOW
+        if one.item in ITEMS and one.kind in kinds and in_time:
+            newest[one.item] = max(newest.get(one.item, (0, 0, one.kind)), (one.occurred_at, place, one.kind))
+    return [(item, NOW) for item, (_, _, kind) in newest.items() if kind is Kind.BASKET_ADDED]
+
+
+def line_up(category: str | None, world: World) -> list[str]:
+    return [above.id for above in world.compiled.catalogue.lineage(category)]
+
+
+def counts(world: World, action: Action, bought: list[tuple[str, int]], thing: str, is_item: bool) -> bool:
+    category = ITEMS[thing] if is_item else thing
+    rule = action.suppression
+    when = (rule.repurchase, rule.days)
+    if rule.repurchase is Repurchase.BY_CATEGORY:
+        by_category = world.compiled.catalogue.repurchase_of(category)
+        assert by_category is not None
+        when = (by_category.repurchase, by_category.days)
+    for item, at in bought:
+        same = item == thing if is_item else thing in line_up(ITEMS.get(item), world)
+        recent = when[0] is Repurchase.NEVER or (when[0] is Repurchase.AFTER and at > NOW - when[1] * DAY)
+        if same and recent:
+            return True
+    return False
+
+
+@settings(max_examples=150, deadline=None)
+@given(world=worlds())
+def test_already_purchased_agrees_with_the_oracle(world: World) -> None:
+    bought = kept(world.events) + basket(world.events)
+    expected = []
+    for number in world.situation.candidates.action:
+        action = world.compiled.catalogue.actions[number]
+        things = [counts(world, action, bought, item, True) for item in action.items]
+        things += [counts(world, action, bought, category, False) for category in action.categories]
+        expected.append(bool(things) and (all(things) if action.suppression.match == "all" else any(things)))
+    assert AlreadyPurchased().refuses(world.situation).tolist() == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(world=worlds())
+def test_consent_agrees_with_the_oracle(world: World) -> None:
+    def allowed(channel: str) -> bool:
+        said = [one for one in world.events if one.channel == channel and "CONSENT" in one.name]
+        said = [one for one in said if one.recorded_at <= NOW and one.occurred_at <= NOW]
+        regime = world.compiled.catalogue.channels[channel].consent
+        if regime == "not_needed" or not said:
+            return regime != "opt_in"
+        newest = max(one.occurred_at for one in said)
+        return all(one.kind is Kind.CONSENT_GRANTED for one in said if one.occurred_at == newest)
+
+    situation = world.situation
+    expected = [not allowed(situation.channel(place)) for place in range(len(situation.candidates))]
+    assert ConsentGiven().refuses(situation).tolist() == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=worlds())
+def test_schedule_is_judged_at_delivery_and_half_open(world: World) -> None:
+    actions, at = world.compiled.catalogue.actions, world.request.deliver_at
+    running = [
+        (action.starts_at is None or action.starts_at <= at) and (action.ends_at is None or at < action.ends_at)
+        for action in (actions[number] for number in world.situation.candidates.action)
+    ]
+    assert Schedule().refuses(world.situation).tolist() == [not one for one in running]
+
+
+@pytest.mark.parametrize(("days_ago", "refused"), [(0.0, True), (29.999, True), (30.0, False), (30.001, False)])
+def test_the_window_is_open_at_its_far_end(days_ago: float, refused: bool, one_action: World) -> None:
+    world = one_action
+    record = customer([event(Kind.ORDERED, days_ago, item="f1", order="o")], world.vocabulary)
+    situation = World(world.compiled, world.vocabulary, (), record, world.request, world.scorer).situation
+    assert AlreadyPurchased().refuses(situation).tolist() == [refused]
+
+
+@pytest.fixture
+def one_action() -> World:
+    """One action that promotes the item f1, not again for 30 days."""
+    document = {
+        "currency": "EUR",
+        "time_zone": "UTC",
+        "channels": CHANNELS,
+        "categories": [{"id": name, "parent": above} for name, above in CATEGORIES.items()],
+        "actions": [
+            {
+                "id": "a",
+                "kind": "offer",
+                "group": "g",
+                "items": ["f1"],
+                "value": 1,
+                "success": "converted",
+                "suppression": {"rule": "after", "days": 30},
+                "treatments": [{"id": "t", "channel": "web"}],
+            }
+        ],
+    }
+    shop, vocabulary = compiled(checked(document, items_table(ITEMS)))
+    return World(shop, vocabulary, (), customer((), vocabulary), request("web"), ByAction())
+
+
+def test_an_item_unknown_to_the_catalogue_refuses_nothing(one_action: World) -> None:
+    world = one_action
+    world.vocabulary.learn("item", [(world.vocabulary.size("item"), "newer than the catalogue")])
+    bought = [event(Kind.ORDERED, 1, item="newer than the catalogue"), event(Kind.ORDERED, 1, item="unlisted")]
+    record = customer(bought, world.vocabulary)
+    situation = World(world.compiled, world.vocabulary, (), record, world.request, world.scorer).situation
+    assert not np.any(AlreadyPurchased().refuses(situation))

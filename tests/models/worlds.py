@@ -1,0 +1,152 @@
+"""Random synthetic worlds: a catalogue, a customer with a past, a question. What may be decided in them is a law."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from features.event import Event, Kind
+from features.history import CustomerRecord
+from features.vocabulary import Vocabulary
+from models.catalogue_document import text_of
+from models.catalogue_file import checked
+from models.columns import CompiledCatalogue
+from models.decision import DecisionRequest
+from models.policy.situation import Situation
+from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
+
+CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": None}
+ITEMS = {"w1": "washers", "w2": "washers", "d1": "laundry", "h1": "home", "f1": "food", "f2": "food", "loose": None}
+CHANNELS = {
+    "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14},
+    "mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 30},
+    "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
+}
+SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    compiled: CompiledCatalogue
+    vocabulary: Vocabulary
+    events: tuple[Event, ...]
+    customer: CustomerRecord
+    request: DecisionRequest
+    scorer: ByAction
+
+    @property
+    def situation(self) -> Situation:
+        candidates = self.compiled.channels(self.request.channels, self.request.placement)
+        return Situation(self.request, self.customer, self.compiled, candidates, NOW)
+
+
+def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
+    return st.sampled_from(kinds).flatmap(
+        lambda rule: (
+            st.fixed_dictionaries({"rule": st.just(rule), "days": st.sampled_from([0.5, 1, 7, 30])})
+            if rule == "after"
+            else st.just({"rule": rule})
+        )
+    )
+
+
+@st.composite
+def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
+    spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=4, unique=True))
+    days = st.integers(-3, 3)
+    starts, ends = draw(st.none() | days), draw(st.none() | days)
+    if starts is not None and ends is not None and starts >= ends:
+        ends = None
+    suppression = draw(_rules(("never", "after", "always", "by_category")))
+    return {
+        "id": f"a{number}",
+        "kind": draw(st.sampled_from(["offer", "message", "service"])),
+        "group": draw(st.sampled_from(["g", "h"])),
+        "items": draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True)),
+        "categories": draw(st.lists(st.sampled_from(sorted(CATEGORIES)), max_size=2, unique=True)),
+        "value": draw(st.sampled_from([0.0, 1.0, 5.0])),
+        "lever": draw(st.sampled_from([0.0, 1.0, 2.0])),
+        "starts_at": None if starts is None else text_of(NOW + starts * DAY),
+        "ends_at": None if ends is None else text_of(NOW + ends * DAY),
+        "success": "converted",
+        "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
+        "treatments": [
+            {"id": f"t{place}", "channel": channel, "placement": placement}
+            for place, (channel, placement) in enumerate(spots)
+        ],
+    }
+
+
+@st.composite
+def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
+    rule = st.none() | _rules(("never", "after", "always"))
+    document = {
+        "currency": "EUR",
+        "time_zone": "Europe/Berlin",
+        "repurchase": draw(_rules(("never", "after", "always"))),
+        "channels": CHANNELS,
+        "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
+        "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
+    }
+    return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0})))
+
+
+_DAYS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])
+_LAG = st.sampled_from([0.0, 0.0, 0.0, 0.5, 2.0])
+
+
+@st.composite
+def purchases(draw: st.DrawFn) -> tuple[Event, ...]:
+    """Orders of a line or two, some of which come back: a line, some units of it, or the whole order."""
+    events: list[Event] = []
+    for number in range(draw(st.integers(0, 5))):
+        order, bought = f"o{number}", draw(_DAYS)
+        lines = draw(st.lists(st.sampled_from([*sorted(ITEMS), "unlisted"]), min_size=1, max_size=2, unique=True))
+        units = draw(st.sampled_from([1.0, 2.0, math.nan]))
+        lag = draw(_LAG)
+        events += [
+            event(Kind.ORDERED, bought, item=item, order=order, channel="store", quantity=units, lag_days=lag)
+            for item in lines
+        ]
+        if draw(st.booleans()):
+            back = draw(st.sampled_from([None, *lines]))
+            count = draw(st.sampled_from([1.0, math.nan]))
+            kind = draw(st.sampled_from([Kind.REFUNDED, Kind.CANCELLED]))
+            later = draw(st.floats(0.0, bought))
+            events.append(event(kind, later, item=back, order=order, quantity=count, lag_days=draw(_LAG)))
+    return tuple(events)
+
+
+@st.composite
+def _others(draw: st.DrawFn) -> Event:
+    """Consents, and the ways of a basket."""
+    days = draw(_DAYS)
+    if draw(st.booleans()):
+        kind = draw(st.sampled_from([Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN]))
+        return event(kind, days, channel=draw(st.sampled_from(["email", "mail", "web"])), lag_days=draw(_LAG))
+    kind = draw(st.sampled_from([Kind.BASKET_ADDED, Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.VIEWED]))
+    return event(kind, days, item=draw(st.sampled_from(sorted(ITEMS))), channel="web", lag_days=draw(_LAG))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    shop, vocabulary = draw(_shops())
+    events = draw(purchases()) + tuple(draw(st.lists(_others(), max_size=6)))
+    events = tuple(draw(st.permutations(events)))
+    action_ids = [action.id for action in shop.catalogue.actions]
+    asked = request(
+        *draw(st.lists(st.sampled_from(sorted(CHANNELS)), min_size=1, max_size=3, unique=True)),
+        limit=draw(st.integers(1, 4)),
+        across=draw(st.sampled_from(["each", "each", "best"])),
+        distinct=draw(st.booleans()),
+        deliver_at=NOW + draw(st.sampled_from([0, 0, DAY, 3 * DAY])),
+        placement=draw(st.sampled_from([None, "hero", "foot"])),
+        exclude=draw(st.lists(st.sampled_from([*action_ids, "no-such-action"]), max_size=2)),
+        explain=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**63 - 1)),
+    )
+    chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
+    scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
+    return World(shop, vocabulary, events, customer(events, vocabulary), asked, scorer)
