@@ -1,0 +1,58 @@
+"""The columns that the two models see, put together in one place for training, evaluation and serving."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.build import category_feature_index
+from features.definitions import names
+from models.population import AFFINITY_COLUMNS, RESPONSE_COLUMNS
+
+AFFINITY_INPUT = "affinity_log_odds"
+
+_SUBJECTS = ("category", "parent", "customer", "moment")
+_NOT_NEED = re.compile(
+    r"[a-z_]+\.(events|offered|contacts|opened|clicked|accepted|rejected|converted|responses|calls|chats|transfers|cases|cases_closed"
+    r"|severity|payment_failed|delivery_delayed|surveys|clicked_per|converted_per|opened_per|rejected_per)\w*(\.|$)"
+)
+"""What was offered and answered, and trouble, tell of response; need is learned from buying and looking."""
+
+
+@cache
+def need_feature_index() -> NDArray[np.intp]:
+    """The places, among all features, of those that depend only on customer and category and tell of need."""
+    known = names()
+    chosen = [
+        place
+        for place in category_feature_index().tolist()
+        if known[place].split(".")[0] in _SUBJECTS and not _NOT_NEED.match(known[place])
+    ]
+    return np.array(chosen, dtype=np.intp)
+
+
+def affinity_inputs() -> tuple[str, ...]:
+    """The names of the affinity model's columns, in order."""
+    known = names()
+    return (*(known[index] for index in need_feature_index()), *AFFINITY_COLUMNS)
+
+
+def response_inputs() -> tuple[str, ...]:
+    """The names of the response model's columns, in order."""
+    return (*names(), AFFINITY_INPUT, *RESPONSE_COLUMNS)
+
+
+def affinity_columns(rows: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[m, affinity_inputs] from feature rows float64[m, F] and the population's figures of each row's category,
+    float64[m, models.population.COLUMNS]."""
+    return np.hstack([rows[:, need_feature_index()], figures[:, : len(AFFINITY_COLUMNS)]])
+
+
+def response_columns(
+    rows: NDArray[np.float64], log_odds: NDArray[np.float64], figures: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float64[m, response_inputs] from feature rows float64[m, F], affinities float64[m] and figures as above."""
+    return np.hstack([rows, log_odds[:, None], figures[:, len(AFFINITY_COLUMNS) :]])

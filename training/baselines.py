@@ -1,0 +1,188 @@
+"""What our models are compared with: the usual ways of ranking categories for a person.
+
+Each answers the same question, float64[n] for n pairs (person, moment, category), higher is likelier, from purchases
+known by the moment only. What has to be fitted is fitted at the same cutoffs as our affinity models; what has a
+setting gets the best of a few on the purchases before the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from implicit.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import CosineRecommender
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from features.compiled import compiled
+from training.census import reach
+from training.purchases import Purchases
+from training.table import Pairs
+
+DAY = 86_400_000
+WINDOW = 28 * DAY
+_TIE = 1e-9
+"""Popularity breaks the ties of personal counts, which are whole numbers."""
+
+Baseline = Callable[[Purchases, Pairs], NDArray[np.float64]]
+
+COUNTS = ("own_28d", "own_ever", "orders", "reach_28d", "reach_ever")
+"""The columns of the plain model on raw counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Per pair. own_28d, own_ever: purchases of the category by the person. weighted: each by 2 ** (-age / half-life).
+    orders: categories bought by the person, all orders together."""
+
+    own_28d: NDArray[np.float64]
+    own_ever: NDArray[np.float64]
+    weighted: NDArray[np.float64]
+    orders: NDArray[np.float64]
+
+
+@compiled
+def _count(
+    start: NDArray[np.int64],
+    at: NDArray[np.int64],
+    recorded_at: NDArray[np.int64],
+    bought: NDArray[np.int32],
+    person: NDArray[np.int32],
+    moment: NDArray[np.int64],
+    category: NDArray[np.int32],
+    half_life: float,
+    out: NDArray[np.float64],
+) -> None:
+    for i in range(len(person)):
+        for j in range(start[person[i]], start[person[i] + 1]):
+            if recorded_at[j] > moment[i]:
+                continue
+            out[3, i] += 1.0
+            if bought[j] == category[i]:
+                age = moment[i] - at[j]
+                out[1, i] += 1.0
+                out[2, i] += 2.0 ** (-age / half_life)
+                if age < 2_419_200_000:
+                    out[0, i] += 1.0
+
+
+def counts(bought: Purchases, pairs: Pairs, half_life_days: float) -> Counts:
+    out = np.zeros((4, len(pairs)))
+    columns = (bought.start, bought.at, bought.recorded_at, bought.category)
+    _count(*columns, pairs.person, pairs.moment, pairs.category, half_life_days * DAY, out)
+    return Counts(*out)
+
+
+def popular(bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+    """float64[n, 2]: the population's reach of the category, in 28 days and ever."""
+    moments, which = np.unique(pairs.moment // DAY, return_inverse=True)
+    shares = np.array([reach(bought, int(day) * DAY) for day in moments]).reshape(len(moments), len(bought.leaf), 2)
+    known = np.where(pairs.category[:, None] >= 0, shares[which, pairs.category], np.nan)
+    return np.nan_to_num(known, nan=0.0)
+
+
+def popularity(bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+    return popular(bought, pairs)[:, 0]
+
+
+def personal_frequency(bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+    return counts(bought, pairs, 1.0).own_ever + _TIE * popular(bought, pairs)[:, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class RecencyWeighted:
+    half_life_days: float
+
+    def __call__(self, bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+        return counts(bought, pairs, self.half_life_days).weighted + _TIE * popular(bought, pairs)[:, 1]
+
+
+def raw_counts(bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+    """float64[n, COUNTS]."""
+    own = counts(bought, pairs, 1.0)
+    return np.column_stack([own.own_28d, own.own_ever, own.orders, popular(bought, pairs)])
+
+
+def matrix(bought: Purchases, moment: int) -> sp.csr_matrix:
+    """float32[people, categories]: ln(1 + purchases) known by `moment`."""
+    known = bought.recorded_at <= moment
+    person, category = bought.person()[known], bought.category[known]
+    shape = (bought.people, len(bought.leaf))
+    found = sp.csr_matrix((np.ones(len(person), np.float32), (person, category)), shape=shape)
+    found.sum_duplicates()
+    return found.log1p()
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """implicit's alternating least squares."""
+
+    cutoffs: tuple[int, ...]
+    factors: int
+    regularization: float
+    seed: int
+
+    def __call__(self, bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+        return _by_cutoff(bought, pairs, self.cutoffs, self._fitted)
+
+    def _fitted(self, bought: Purchases, moment: int) -> NDArray[np.float32]:
+        model = AlternatingLeastSquares(
+            factors=self.factors,
+            regularization=self.regularization,
+            iterations=15,
+            random_state=self.seed,
+            num_threads=1,
+        )
+        with threadpool_limits(limits=1, user_api="blas"):
+            model.fit(matrix(bought, moment), show_progress=False)
+            return np.asarray(model.user_factors @ model.item_factors.T)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemItem:
+    """implicit's cosine neighbours of the categories that the person bought, itself included."""
+
+    cutoffs: tuple[int, ...]
+    neighbours: int
+
+    def __call__(self, bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
+        return _by_cutoff(bought, pairs, self.cutoffs, self._fitted)
+
+    def _fitted(self, bought: Purchases, moment: int) -> NDArray[np.float32]:
+        known = matrix(bought, moment)
+        model = CosineRecommender(K=self.neighbours, num_threads=1)
+        with threadpool_limits(limits=1, user_api="blas"):
+            model.fit(known, show_progress=False)
+        return np.asarray((known @ model.similarity).todense())
+
+
+def _by_cutoff(
+    bought: Purchases,
+    pairs: Pairs,
+    cutoffs: Sequence[int],
+    fitted: Callable[[Purchases, int], NDArray[np.float32]],
+) -> NDArray[np.float64]:
+    """The score in the matrix [people, categories] of the latest cutoff by each pair's moment; before the first, 0."""
+    which = np.searchsorted(cutoffs, pairs.moment, side="right") - 1
+    score = np.zeros(len(pairs))
+    for number in np.unique(which[which >= 0]):
+        chosen = (which == number) & (pairs.category >= 0)
+        score[chosen] = fitted(bought, cutoffs[number])[pairs.person[chosen], pairs.category[chosen]]
+    return score
+
+
+def tunable(cutoffs: tuple[int, ...], seed: int) -> Mapping[str, Mapping[str, Baseline]]:
+    """The settings that are tried, in words, by the baseline's name."""
+    return {
+        "recency-weighted frequency": {
+            f"half-life {days} days": RecencyWeighted(float(days)) for days in (30, 90, 180, 365)
+        },
+        "ALS (implicit)": {
+            f"{count} factors, regularization {penalty}": Factors(cutoffs, count, penalty, seed)
+            for count, penalty in ((16, 0.1), (32, 1.0), (64, 1.0), (64, 10.0))
+        },
+        "item-item (implicit)": {f"{count} neighbours": ItemItem(cutoffs, count) for count in (5, 20, 100)},
+    }

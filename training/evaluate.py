@@ -1,0 +1,258 @@
+"""Our models beside the usual ones: the same splits, rows and metric code, with intervals over people.
+
+Response: every matured contact from a cutoff on; each score becomes a probability by the same calibration, fitted on
+the contacts before. Next purchase: for each person all (leaf) categories are ranked at one moment, 28 days before the
+end of the data; relevant is what the next order held, and what was bought in all of the 28 days.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.progress import Progress
+from models.affinity import HORIZON
+from models.calibration import Calibration
+from models.inputs import affinity_columns
+from training import affinity, baselines, metrics
+from training.affinity import AffinityFit
+from training.baselines import Baseline
+from training.growing import Sample, fit_calibration, grow, joined
+from training.settings import AFFINITY, RESPONSE, TrainingSettings
+from training.table import Dataset, Exposures, Pairs, feature_rows
+from training.tables import (
+    NEXT_METRICS,
+    OURS,
+    RESPONSE_METRICS,
+    Table,
+    next_draws,
+    people_weights,
+    response_draws,
+    tabulate,
+)
+from training.train import Backtest
+
+PLAIN = "LightGBM on raw counts"
+BASE_RATE = "base rate"
+NEXT_ORDER, NEXT_DAYS = "next order", "next 28 days"
+
+CHUNK = 200
+"""People whose rows over all categories are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """next_purchase: for the next order, and for the next 28 days. settings: those that did best before the test, by
+    baseline."""
+
+    response: Table
+    next_purchase: tuple[Table, ...]
+    settings: Mapping[str, str]
+
+    def flat(self) -> dict[str, float]:
+        """Every figure, by a name that tracking accepts."""
+        return {
+            re.sub(r"[^a-zA-Z0-9_./ -]", "_", f"{table.title}/{metric}/{method}"): figure.value
+            for table in (self.response, *self.next_purchase)
+            for method, figures in table.figures.items()
+            for metric, figure in figures.items()
+        }
+
+    def markdown(self) -> str:
+        return "\n\n".join(table.markdown() for table in (self.response, *self.next_purchase))
+
+
+@dataclass(frozen=True, slots=True)
+class Rankings:
+    """What is to be ranked: `pairs` is people x leaf categories at one moment. relevant: bool[people, leaves] by
+    target."""
+
+    pairs: Pairs
+    relevant: Mapping[str, NDArray[np.bool_]]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        people, leaves = self.relevant[NEXT_DAYS].shape
+        return people, leaves
+
+
+def evaluate(dataset: Dataset, tested: Backtest, settings: TrainingSettings, progress: Progress) -> Evaluation:
+    """Deterministic for the dataset, the backtest and the settings."""
+    cutoffs = tuple(fit.population.as_of for fit in tested.fits)
+    methods, chosen = _tuned(dataset, cutoffs, settings, progress)
+    response = _response(dataset, tested, methods, settings, progress)
+    return Evaluation(response, _next_purchase(dataset, tested, methods, settings, progress), chosen)
+
+
+def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Rankings:
+    """Everybody who bought something in (moment, moment + HORIZON], or settings.judged_people of them by lot."""
+    bought, leaves = dataset.purchases, np.flatnonzero(dataset.purchases.leaf).astype(np.int32)
+    within = [
+        affinity.bought_within(bought, person, moment, moment + HORIZON)[leaves] for person in range(bought.people)
+    ]
+    people = np.flatnonzero([found.any() for found in within])
+    if len(people) > settings.judged_people:
+        people = np.sort(np.random.default_rng(settings.seed).choice(people, settings.judged_people, replace=False))
+    following = [
+        affinity.bought_within(bought, person, moment, _next_order(dataset, person, moment))[leaves]
+        for person in people.tolist()
+    ]
+    category = np.tile(leaves, len(people))
+    pairs = Pairs(
+        np.repeat(people, len(leaves)).astype(np.int32), np.full(len(category), moment, np.int64), category, category
+    )
+    days = np.array([within[person] for person in people])
+    return Rankings(pairs, {NEXT_ORDER: np.array(following), NEXT_DAYS: days})
+
+
+def _next_order(dataset: Dataset, person: int, moment: int) -> int:
+    """When the person's next order after `moment` was; orders of the same millisecond count as one."""
+    bought = dataset.purchases
+    at = bought.at[bought.start[person] : bought.start[person + 1]]
+    return int(at[np.searchsorted(at, moment, side="right")])
+
+
+def _tuned(
+    dataset: Dataset, cutoffs: Sequence[int], settings: TrainingSettings, progress: Progress
+) -> tuple[dict[str, Baseline], dict[str, str]]:
+    """Each baseline at the setting with the best NDCG@10 for the next order 28 days before the test's moment."""
+    moment = dataset.known_at - 2 * HORIZON
+    asked = rankings(dataset, moment, settings)
+    methods: dict[str, Baseline] = {
+        "popularity": baselines.popularity,
+        "personal frequency": baselines.personal_frequency,
+    }
+    chosen: dict[str, str] = {}
+    tried = baselines.tunable((moment,), settings.seed)
+    offered = baselines.tunable(tuple(cutoffs), settings.seed)
+    with progress.step("Tune the baselines", total=sum(map(len, tried.values()))) as advance:
+        for name, options in tried.items():
+            worth: dict[str, float] = {}
+            for setting, option in options.items():
+                score = option(dataset.purchases, asked.pairs).reshape(asked.shape)
+                worth[setting] = float(metrics.ndcg(score, asked.relevant[NEXT_ORDER], 10).mean())
+                advance()
+            chosen[name] = max(worth, key=worth.__getitem__)
+            methods[name] = offered[name][chosen[name]]
+    return methods, chosen
+
+
+def _response(
+    dataset: Dataset, tested: Backtest, methods: Mapping[str, Baseline], settings: TrainingSettings, progress: Progress
+) -> Table:
+    past, test = tested.parts["validation"], tested.parts["test"]
+    everyone, person = np.unique(test.exposures.pairs.person, return_inverse=True)
+    draws = people_weights(len(everyone), settings.resamples, np.random.default_rng([settings.seed, 1]))
+    scores = {OURS: (tested.raw["validation"], tested.raw["test"])}
+    drawn: dict[str, NDArray[np.float64]] = {}
+    with progress.step("Judge response", total=len(methods) + 3) as advance:
+        scores[PLAIN] = _plain_response(dataset, tested, settings)
+        for name, method in methods.items():
+            scores[name] = _squeezed(*(method(dataset.purchases, part.exposures.pairs) for part in (past, test)))
+        rate = np.average(past.sample.label, weights=past.sample.weight)
+        constant = np.full(len(test.sample.label), np.log(rate / (1 - rate)))
+        for name, (before, after) in {**scores, BASE_RATE: (np.zeros(len(past.sample.label)), constant)}.items():
+            fitted = (
+                fit_calibration(before, past.sample.label, past.sample.weight)
+                if name != BASE_RATE
+                else Calibration(1, 0)
+            )
+            columns = (test.sample.label, test.sample.weight, person)
+            drawn[name] = response_draws(after, fitted.apply(after), *columns, draws)
+            advance()
+    size = (len(everyone), round(test.sample.weight.sum()), int(test.sample.label.sum()))
+    return tabulate("Response", RESPONSE_METRICS, drawn, *size)
+
+
+def _squeezed(
+    before: NDArray[np.float64], after: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Counts and similarities on a scale like that of log odds, in the same order, so that calibration does them
+    justice."""
+    scale = float(np.abs(before).mean()) or 1.0
+    return np.arcsinh(before / scale), np.arcsinh(after / scale)
+
+
+def _plain_response(
+    dataset: Dataset, tested: Backtest, settings: TrainingSettings
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Trained like ours, by part; but on raw counts of purchases, contacts and successes."""
+    names = (*baselines.COUNTS, "contacts", "successes")
+    samples = {
+        name: Sample(_plain_columns(dataset, part.exposures), part.sample.label, part.sample.weight)
+        for name, part in tested.parts.items()
+        if name != "straddling"
+    }
+    told = (settings.seed, settings.threads)
+    train, validation = samples["train"], samples["validation"]
+    early = grow(train, names, RESPONSE, settings.rounds, *told, validation, settings.patience)
+    late = grow(joined([train, validation]), names, RESPONSE, early.rounds, *told)
+    return early.raw(validation.columns), late.raw(samples["test"].columns)
+
+
+def _plain_columns(dataset: Dataset, exposures: Exposures) -> NDArray[np.float64]:
+    every = dataset.exposures
+    contacts = _known_before(exposures, every.pairs.person, every.pairs.moment + 1)
+    successes = _known_before(exposures, every.pairs.person[every.success], every.matured_at[every.success])
+    return np.column_stack([baselines.raw_counts(dataset.purchases, exposures.pairs), contacts, successes])
+
+
+def _known_before(exposures: Exposures, person: NDArray[np.int32], since: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[n]: how many of the person's things were known (`since` <= moment) at each exposure."""
+    known = np.sort((person.astype(np.int64) << 42) + since)
+    asked = exposures.pairs.person.astype(np.int64) << 42
+    up_to = np.searchsorted(known, asked + exposures.pairs.moment, side="right")
+    return np.asarray(up_to - np.searchsorted(known, asked, side="left"), np.int64)
+
+
+def _next_purchase(
+    dataset: Dataset, tested: Backtest, methods: Mapping[str, Baseline], settings: TrainingSettings, progress: Progress
+) -> tuple[Table, ...]:
+    moment = dataset.known_at - HORIZON
+    asked = rankings(dataset, moment, settings)
+    fit = next(fit for fit in tested.fits if fit.population.as_of == moment)
+    scores = {OURS: _affinity_scores(dataset, asked, fit, settings, progress)}
+    with progress.step("Judge next purchase", total=len(methods) + 1) as advance:
+        scores[PLAIN] = _plain_affinity(dataset, asked, settings)
+        advance()
+        for name, method in methods.items():
+            scores[name] = method(dataset.purchases, asked.pairs)
+            advance()
+    draws = people_weights(asked.shape[0], settings.resamples, np.random.default_rng([settings.seed, 2]))
+    tables = []
+    for target, relevant in asked.relevant.items():
+        drawn = {name: next_draws(score.reshape(asked.shape), relevant, draws) for name, score in scores.items()}
+        size = (asked.shape[0], asked.shape[0], int(relevant.sum()))
+        tables.append(tabulate(f"Next purchase - {target}", NEXT_METRICS, drawn, *size))
+    return tuple(tables)
+
+
+def _affinity_scores(
+    dataset: Dataset, asked: Rankings, fit: AffinityFit, settings: TrainingSettings, progress: Progress
+) -> NDArray[np.float64]:
+    people, leaves = asked.shape
+    figures = fit.population.by_number(dataset.compiled.catalogue.categories)
+    score = np.empty(len(asked.pairs))
+    with progress.step("Rank categories for everybody", total=people) as advance:
+        for first in range(0, people, CHUNK):
+            chosen = np.arange(first * leaves, min(first + CHUNK, people) * leaves)
+            pairs = asked.pairs.take(chosen)
+            rows = feature_rows(dataset, pairs, dataset.compiled.categories)
+            score[chosen] = fit.forest.raw(affinity_columns(rows, figures[pairs.category]), settings.threads)
+            advance(min(CHUNK, people - first))
+    return score
+
+
+def _plain_affinity(dataset: Dataset, asked: Rankings, settings: TrainingSettings) -> NDArray[np.float64]:
+    """Learns from the very rows that ours learns from, but raw counts of them."""
+    samples = []
+    for moment in affinity.learned_from(affinity.grid(dataset), int(asked.pairs.moment[0]), settings):
+        drawn = affinity.draw(dataset, moment, np.random.default_rng([settings.seed, moment]))
+        samples.append(Sample(baselines.raw_counts(dataset.purchases, drawn.pairs), drawn.label, drawn.weight))
+    told = (settings.affinity_rounds, settings.seed, settings.threads)
+    forest = grow(joined(samples), baselines.COUNTS, AFFINITY, *told)
+    return forest.raw(baselines.raw_counts(dataset.purchases, asked.pairs), settings.threads)

@@ -1,0 +1,73 @@
+"""LightGBM, told everything that would otherwise differ from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from models.calibration import IDENTITY, Calibration
+from models.forest import Forest
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """columns: float64[n, inputs]. label: bool[n]. weight: float64[n], above 0, one over the chance of being drawn."""
+
+    columns: NDArray[np.float64]
+    label: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+
+
+def joined(samples: Sequence[Sample]) -> Sample:
+    return Sample(
+        np.concatenate([sample.columns for sample in samples]),
+        np.concatenate([sample.label for sample in samples]),
+        np.concatenate([sample.weight for sample in samples]),
+    )
+
+
+def grow(
+    sample: Sample,
+    inputs: Sequence[str],
+    parameters: Mapping[str, object],
+    rounds: int,
+    seed: int,
+    threads: int,
+    validation: Sample | None = None,
+    patience: int = 0,
+) -> Forest:
+    """A forest of `rounds` trees; with a validation sample as many as did best on it, looked for `patience` further."""
+    told = {**parameters, "seed": seed, "num_threads": threads}
+    grown = _matrix(sample, inputs)
+    if validation is None:
+        return Forest(lgb.train(told, grown, rounds).model_to_string())
+    judged = _matrix(validation, inputs, reference=grown)
+    stop = lgb.early_stopping(patience, verbose=False)
+    booster = lgb.train(told, grown, rounds, valid_sets=[judged], callbacks=[stop])
+    return Forest(booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def fit_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:
+    """The Platt scaling of most likelihood; the raw score as it is where there is nothing to fit (one class only, or a
+    score that orders the wrong way round)."""
+    if label.all() or not label.any():
+        return IDENTITY
+    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(raw[:, None], label, sample_weight=weight)
+    slope = float(fitted.coef_[0, 0])
+    return Calibration(slope, float(fitted.intercept_[0])) if slope > 0 else IDENTITY
+
+
+def _matrix(sample: Sample, inputs: Sequence[str], reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    return lgb.Dataset(
+        sample.columns,
+        sample.label.astype(np.float64),
+        weight=sample.weight,
+        feature_name=list(inputs),
+        reference=reference,
+        params={"verbose": -1, "max_bin": 127, "feature_pre_filter": False},
+    )

@@ -1,0 +1,58 @@
+"""What a training run is told: everything that changes its result, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """seed: of every draw. threads: LightGBM's and implicit's; the result does not depend on it.
+
+    affinity_moments: moments, 28 days apart, that one affinity model learns from. affinity_rounds: trees. refits: at
+    most how many affinity models that saw earlier data only are fitted for the exposures' sake, besides the last.
+    negatives: failed contacts drawn (with weights that make up for the rest) per split to learn from; judged: the same
+    to be judged on. rounds: at most how many trees of the response model; patience: rounds without a better
+    validation. resamples: bootstrap draws of people. judged_people: at most how many people the next-purchase table
+    ranks for.
+    """
+
+    seed: int = 20240229
+    threads: int = 2
+    affinity_moments: int = 3
+    affinity_rounds: int = 60
+    refits: int = 6
+    negatives: int = 60_000
+    judged: int = 300_000
+    rounds: int = 400
+    patience: int = 40
+    resamples: int = 200
+    judged_people: int = 5_000
+
+    def flat(self) -> dict[str, str]:
+        """As tracking wants parameters."""
+        return {name: str(value) for name, value in asdict(self).items()}
+
+
+SHARED = {
+    "objective": "binary",
+    "verbose": -1,
+    "deterministic": True,
+    "force_col_wise": True,
+    "max_bin": 127,
+    "feature_pre_filter": False,
+}
+"""Of every LightGBM model here, ours and the plain one."""
+
+AFFINITY = {**SHARED, "num_leaves": 31, "learning_rate": 0.1, "min_data_in_leaf": 100}
+
+RESPONSE = {
+    **SHARED,
+    "num_leaves": 15,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+}

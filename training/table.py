@@ -1,0 +1,159 @@
+"""The store as training sees it: people's histories, their matured contacts, and feature rows at any point in time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import build
+from features.candidates import Candidates
+from features.definitions import names
+from features.history import Records
+from features.progress import Progress
+from features.stores.protocol import CatalogueStore, HistoryStore
+from models.columns import CompiledCatalogue, compile_catalogue
+from models.local_time import utc_offset
+from training.contacts import CONTACT, RewardRules, contacts, reward_rules
+from training.errors import NothingToLearn
+from training.purchases import Purchases, purchases
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """n questions "how is it with this person, at this moment, about this?", sorted by (person, moment).
+
+    person: int32[n] place in Dataset.histories. moment: int64[n] ms UTC. candidate: int32[n], a row of the Candidates
+    asked about. category: int32[n] of that candidate, -1 none.
+    """
+
+    person: NDArray[np.int32]
+    moment: NDArray[np.int64]
+    candidate: NDArray[np.int32]
+    category: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Pairs:
+        return Pairs(self.person[chosen], self.moment[chosen], self.candidate[chosen], self.category[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """Matured contacts as rows of CompiledCatalogue.all. matured_at: int64[n] ms UTC. success: bool[n]."""
+
+    pairs: Pairs
+    matured_at: NDArray[np.int64]
+    success: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Exposures:
+        return Exposures(self.pairs.take(chosen), self.matured_at[chosen], self.success[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """known_at: ms UTC, the latest clock in the store unless said otherwise; nothing recorded later is seen.
+    histories: EVENT records by person, sorted by (occurred_at, sequence). zones: IANA
+    names, None unknown. withdrawn: contacts left out because the catalogue has no such action on
+    that channel any more. digest: hex, of exposures, labels, purchases and catalogue."""
+
+    known_at: int
+    compiled: CompiledCatalogue
+    histories: tuple[Records, ...]
+    zones: tuple[str | None, ...]
+    exposures: Exposures
+    purchases: Purchases
+    withdrawn: int
+    digest: str
+
+    @property
+    def people(self) -> int:
+        return len(self.histories)
+
+
+class TrainingStore(HistoryStore, CatalogueStore, Protocol):
+    """What reading a dataset asks of a store."""
+
+
+def read(store: TrainingStore, known_at: int | None, progress: Progress) -> Dataset:
+    """Everything recorded by `known_at` (ms UTC; None: the last recorded moment). Raises NothingToLearn."""
+    stored = store.catalogue()
+    if stored is None:
+        raise NothingToLearn("catalogue is absent; training needs the actions; import or publish one first")
+    compiled = compile_catalogue(stored, store.vocabulary)
+    histories, zones = [], []
+    with progress.step("Read histories", total=store.people()) as advance:
+        for entry in store.scan(0, 1):
+            histories.append(entry.records[np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))])
+            zone = entry.traits.get("time_zone")
+            zones.append(zone if isinstance(zone, str) else None)
+            advance()
+    last = max((int(records["recorded_at"].max()) for records in histories if len(records)), default=0)
+    moment = last if known_at is None else known_at
+    exposures, withdrawn = _exposures(histories, compiled, reward_rules(compiled.catalogue, store.vocabulary), moment)
+    bought = purchases(histories, compiled.facts, moment)
+    digest = _digest(stored.digest, moment, exposures, bought)
+    return Dataset(moment, compiled, tuple(histories), tuple(zones), exposures, bought, withdrawn, digest)
+
+
+def feature_rows(dataset: Dataset, pairs: Pairs, candidates: Candidates) -> NDArray[np.float64]:
+    """float64[n, F], the rows of `pairs` over `candidates`, from the one kernel, each as of its own moment."""
+    rows = np.empty((len(pairs), len(names())), np.float64)
+    home = dataset.compiled.catalogue.time_zone
+    edges = np.flatnonzero(np.diff(pairs.person, prepend=-1, append=-1))
+    for first, after in pairwise(edges):
+        person = int(pairs.person[first])
+        moments, start = np.unique(pairs.moment[first:after], return_index=True)
+        offsets = np.array([utc_offset(dataset.zones[person], home, int(moment)) for moment in moments], np.int64)
+        start = np.append(start, after - first).astype(np.int64)
+        rows[first:after] = build.table(
+            dataset.histories[person],
+            moments,
+            offsets,
+            start,
+            pairs.candidate[first:after],
+            candidates,
+            dataset.compiled.facts,
+        )
+    return rows
+
+
+def _exposures(
+    histories: Sequence[Records], compiled: CompiledCatalogue, rules: RewardRules, known_at: int
+) -> tuple[Exposures, int]:
+    found = [contacts(records, rules, known_at) for records in histories]
+    person = np.repeat(np.arange(len(found), dtype=np.int32), [len(records) for records in found])
+    every = np.concatenate(found) if found else np.zeros(0, CONTACT)
+    candidate = compiled.candidate_indices(
+        np.ascontiguousarray(every["action"]), np.ascontiguousarray(every["channel"])
+    )
+    kept = candidate >= 0
+    every, candidate = every[kept], candidate[kept].astype(np.int32)
+    pairs = Pairs(person[kept], np.ascontiguousarray(every["moment"]), candidate, compiled.all.category[candidate])
+    success = np.ascontiguousarray(every["success"])
+    return Exposures(pairs, np.ascontiguousarray(every["matured_at"]), success), int((~kept).sum())
+
+
+def _digest(catalogue: str, known_at: int, exposures: Exposures, bought: Purchases) -> str:
+    whole = hashlib.sha256(f"{catalogue}:{known_at}".encode())
+    pairs = exposures.pairs
+    for column in (
+        pairs.person,
+        pairs.moment,
+        pairs.candidate,
+        exposures.success,
+        bought.start,
+        bought.at,
+        bought.category,
+    ):
+        whole.update(np.ascontiguousarray(column).tobytes())
+    return whole.hexdigest()
