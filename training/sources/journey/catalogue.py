@@ -15,8 +15,8 @@ from training.sources.journey.readable import phrase
 
 MAIL_WINDOW_DAYS: Final = 56
 """99.4 % of the redemptions come within 56 days of their campaign's start (docs/data/complete-journey.md)."""
-SHORTEST_GAP_DAYS: Final = 7
-"""A quarter of all households' returns to a category come within 7 days of the last purchase in it."""
+USUAL_GAP_DAYS: Final = 8
+"""A quarter of all households' returns to a category come within 8 days of the last purchase in it."""
 ENOUGH_GAPS: Final = 200
 """Returns that a category needs for a lower quartile of its own."""
 
@@ -42,7 +42,7 @@ def catalogue(tables: JourneyTables, lines: pl.DataFrame) -> CatalogueSource:
     document: dict[str, JsonValue] = {
         "currency": "USD",
         "time_zone": NEW_YORK,
-        "repurchase": {"rule": "after", "days": SHORTEST_GAP_DAYS},
+        "repurchase": {"rule": "after", "days": USUAL_GAP_DAYS},
         "channels": {name: _channel(*settings) for name, settings in _CHANNELS.items()},
         "categories": [*_categories(tables, lines)],
         "actions": [*_actions(tables, lines)],
