@@ -30,6 +30,9 @@ Integers = NDArray[np.int64]
 CHUNK = 50_000
 """Rows whose texts are Python objects at one time."""
 
+PEOPLE = 256
+"""People whose projections are in memory at one time."""
+
 _INSERT = """INSERT INTO event(person, sequence, record, source, message, line, name, order_id, decision_id, properties)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
@@ -43,25 +46,26 @@ def import_events(
     code, seen_before = source_code(connection, source)
     keys = _Keys.of(columns, code)
     fresh = np.flatnonzero(~keys.repeated(connection, seen_before))
-    people = _people(connection, columns["customer_id"])
     if len(fresh) == 0:
-        return BulkReceipt(rows, 0, rows, len(people.states))
+        return BulkReceipt(rows, 0, rows, 0)
+    people = _people(connection, columns["customer_id"].take(pa.array(fresh)))
     interning = Interning(connection, shared)
-    order = fresh[np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], people.number[fresh]))]
+    by_person = np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], people.number))
+    order, numbers = fresh[by_person], people.number[by_person]
     records = _records(columns, interning)[order]
     last = int(connection.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()[0])
     records["sequence"] = np.arange(last + 1, last + 1 + len(order))
     interning.store()
-    numbers = people.number[order]
+    touched = len(people.states)
     _insert_events(connection, columns, keys, order, numbers, records)
     connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(order),))
     _project(connection, people.states, numbers, records)
-    return BulkReceipt(rows, len(order), rows - len(order), len(people.states))
+    return BulkReceipt(rows, len(order), rows - len(order), touched)
 
 
 @dataclass(frozen=True, slots=True)
 class _People:
-    """number: the person of every row. states: by person."""
+    """number: the person of every name that was asked for. states: by person."""
 
     number: Integers
     states: dict[int, PersonState]
@@ -215,18 +219,21 @@ def _event_rows(
 def _project(
     connection: sqlite3.Connection, states: dict[int, PersonState], numbers: Integers, records: Records
 ) -> None:
-    """Bring every touched person's tail and sealed part up to the new records, which are sorted by person."""
+    """Bring every touched person's tail and sealed part up to the new records, which are sorted by person. Empties
+    `states` as it goes."""
     kept = ~np.isin(records["kind"], [int(kind) for kind in LOG_ONLY])
-    numbers, records = numbers[kept], records[kept]
-    if len(numbers) == 0:
-        return
-    starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(numbers)], strict=True):
-        state = states[int(numbers[start])]
-        state.fresh.append(records[start:end].tobytes())
-        state.version = int(records["sequence"][end - 1])
-        state.changed = True
-    store_people(connection, states.values())
+    starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]]).tolist()
+    bounds = list(zip(starts, [*starts[1:], len(numbers)], strict=True))
+    for at in range(0, len(bounds), PEOPLE):
+        touched = []
+        for start, end in bounds[at : at + PEOPLE]:
+            own = records[start:end][kept[start:end]]
+            if len(own):
+                state = states.pop(int(numbers[start]))
+                state.fresh.append(own.tobytes())
+                state.version, state.changed = int(own["sequence"][-1]), True
+                touched.append(state)
+        store_people(connection, touched)
 
 
 def import_customers(connection: sqlite3.Connection, table: pa.Table) -> BulkReceipt:

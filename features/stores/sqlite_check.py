@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from features import consent, ledger
-from features.event import LOG_ONLY
-from features.history import EVENT, Records, page
+from features.event import LOG_ONLY, NO_CODE
+from features.history import EVENT, NO_CHANNEL, Records, page
 from features.stores import packed
 from features.stores.acceptance import LATEST
 from features.stores.protocol import CheckReport
-from features.stores.sqlite_reads import log_of, traits_of
+from features.stores.sqlite_reads import log_of, traits_as_of
+from features.vocabulary import DOMAINS
 
 _PEOPLE = """SELECT p.person, p.version, p.traits, p.tail, s.page, s.ledger, s.consents
              FROM person p LEFT JOIN sealed s ON s.person = p.person ORDER BY p.person"""
@@ -28,11 +29,13 @@ def check(connection: sqlite3.Connection) -> CheckReport:
     try:
         people = events = 0
         faults: list[str] = []
+        sizes = _vocabulary_sizes(connection)
         for row in connection.execute(_PEOPLE):
             log = log_of(connection, row[0])
             people += 1
             events += len(log)
             faults.extend(f"person {row[0]}: {fault}" for fault in _compare(connection, row, log))
+            faults.extend(f"person {row[0]}: {fault}" for fault in _unknown_codes(log, sizes))
         faults.extend(_strays(connection))
         return CheckReport(people, events, tuple(faults))
     finally:
@@ -45,7 +48,7 @@ def _compare(connection: sqlite3.Connection, row: PersonRow, log: Records) -> It
     if any(sizes):
         yield "page or tail is cut short"
         return
-    traits, trait_version = traits_of(connection, person, LATEST)
+    traits, trait_version = traits_as_of(connection, person, LATEST)
     changing = log["sequence"][~np.isin(log["kind"], _LOG_ONLY)]
     expected_version = max(int(changing.max()) if len(changing) else 0, trait_version)
     if version != expected_version:
@@ -64,6 +67,18 @@ def _differ(what: str, stored: Records, rebuilt: Records) -> Iterator[str]:
     at = next((row for row in shared if stored[row].tobytes() != rebuilt[row].tobytes()), None)
     where = "one is longer" if at is None else f"first at row {at}"
     yield f"{what} has {len(stored)} rows, the log makes {len(rebuilt)}; {where}"
+
+
+def _vocabulary_sizes(connection: sqlite3.Connection) -> dict[str, int]:
+    query = "SELECT domain, count(*) FROM vocabulary GROUP BY domain"
+    return {**dict.fromkeys(DOMAINS, 0), **dict(connection.execute(query).fetchall())}
+
+
+def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
+    for domain, none in (("channel", NO_CHANNEL), ("item", NO_CODE), ("action", NO_CODE)):
+        codes = log[domain][log[domain] != none]
+        if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < sizes[domain]:
+            yield f"{domain} codes in the log go to {codes.max()}, the vocabulary has {sizes[domain]}"
 
 
 def _strays(connection: sqlite3.Connection) -> Iterator[str]:

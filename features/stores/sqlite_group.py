@@ -127,10 +127,11 @@ class _Group:
             raise AmbiguousIdentifier(message, names)
 
     def _check_decisions(self, member: Decisions) -> None:
-        digests = {id_: one.request_digest for id_, one in self.decisions.items()}
-        for write in member.writes:
-            wanted = write.decision
-            if digests.setdefault(wanted.decision_id, wanted.request_digest) != wanted.request_digest:
+        asked: dict[str, str] = {}
+        for wanted in (write.decision for write in member.writes):
+            earlier = self.decisions.get(wanted.decision_id, wanted)
+            digests = {earlier.request_digest, asked.setdefault(wanted.decision_id, wanted.request_digest)}
+            if digests != {wanted.request_digest}:
                 message = f"decision_id is {wanted.decision_id}; it stands for another request; use a new id"
                 raise DecisionConflict(message)
 

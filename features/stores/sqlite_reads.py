@@ -64,7 +64,7 @@ def earlier(connection: sqlite3.Connection, identifier: Identifier, moment: int)
     person, customer_id = found
     known = as_of(log_of(connection, person), moment)
     changing = known["sequence"][~np.isin(known["kind"], _LOG_ONLY)]
-    traits, trait_version = _traits_as_of(connection, person, moment)
+    traits, trait_version = traits_as_of(connection, person, moment)
     version = max(int(changing.max()) if len(changing) else 0, trait_version)
     return CustomerRecord(
         person=person,
@@ -97,11 +97,7 @@ def scan(connection: sqlite3.Connection, bucket: int, buckets: int) -> Iterator[
         yield PersonEvents(person, customer_id, log_of(connection, person), json.loads(traits))
 
 
-def traits_of(connection: sqlite3.Connection, person: int, moment: int) -> tuple[dict[str, object], int]:
-    return _traits_as_of(connection, person, moment)
-
-
-def _traits_as_of(connection: sqlite3.Connection, person: int, moment: int) -> tuple[dict[str, object], int]:
+def traits_as_of(connection: sqlite3.Connection, person: int, moment: int) -> tuple[dict[str, object], int]:
     """The traits known at the moment, and the sequence of the last change to them (0 none)."""
     query = "SELECT sequence, changes FROM trait_change WHERE person = ? AND recorded_at <= ? ORDER BY sequence"
     traits: dict[str, object] = {}

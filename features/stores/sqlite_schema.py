@@ -16,7 +16,7 @@ from features.stores.protocol import StoreCorrupt, StoreError, StoreUnavailable
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x6E626130
-PAGE_BYTES = 8192
+PAGE_BYTES = 4096
 
 _SCHEMA = """
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -134,7 +134,7 @@ def connect(path: Path, patience: float, cache_megabytes: int) -> sqlite3.Connec
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = {-1024 * cache_megabytes}")
-        connection.execute("PRAGMA wal_autocheckpoint = 2000")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
     except sqlite3.Error:
         connection.close()

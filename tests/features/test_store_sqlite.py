@@ -166,6 +166,7 @@ _DAMAGE = {
     "cut short": "UPDATE person SET tail = x'00' WHERE person = 1",
     "page has 60": "DELETE FROM event WHERE person = 1 AND sequence = 7",
     "belong to no person": "UPDATE event SET person = 77 WHERE person = 2",
+    "item codes in the log go to 0": "DELETE FROM vocabulary WHERE domain = 'item'",
     "counter": "UPDATE counter SET value = 3",
 }
 
