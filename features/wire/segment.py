@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from features.event import Event, Identifier, Kind
+from features.identity import ANONYMOUS_PREFIX
 from features.wire import fields
 from features.wire.errors import WireError
 from features.wire.lines import Line, lines_of
@@ -130,6 +131,8 @@ def _meaning(payload: Mapping[str, object], call: str) -> tuple[Meaning, str]:
 def _identifier(payload: Mapping[str, object]) -> Identifier:
     user = fields.identifier(payload, "userId", "userId")
     if user is not None:
+        if user.lower().startswith(ANONYMOUS_PREFIX):
+            raise WireError("userId", user, f"{ANONYMOUS_PREFIX} names somebody unknown", "send it as anonymousId")
         return Identifier("user_id", user)
     anonymous = fields.identifier(payload, "anonymousId", "anonymousId")
     return Identifier("anonymous_id", fields.required(anonymous, "userId or anonymousId"))

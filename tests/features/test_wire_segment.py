@@ -201,6 +201,7 @@ def test_nesting_has_an_end() -> None:
         ({"type": ["track"]}, "type"),
         ({"type": "track", "userId": "c"}, "event"),
         ({"type": "track", "event": "x"}, "userId or anonymousId"),
+        (track(userId="anon:7"), "userId"),
         (track("Order Completed"), "properties.order_id"),
         (track("Order Completed", properties=[]), "properties"),
         (track("Order Completed", properties={"order_id": "o", "products": {}}), "properties.products"),

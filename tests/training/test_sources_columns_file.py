@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -324,3 +325,13 @@ def test_whatever_the_cells_say_it_is_stored_whole_or_refused(
         assert all(isinstance(text, dict) for text in texts)
     finally:
         store.close()
+
+
+def test_the_documentation_names_every_column_and_kind() -> None:
+    from training.sources.files import customers, events
+
+    text = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([a-z_.]+?)(?:<\w+>)?`", text))
+    columns = {*events.REQUIRED, *events.OPTIONAL, *customers.REQUIRED, *customers.OPTIONAL}
+    assert columns <= documented
+    assert {kind.name.lower() for kind in Kind} <= documented
