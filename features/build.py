@@ -5,14 +5,18 @@ utc_offset is in milliseconds east of UTC at the moment. All else about columns 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from features.candidates import CHANNELS, Candidates, ItemFacts
+from features.candidates import Candidates, ItemFacts
 from features.definitions import FEATURES
-from features.history import NO_CHANNEL, Records, empty
-from features.kernel import fill, in_order
-from features.kernel_codes import Known, Offers, Plan
+from features.history import EVENT, Records
+from features.kernel import fill
+from features.kernel_codes import Plan
 from features.plan import plan_of_columns
 
 Matrix = NDArray[np.float64]
@@ -34,9 +38,9 @@ def rows(
 ) -> Matrix:
     """float64[m, F] for all m candidates at one moment (ms UTC), in the order of definitions.names().
 
-    page: EVENT records of one customer, any superset of the page as of the moment: what was recorded or occurred later, and
-    what the page would not hold, is left out. only: indices of the features wanted (default: all), in that order; what
-    nobody wants costs nothing.
+    page: EVENT records of one customer, any superset of the page as of the moment: what was recorded or occurred later,
+    and what the page would not hold, is left out. only: indices of the features wanted (default: all), in that order;
+    what nobody wants costs nothing. Raises TypeError for arrays of other dtypes than the declared ones.
     """
     count = len(candidates)
     start = np.array([0, count], dtype=np.int64)
@@ -59,41 +63,36 @@ def table(
     Equal bit for bit to rows() of each moment. records: all of the person's EVENT records, in any order."""
     plan = _plan(only)
     out = np.empty((len(chosen), len(plan.customer_features) + len(plan.candidate_features)))
-    _run(_sorted(records), moments, utc_offsets, start, chosen, plan, candidates, facts, out)
+    if not _run(records, moments, utc_offsets, start, chosen, candidates, facts, plan, out):
+        in_order = records[np.lexsort((records["sequence"], records["occurred_at"]))]
+        _run(in_order, moments, utc_offsets, start, chosen, candidates, facts, plan, out)
     return out
 
 
+@lru_cache(maxsize=1)
 def warm() -> None:
-    """Compiles, or loads from the cache beside the sources: seconds the first time ever, well under one after."""
-    none = np.zeros(0, dtype=np.int32)
-    facts = ItemFacts(none, none, np.zeros(0), none, none, np.full(len(CHANNELS), NO_CHANNEL, dtype=np.int32))
-    one = np.full(1, -1, dtype=np.int32)
-    worth, schedule = np.full(1, np.nan), np.zeros(1, dtype=np.int64)
-    candidates = Candidates(
-        action=one,
-        group=one,
-        category=one,
-        channel=np.full(1, NO_CHANNEL, dtype=np.uint8),
-        item_start=np.zeros(2, dtype=np.int32),
-        item=none,
-        price=worth,
-        value=worth,
-        kind=np.zeros(1, dtype=np.int8),
-        starts_at=schedule,
-        ends_at=schedule,
-    )
-    rows(empty(), 0, 0, candidates, facts)
+    """Compiles, or loads from the cache beside the sources: half a minute the first time ever, well under a second
+    after. Done by the first call at the latest. From then on exactly the declared dtypes are taken, contiguous,
+    writable or not; any other is a TypeError and never a silent second compilation."""
+    arguments = (*_examples(), plan_of_columns(None), np.zeros((0, len(FEATURES))))
+    fill.compile(tuple(numba.typeof(argument) for argument in arguments))
+    fill.disable_compile()
+
+
+def _examples() -> Iterator[NDArray[np.generic]]:
+    """An empty read-only array for each array that callers hand over."""
+    moments = (np.int64, np.int64, np.int64, np.int32)
+    facts = (np.int32, np.int32, np.float64, np.int32, np.int32, np.int32)
+    codes = (np.int32, np.int32, np.int32, np.uint8, np.int32, np.int32)
+    worth = (np.float64, np.float64, np.int8, np.int64, np.int64)
+    for dtype in (EVENT, *moments, *facts, *codes, *worth):
+        example = np.zeros(0, dtype=dtype)
+        example.flags.writeable = False
+        yield example
 
 
 def _plan(only: Columns | None) -> Plan:
     return plan_of_columns(None if only is None else np.asarray(only, dtype=np.int64).tobytes())
-
-
-def _sorted(records: Records) -> Records:
-    """By (occurred_at, sequence); as it is when it is so already."""
-    if in_order(records):
-        return records
-    return records[np.lexsort((records["sequence"], records["occurred_at"]))]
 
 
 def _run(
@@ -102,13 +101,25 @@ def _run(
     utc_offsets: NDArray[np.int64],
     start: NDArray[np.int64],
     chosen: NDArray[np.int32],
-    plan: Plan,
     candidates: Candidates,
     facts: ItemFacts,
+    plan: Plan,
     out: Matrix,
-) -> None:
-    known = Known(facts.category, facts.parent, facts.price, facts.action_group, facts.action_category, facts.channel)
-    offers = Offers(
+) -> bool:
+    """False, and nothing written, when the records are not sorted."""
+    warm()
+    revised = fill(
+        records,
+        moments,
+        utc_offsets,
+        start,
+        chosen,
+        facts.category,
+        facts.parent,
+        facts.price,
+        facts.action_group,
+        facts.action_category,
+        facts.channel,
         candidates.action,
         candidates.group,
         candidates.category,
@@ -120,5 +131,7 @@ def _run(
         candidates.kind,
         candidates.starts_at,
         candidates.ends_at,
+        plan,
+        out,
     )
-    fill(records, moments, utc_offsets, start, chosen, plan, known, offers, out)
+    return revised != 0

@@ -7,16 +7,27 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 import numba
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+class Compiled(Protocol[P, R_co]):
+    """A compiled function: numba's dispatcher, as far as we use it."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+    def compile(self, signature: tuple[object, ...]) -> object: ...
+
+    def disable_compile(self) -> None: ...
+
+
+def compiled(function: Callable[P, R]) -> Compiled[P, R]:
+    return cast("Compiled[P, R]", numba.njit(cache=True, nogil=True)(function))
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:

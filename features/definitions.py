@@ -6,6 +6,10 @@ Counts and sums of nothing are 0, also for a candidate that has no such thing (n
 quantities that are unknown add nothing. NaN is "unknown": a recency of what never happened, a mean gap without two
 occasions, a share of nothing, a price or schedule that nobody gave. Local time is UTC plus the utc_offset given, for
 past events too.
+
+An event belongs to the category of its item and to those above it; without an item, to the category of its action. It
+belongs to the group of its action. A candidate's items are read item by item and pooled: instants and gaps are added up
+over the items, recencies are the newest of any.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernel_codes, kernel_events, kernel_rows, kernel_slots
-from features.compiled import allocating, compiled, revision
+from features.compiled import allocating, compiled, part, revision
 from features.history import Records
 from features.kernel_codes import MEASURES, ROLES, Desk, Known, Met, Offers, Places, Plan, Role
 from features.kernel_rows import one_moment
@@ -22,20 +22,17 @@ from features.kernel_slots import meet, place_event
 
 REVISION = revision(kernel_codes, kernel_slots, kernel_events, kernel_rows)
 
-Fill = Callable[
-    [
-        Records,
-        NDArray[np.int64],
-        NDArray[np.int64],
-        NDArray[np.int64],
-        NDArray[np.int32],
-        Plan,
-        Known,
-        Offers,
-        NDArray[np.float64],
-    ],
-    int,
-]
+
+@part
+def in_order(records: Records) -> bool:
+    """Whether sorted by (occurred_at, sequence)."""
+    for i in range(1, len(records)):
+        before, after = records[i - 1], records[i]
+        if after.occurred_at < before.occurred_at:
+            return False
+        if after.occurred_at == before.occurred_at and after.sequence < before.sequence:
+            return False
+    return True
 
 
 @allocating
@@ -50,47 +47,72 @@ def place_events(records: Records, plan: Plan, known: Known, met: Met) -> Places
     return places
 
 
-def _entry(revised: int) -> Fill:
-    def fill(
+@allocating
+def answer(
+    records: Records,
+    moments: NDArray[np.int64],
+    utc_offsets: NDArray[np.int64],
+    start: NDArray[np.int64],
+    chosen: NDArray[np.int32],
+    plan: Plan,
+    known: Known,
+    offers: Offers,
+    out: NDArray[np.float64],
+) -> None:
+    met = meet(records, plan, len(known.parent))
+    places = place_events(records, plan, known, met)
+    cells = np.empty(met.size[1])
+    most = 1
+    for k in range(len(moments)):
+        most = max(most, start[k + 1] - start[k])
+    desk = Desk(np.zeros(MEASURES), np.zeros(4, np.int64), np.zeros(ROLES, np.int64), np.empty(out.shape[1]))
+    rows = np.empty((most, Role.ITEMS), np.int64)
+    for k in range(len(moments)):
+        these = slice(start[k], start[k + 1])
+        now = (moments[k], utc_offsets[k])
+        one_moment(cells, met, places, plan, known, offers, records, now, chosen[these], rows, desk, out[these])
+
+
+def _entry(revised: int) -> Callable[..., int]:
+    def fill(  # noqa: PLR0917 - numba takes read-only and writable arrays alike only when they are arguments themselves
         records: Records,
         moments: NDArray[np.int64],
         utc_offsets: NDArray[np.int64],
         start: NDArray[np.int64],
         chosen: NDArray[np.int32],
+        item_category: NDArray[np.int32],
+        parent: NDArray[np.int32],
+        item_price: NDArray[np.float64],
+        action_group: NDArray[np.int32],
+        action_category: NDArray[np.int32],
+        channels: NDArray[np.int32],
+        action: NDArray[np.int32],
+        group: NDArray[np.int32],
+        category: NDArray[np.int32],
+        channel: NDArray[np.uint8],
+        item_start: NDArray[np.int32],
+        item: NDArray[np.int32],
+        price: NDArray[np.float64],
+        value: NDArray[np.float64],
+        kind: NDArray[np.int8],
+        starts_at: NDArray[np.int64],
+        ends_at: NDArray[np.int64],
         plan: Plan,
-        known: Known,
-        offers: Offers,
         out: NDArray[np.float64],
     ) -> int:
         """The rows start[k]:start[k + 1] of out become the candidates chosen[...] at moments[k]. records: one person's,
-        sorted by (occurred_at, sequence). Returns the revision that it was compiled from."""
-        met = meet(records, plan, len(known.parent))
-        places = place_events(records, plan, known, met)
-        cells = np.empty(met.size[1])
-        most = 1
-        for k in range(len(moments)):
-            most = max(most, start[k + 1] - start[k])
-        desk = Desk(np.zeros(MEASURES), np.zeros(4, np.int64), np.zeros(ROLES, np.int64), np.empty(out.shape[1]))
-        rows = np.empty((most, Role.ITEMS), np.int64)
-        for k in range(len(moments)):
-            these = slice(start[k], start[k + 1])
-            now = (moments[k], utc_offsets[k])
-            one_moment(cells, met, places, plan, known, offers, records, now, chosen[these], rows, desk, out[these])
+        sorted by (occurred_at, sequence); when they are not, nothing is written and 0 is returned. Else returns the
+        revision of the sources that it was compiled from."""
+        if not in_order(records):
+            return 0
+        known = Known(item_category, parent, item_price, action_group, action_category, channels)
+        offers = Offers(
+            action, group, category, channel, item_start, item, price, value, kind, starts_at, ends_at
+        )  # fmt: skip
+        answer(records, moments, utc_offsets, start, chosen, plan, known, offers, out)
         return revised
 
     return fill
 
 
 fill = compiled(_entry(REVISION))
-
-
-@compiled
-def in_order(records: Records) -> bool:
-    """Whether sorted by (occurred_at, sequence)."""
-    for i in range(1, len(records)):
-        before, after = records[i - 1], records[i]
-        if after.occurred_at < before.occurred_at:
-            return False
-        if after.occurred_at == before.occurred_at and after.sequence < before.sequence:
-            return False
-    return True

@@ -165,8 +165,9 @@ class Offers(NamedTuple):
 
 class Met(NamedTuple):
     """Everything one person met, each with a slot. keys, stores, slots: an open-addressing table from (store, code) to
-    slot, -1 free. row: where a slot's cells begin. up: the category of an item or action, the parent of a category. group: of an
-    action. seen: bits of the distinct measures. wanted: 1 where the moment needs the row. size: slots, cells used."""
+    slot, -1 free. row: where a slot's cells begin. up: the category of an item or action, the parent of a category.
+    group: of an action. seen: bits of the distinct measures. wanted: 1 where the moment needs the row; touched lists
+    those slots. stamp: the last pooling that used an item. size: slots, cells, touched, stamps used."""
 
     keys: NDArray[np.int64]
     stores: NDArray[np.int8]
@@ -183,8 +184,8 @@ class Met(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Room to work in. worth: by measure, what an event adds. news: by distinct measure, bits for which it is the newest. base:
-    by role, where its row begins. shared: one output row, the customer's part of it filled."""
+    """Room to work in. worth: by measure, what an event adds. news: by distinct measure, bits for which it is the
+    newest. base: by role, where its row begins. shared: one output row, the customer's part of it filled."""
 
     worth: NDArray[np.float64]
     news: NDArray[np.int64]

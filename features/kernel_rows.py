@@ -183,7 +183,7 @@ def write_customer(
 
 
 @part
-def one_moment(
+def one_moment(  # noqa: PLR0917 - compiled: bundling these would cost a copy
     cells: NDArray[np.float64],
     met: Met,
     places: Places,

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from features.compiled import allocating, part
 from features.history import Records
-from features.kernel_codes import CELLS, LEVELS, NO_CHANNEL, POOL, RESERVED, Known, Met, Places, Plan, Store
+from features.kernel_codes import CELLS, NO_CHANNEL, POOL, RESERVED, Known, Met, Places, Plan, Store
 
 
 @allocating
 def meet(records: Records, plan: Plan, categories: int) -> Met:
     """Room for everything in the records, with the reserved slots taken."""
     events = len(records)
-    slots = RESERVED + 6 * events + min(2 * LEVELS * events, categories + 2 * events)
+    slots = RESERVED + 8 * events + categories
     room = 1
     while room < 2 * slots:
         room *= 2
@@ -116,10 +116,8 @@ def place_event(met: Met, places: Places, plan: Plan, known: Known, records: Rec
     at, order = records[i].occurred_at, records[i].order
     places.item[i] = claim_item(met, plan, known, item) if item >= 0 else -1
     places.action[i] = claim_action(met, plan, known, action) if action >= 0 else -1
-    category = met.up[places.item[i]] if item >= 0 else -1
-    if category < 0 and action >= 0:
-        category = met.up[places.action[i]]
-    places.category[i] = category
+    about = places.item[i] if item >= 0 else places.action[i]
+    places.category[i] = met.up[about] if about >= 0 else -1
     places.channel[i] = claim(met, plan.width, Store.CHANNEL, channel) if channel != NO_CHANNEL else -1
     places.order[i], places.contact[i] = -1, -1
     if plan.bits[2, kind] != 0:
