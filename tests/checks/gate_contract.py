@@ -17,7 +17,7 @@ from models.policy.situation import Situation
 from tests.models.worlds import World, worlds
 
 FEW = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     database=None,  # one law, many gates: an example kept for one would be replayed for another
     suppress_health_check=[HealthCheck.differing_executors],

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.event import Event, Kind
+from features.vocabulary import Vocabulary
 from models.catalogue import Action, Repurchase
 from models.catalogue_file import checked
+from models.policy.basket import in_basket
 from models.policy.gates import GATES
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.channel import ChannelPlacement
@@ -76,6 +80,27 @@ def basket(events: tuple[Event, ...]) -> list[tuple[str, int]]:
         if one.item in ITEMS and one.kind in kinds and in_time:
             newest[one.item] = max(newest.get(one.item, (0, 0, one.kind)), (one.occurred_at, place, one.kind))
     return [(item, NOW) for item, (_, _, kind) in newest.items() if kind is Kind.BASKET_ADDED]
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.ORDERED, Kind.VIEWED]),
+        st.sampled_from(["f1", "f2"]),
+        st.sampled_from([0.0, 1.0, 1.0, 29.9, 30.0, 31.0]),
+        st.sampled_from([0.0, 0.0, 2.0]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=_STEPS)
+def test_the_basket_agrees_with_the_oracle(steps: list[tuple[Kind, str, float, float]]) -> None:
+    vocabulary = Vocabulary()
+    vocabulary.learn("item", [(0, "f1"), (1, "f2")])
+    events = tuple(event(kind, days, item=item, lag_days=lag) for kind, item, days, lag in steps)
+    found = in_basket(customer(events, vocabulary).page, NOW)
+    assert [vocabulary.text("item", code) for code in found] == sorted(item for item, _ in basket(events))
 
 
 def line_up(category: str | None, world: World) -> list[str]:
@@ -179,3 +204,17 @@ def test_an_item_unknown_to_the_catalogue_refuses_nothing(one_action: World) -> 
     record = customer(bought, world.vocabulary)
     situation = World(world.compiled, world.vocabulary, (), record, world.request, world.scorer).situation
     assert not np.any(AlreadyPurchased().refuses(situation))
+
+
+@pytest.mark.parametrize(
+    ("happened", "rule", "reason"),
+    [
+        (Kind.ORDERED, "after", "item f1 was bought 9 days ago (2025-12-23T00:00:00Z) and is not offered again before"),
+        (Kind.BASKET_ADDED, "in_basket", "item f1 lies in the basket, about to be bought"),
+    ],
+)
+def test_the_reason_says_what_happened(happened: Kind, rule: str, reason: str, one_action: World) -> None:
+    record = customer([event(happened, 9, item="f1", order="o")], one_action.vocabulary)
+    account = AlreadyPurchased().account(replace(one_action, customer=record).situation, 0)
+    assert account.rule == rule
+    assert account.reason.startswith(reason)

@@ -28,28 +28,36 @@ class AlreadyPurchased:
     revision: int = 1
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
-        last = _last_bought(situation)
         promoted = situation.compiled.promotions
+        last = _bought(situation)
+        _add_basket(last, situation)
         refused = _refused(last, promoted.start, promoted.thing, promoted.window, promoted.needs_all, situation.moment)
         return refused[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:
-        last, promoted = _last_bought(situation), situation.compiled.promotions
+        promoted, bought = situation.compiled.promotions, _bought(situation)
+        last = bought.copy()
+        _add_basket(last, situation)
         number = int(situation.candidates.action[place])
         places = range(promoted.start[number], promoted.start[number + 1])
         counting = [at for at in places if last[promoted.thing[at]] > situation.moment - int(promoted.window[at])]
         newest = max(counting, key=lambda at: (last[promoted.thing[at]], -at))
-        bought_at, window = int(last[promoted.thing[newest]]), int(promoted.window[newest])
         name = _name(situation, number, newest - int(promoted.start[number]))
-        days = (situation.moment - bought_at) // DAY
-        required = "never again" if window == FOREVER else f"{window / DAY:g} days or more ago"
-        when = text_of(bought_at)
-        return Account(
-            "never" if window == FOREVER else "after",
-            f"{name} bought or in the basket on {when}",
-            required,
-            f"{name} was bought (or lies in the basket) {days} days ago, on {when}; offered again: {required}",
-        )
+        thing, window = promoted.thing[newest], int(promoted.window[newest])
+        if bought[thing] < last[thing]:
+            return Account(
+                "in_basket", f"{name} in the basket", "not in it", f"{name} lies in the basket, about to be bought"
+            )
+        return _account_of_purchase(name, int(bought[thing]), window, situation.moment)
+
+
+def _account_of_purchase(name: str, bought_at: int, window: int, moment: int) -> Account:
+    when, days = text_of(bought_at), (moment - bought_at) // DAY
+    story = f"{name} was bought {days} {'day' if days == 1 else 'days'} ago ({when})"
+    if window == FOREVER:
+        return Account("never", f"bought {when}", "never bought", f"{story} and is not offered again")
+    again = text_of(bought_at + window)
+    return Account("after", f"bought {when}", f"from {again}", f"{story} and is not offered again before {again}")
 
 
 def _name(situation: Situation, number: int, place: int) -> str:
@@ -59,24 +67,31 @@ def _name(situation: Situation, number: int, place: int) -> str:
     return f"category {action.categories[place - len(action.items)]}"
 
 
-def _last_bought(situation: Situation) -> NDArray[np.int64]:
+def _bought(situation: Situation) -> NDArray[np.int64]:
     """int64[things]: when each promoted thing was last bought and kept, ms UTC; NEVER_BOUGHT."""
-    facts, promoted = situation.compiled.facts, situation.compiled.promotions
-    last = np.full(promoted.things, NEVER_BOUGHT, np.int64)
+    last = np.full(situation.compiled.promotions.things, NEVER_BOUGHT, np.int64)
     have = owned(situation.customer.ledger, situation.moment)
-    basket = in_basket(situation.customer.page, situation.moment)
-    wanted = np.full(len(basket), situation.moment, np.int64)
-    for item, at in ((have["item"], have["occurred_at"]), (basket, wanted)):
-        _mark(
-            last,
-            np.ascontiguousarray(item),
-            np.ascontiguousarray(at),
-            facts.category,
-            facts.parent,
-            promoted.thing_of_item,
-            promoted.first_category,
-        )
+    _raise_to(last, have["item"], have["occurred_at"], situation)
     return last
+
+
+def _add_basket(last: NDArray[np.int64], situation: Situation) -> None:
+    wanted = in_basket(situation.customer.page, situation.moment)
+    if len(wanted):
+        _raise_to(last, wanted, np.full(len(wanted), situation.moment, np.int64), situation)
+
+
+def _raise_to(last: NDArray[np.int64], item: NDArray[np.int32], at: NDArray[np.int64], situation: Situation) -> None:
+    facts, promoted = situation.compiled.facts, situation.compiled.promotions
+    _mark(
+        last,
+        np.ascontiguousarray(item),
+        np.ascontiguousarray(at),
+        facts.category,
+        facts.parent,
+        promoted.thing_of_item,
+        promoted.first_category,
+    )
 
 
 @compiled
