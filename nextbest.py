@@ -1,16 +1,16 @@
 """The command line: the only module that reaches both training and serving.
 
-Exit codes: 0 done, 1 something was found to be wrong (a failed check), 2 it could not be done and one line says why, 130 Ctrl-C.
+Exit codes: 0 done; 1 something was found to be wrong (a failed check); 2 it could not be done, and one line says why;
+130 Ctrl-C.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
     from features.progress import Advance
+    from features.stores import Store
+    from serving.settings import Settings
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -42,8 +44,220 @@ class Bar:
             console.print(f"{title} ...")
             yield lambda steps=1.0, /: None  # noqa: ARG005
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Bars(*columns, console=console) as bars:
             task = bars.add_task(title, total=total)
             yield lambda steps=1.0, /: bars.advance(task, steps)
             bars.update(task, total=total or 1, completed=total or 1)
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """What we foresee ends in one line and exit code 2, Ctrl-C in 130; any other fault is ours and keeps its trace."""
+    import errno
+    import sqlite3
+
+    from pydantic import ValidationError
+
+    from features.stores.protocol import StoreError
+    from models.bundle import BundleError
+    from models.catalogue import CatalogueError
+
+    try:
+        yield
+    except (StoreError, CatalogueError, BundleError) as error:
+        stop(str(error))
+    except ValidationError as error:
+        first = error.errors()[0]
+        stop(
+            f"{first['loc'][0]} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{str(first['loc'][0]).upper()}"
+        )
+    except sqlite3.OperationalError as error:
+        stop(f"database is unusable; {error}; free disk space or mend it and try again")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            stop("disk is full; nothing half-written was kept; free some space and run the same command again")
+        if error.filename is None:
+            raise
+        stop(f"file is {error.filename}; {error.strerror}; name another or mend it")
+    except KeyboardInterrupt:
+        console.print("stopped; what was finished is kept, the rest starts over")
+        raise typer.Exit(130) from None
+
+
+def stop(line: str) -> NoReturn:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def settings() -> Settings:
+    from serving.settings import Settings
+
+    return Settings()
+
+
+@contextmanager
+def the_store(create: bool = False) -> Iterator[Store]:
+    from features.stores import open_store
+
+    where = settings()
+    if create:
+        where.absolute_home.mkdir(parents=True, exist_ok=True)
+    elif where.effective_store_url.startswith("sqlite:///") and not Path(where.effective_store_url[10:]).exists():
+        stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
+    store = open_store(where.effective_store_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@app.command("import")
+def import_(
+    events: Annotated[Path | None, typer.Option(help="Events as .parquet or .csv.")] = None,
+    customers: Annotated[Path | None, typer.Option(help="Customers as .parquet or .csv.")] = None,
+    catalogue: Annotated[Path | None, typer.Option(help="The catalogue as .yaml.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and write nothing.")] = False,
+    demo_data: Annotated[
+        bool, typer.Option("--complete-journey", help="The demo's public data instead of files.")
+    ] = False,
+) -> None:
+    """Bring history, customers and catalogue into the store. The columns are in docs/importing.md."""
+    from training.sources import columns_file, complete_journey
+
+    if demo_data == bool(events or customers or catalogue):
+        stop("source is missing or doubled; name files or --complete-journey; see `nextbest import --help`")
+    with one_line(), the_store(create=True) as store:
+        if demo_data:
+            console.print(complete_journey.import_into(store, Bar()))
+        else:
+            report = columns_file.import_files(
+                store, Bar(), present_of(store), events, customers, catalogue, dry_run=dry_run
+            )
+            console.print(report)
+
+
+def present_of(store: Store) -> int:
+    """ms UTC: the store's own present when its clock is driven, else the system's."""
+    import time
+
+    if store.setting("clock") == "driven":
+        return store.advance_present(0)
+    return time.time_ns() // 1_000_000
+
+
+@app.command()
+def check() -> None:
+    """Rebuild every page, ledger and consent from the log and compare; exit code 1 when anything differs."""
+    with one_line(), the_store() as store:
+        report = store.check()
+    for fault in report.faults:
+        console.print(fault, markup=False)
+    print(f"{report.people:,} people, {report.events:,} events, {len(report.faults)} faults")
+    if report.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def recommend(
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    channel: Annotated[list[str] | None, typer.Option(help="May be repeated; none means every channel.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=20, help="Actions per channel.")] = 3,
+    explain: Annotated[bool, typer.Option(help="Add what was refused, and why.")] = False,
+) -> None:
+    """Ask for a decision without a service and without leaving a trace (a dry run); JSON on standard output."""
+    import asyncio
+    import json
+
+    from serving.call import Call
+    from serving.deciding import recommend as ask
+    from serving.errors import Refusal
+    from serving.runtime import Runtime
+    from serving.schemas import RecommendRequest
+
+    async def answer() -> bytes:
+        runtime = Runtime(settings())
+        request = RecommendRequest(customer_id=customer, channels=channel, limit=limit, explain=explain, dry_run=True)
+        try:
+            return await ask(runtime, request, Call(None, None, None))
+        finally:
+            await runtime.close()
+
+    with one_line():
+        try:
+            print(json.dumps(json.loads(asyncio.run(answer())), indent=2, ensure_ascii=False))
+        except Refusal as refusal:
+            stop(str(refusal))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Default: NEXTBEST_HOST, else 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: NEXTBEST_PORT, else 3000.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Default: NEXTBEST_WORKERS, else 1.")] = None,
+) -> None:
+    """Serve decisions over HTTP until Ctrl-C."""
+    from serving.launch import NotStartable
+    from serving.launch import serve as run
+
+    with one_line():
+        given = {"host": host, "port": port, "workers": workers}
+        chosen = settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+        try:
+            raise typer.Exit(run(chosen, chosen.workers))
+        except NotStartable as error:
+            stop(str(error))
+
+
+keys = typer.Typer(help="Access keys: who may write events, ask for decisions, read customers.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("add")
+def add_key(
+    right: Annotated[list[str], typer.Option(help="write, decide, read, admin or replay; may be repeated.")],
+    note: Annotated[str, typer.Option(help="Who it is for.")] = "",
+) -> None:
+    """Make a key and show it once; only its hash is kept."""
+    import time
+
+    from serving.security import new_key
+
+    with one_line(), the_store(create=True) as store:
+        try:
+            key, record = new_key(right, time.time_ns() // 1_000_000, note)
+        except ValueError as error:
+            stop(str(error))
+        store.add_key(record)
+    print(key)
+    console.print(f"key {record.key_id} may {', '.join(sorted(record.rights))}; it is not shown again")
+
+
+@keys.command("revoke")
+def revoke_key(key_id: str) -> None:
+    """Take a key out of force; running services notice within seconds."""
+    with one_line(), the_store() as store:
+        if not store.revoke_key(key_id):
+            stop(f"key is {key_id}; no such key is in force; see `nextbest keys list`")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """The keys in force."""
+    with one_line(), the_store() as store:
+        for key in store.keys():  # noqa: SIM118 - a store is no mapping
+            print(key.key_id, ",".join(sorted(key.rights)), key.note, sep="\t")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
