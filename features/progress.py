@@ -12,7 +12,7 @@ class Advance(Protocol):
 
 
 class Progress(Protocol):
-    """`with progress.step("Import events", total=1_469_307) as advance: ... advance(50_000)`. total None: unknown length."""
+    """`with progress.step("Import events", total=1_469_307) as advance: ... advance(50_000)`. total None: not known."""
 
     @contextmanager
     def step(self, title: str, total: float | None = None) -> Iterator[Advance]: ...
