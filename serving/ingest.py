@@ -33,12 +33,12 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
     """One call of the type `name` that the address says; a refused one becomes a dead letter and is answered 422."""
     body = _object(payload)
     received_at = _admitted(runtime, body, call)
-    sent_at = _sent_at(body)
+    message = {field: value for field, value in body.items() if field != "writeKey"}
     try:
-        append = _append(body, received_at, sent_at, name, _rules(runtime))
+        append = _append(message, received_at, None, name, _rules(runtime))
     except WireError as error:
         metrics.EVENTS.labels("refused").inc()
-        await asyncio.wrap_future(runtime.store.bury([_letter(payload, error.message, received_at)]))
+        await asyncio.wrap_future(runtime.store.bury([_letter(message, error.message, received_at)]))
         raise refusal_of(error) from error
     await _store(runtime, [append], [])
     return b'{"success":true}'

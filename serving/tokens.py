@@ -1,6 +1,6 @@
 """Signed tokens: proof that we chose this action for this decision on this channel at this rank.
 
-A token is base64url(JSON array) "." base64url(HMAC-SHA-256, first 16 bytes).
+A token is base64url(JSON array) "." base64url(HMAC-SHA-256 of what stands before the dot, first 18 bytes).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 SECRET_SETTING = "signing_secret"  # noqa: S105 - the name of the setting, not the secret
-_SIGNATURE_BYTES = 16
+_SIGNATURE_BYTES = 18
 
 
 class TokenClaims(msgspec.Struct, frozen=True, array_like=True):
@@ -55,24 +55,23 @@ class Signer:
         self._decoder = msgspec.json.Decoder(TokenClaims)
 
     def sign(self, claims: TokenClaims) -> str:
-        payload = self._encoder.encode(claims)
-        return f"{_text(payload)}.{_text(self._signature(payload))}"
+        head = _text(self._encoder.encode(claims))
+        return f"{head}.{self._signature(head)}"
 
     def read(self, token: str) -> TokenClaims:
-        """Raises InvalidToken."""
-        head, _, tail = token.partition(".")
+        """Raises InvalidToken. What is compared are the texts as sent, so that a token has one spelling."""
+        head, _, signature = token.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._signature(head).encode()):
+            raise InvalidToken("token is not one of ours; its signature does not match; send it as it was answered")
         try:
-            payload, signature = _bytes(head), _bytes(tail)
-            if not hmac.compare_digest(signature, self._signature(payload)):
-                raise InvalidToken("token is not one of ours; its signature does not match; send it as it was answered")
-            return self._decoder.decode(payload)
+            return self._decoder.decode(_bytes(head))
         except (binascii.Error, UnicodeError, msgspec.DecodeError) as error:
             raise InvalidToken("token is not one of ours; it cannot be read; send it as it was answered") from error
 
-    def _signature(self, payload: bytes) -> bytes:
+    def _signature(self, head: str) -> str:
         mac = self._keyed.copy()
-        mac.update(payload)
-        return mac.digest()[:_SIGNATURE_BYTES]
+        mac.update(head.encode("utf-8", "surrogatepass"))
+        return _text(mac.digest()[:_SIGNATURE_BYTES])
 
 
 def _text(raw: bytes) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
 
 from features.event import Kind
-from features.history import EVENT, LEDGER_ENTRY, CustomerRecord
+from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord, Records
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import DecisionRequest
@@ -15,17 +16,31 @@ from models.scoring import Scorer
 
 
 def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
-    """Decide at `moment` (ms UTC) for somebody invented who bought one thing, and score every treatment, in season or
-    not. Leaves nothing behind."""
-    page, ledger = np.zeros(1, EVENT), np.zeros(1, LEDGER_ENTRY)
-    for records in (page, ledger):
-        records["kind"], records["item"], records["order"] = Kind.ORDERED, 0, 1
-        records["occurred_at"] = records["recorded_at"] = moment
-        records["quantity"] = 1.0
-    page["action"], page["amount"] = -1, 1.0
-    customer = CustomerRecord(-1, "warm-up", known=False, page=page, ledger=ledger)
+    """Decide at `moment` (ms UTC) for invented people, and score every treatment, in season or not. Leaves no trace."""
     channels = tuple(compiled.catalogue.channels)
-    request = DecisionRequest(channels, 1, "each", False, moment, None, frozenset(), True, 0)
-    with suppress(Exception):  # a decision would degrade, and say so, which is not for here
-        scorer.score(customer, moment, 0, compiled.all, compiled)
-    decide(request, customer, compiled, scorer, moment, np.random.default_rng(0))
+    for customer in _people(moment):
+        with suppress(Exception):  # a decision would degrade, and say so, which is not for here
+            scorer.score(customer, moment, 0, compiled.all, compiled)
+        for across in ("each", "best"):
+            request = DecisionRequest(channels, 2, across, False, moment, None, frozenset(), True, 0)
+            decide(request, customer, compiled, scorer, moment, np.random.default_rng(0))
+
+
+def _people(moment: int) -> Iterator[CustomerRecord]:
+    """Somebody of whom nothing is known, and a buyer whose records are read-only, as those from a store are: code is
+    compiled for one kind of array at a time."""
+    yield CustomerRecord(-1, "warm-up", known=False)
+    page, ledger = np.zeros(2, EVENT), np.zeros(2, LEDGER_ENTRY)
+    for records in (page, ledger):
+        records["kind"], records["order"], records["quantity"] = (Kind.ORDERED, Kind.REFUNDED), 1, 1.0
+        records["occurred_at"] = records["recorded_at"] = moment
+        records["sequence"] = (1, 2)
+    page["action"], page["amount"] = -1, 1.0
+    consents = np.zeros(1, CONSENT_ENTRY)
+    yield CustomerRecord(
+        -1, "warm-up", known=True, page=_stored(page), ledger=_stored(ledger), consents=_stored(consents)
+    )
+
+
+def _stored(records: Records) -> Records:
+    return np.frombuffer(records.tobytes(), records.dtype)

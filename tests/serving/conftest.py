@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 
+from features.stores import open_store
+from serving.security import RIGHTS, new_key
 from tests.serving.running import Running, server
-from tests.serving.synthetic import make_shop
+from tests.serving.synthetic import PUBLISHED_AT, make_shop, store_url
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Two workers, no keys, the system's clock."""
+    """Two workers, no keys, the system's clock, a model of noise."""
     home = tmp_path_factory.mktemp("shop")
     make_shop(home)
     with server(home, workers=2) as running:
@@ -33,3 +37,30 @@ def client(shop: Running) -> Iterator[httpx.Client]:
 def person() -> str:
     """A customer id that no other test uses."""
     return f"person-{next(_numbers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A store with a driven clock and keys, served twice: with the fast lane, and with it switched off. keys: by right,
+    and "all"."""
+
+    home: Path
+    fast: Running
+    slow: Running
+    keys: Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    home = tmp_path_factory.mktemp("demo")
+    make_shop(home, driven=True)
+    store = open_store(store_url(home))
+    keys: dict[str, str] = {}
+    try:
+        for name, rights in {**{right: {right} for right in RIGHTS}, "all": RIGHTS}.items():
+            keys[name], record = new_key(rights, PUBLISHED_AT, f"test: {name}")
+            store.add_key(record)
+    finally:
+        store.close()
+    with server(home) as fast, server(home, NEXTBEST_FAST_LANE="false", BENTOML_HOME=str(home / "slow")) as slow:
+        yield Demo(home, fast, slow, keys)

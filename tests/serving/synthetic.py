@@ -78,7 +78,7 @@ def store_url(home: Path) -> str:
 
 
 def make_shop(home: Path, driven: bool = False, model: bool = True) -> None:
-    """A store in `home` with the invented catalogue. driven: with a clock that requests set. model: with one of noise."""
+    """A store in `home` with the catalogue. driven: with a clock that requests set. model: with one of noise."""
     home.mkdir(parents=True, exist_ok=True)
     source = read_text(CATALOGUE)
     store = open_store(store_url(home))

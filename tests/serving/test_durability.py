@@ -1,0 +1,120 @@
+"""What was acknowledged survives kill -9; what could not be done in time says so."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from features.event import Identifier
+from features.stores import open_store
+from tests.serving.running import Running, server
+from tests.serving.synthetic import make_shop, store_url
+from tests.serving.test_bad_input import fault
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    make_shop(tmp_path)
+    return tmp_path
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(home: Path) -> None:
+    told: list[str] = []
+    decided: list[str] = []
+    with server(home) as running:
+        threads = [
+            threading.Thread(target=_tell_until_dead, args=(running, told)),
+            threading.Thread(target=_ask_until_dead, args=(running, decided)),
+        ]
+        for thread in threads:
+            thread.start()
+        while len(told) < 40 or len(decided) < 40:
+            time.sleep(0.01)
+        running.kill()
+        for thread in threads:
+            thread.join()
+    store = open_store(store_url(home))
+    try:
+        assert [one for one in told if store.resolve(Identifier("user_id", one)) is None] == []
+        assert [one for one in decided if store.decision(one) is None] == []
+        assert store.check().faults == ()
+    finally:
+        store.close()
+
+
+def _tell_until_dead(running: Running, told: list[str]) -> None:
+    with running.client() as client:
+        for number in itertools.count():
+            body = {"userId": f"durable-{number}", "event": "A", "messageId": f"durable-{number}"}
+            try:
+                if client.post("/v1/track", json=body).status_code == httpx.codes.OK:
+                    told.append(f"durable-{number}")
+            except httpx.TransportError:
+                return
+
+
+def _ask_until_dead(running: Running, decided: list[str]) -> None:
+    with running.client() as client:
+        for number in itertools.count():
+            try:
+                response = client.post("/recommend", json={"customer_id": f"durable-{number}", "channels": ["web"]})
+            except httpx.TransportError:
+                return
+            if response.status_code == httpx.codes.OK:
+                decided.append(response.json()["decision_id"])
+
+
+def test_a_store_that_is_away_is_503_and_a_retry_is_one_decision(home: Path) -> None:
+    question = {"customer_id": "patient", "decision_id": "once", "channels": ["web"]}
+    with server(home, NEXTBEST_TIMEOUT="0.3") as running, running.client() as client:
+        with (home / "store.db.lock").open("rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            away = client.post("/recommend", json=question)
+            assert fault(away) == (503, "unavailable", "")
+            assert away.headers["retry-after"] == "1"
+        answer = client.post("/recommend", json=question)
+        assert answer.status_code == 200, answer.text
+        assert client.post("/recommend", json=question).json() == answer.json()
+
+
+def test_more_requests_than_places_are_429(home: Path) -> None:
+    with server(home, NEXTBEST_MAX_IN_FLIGHT="1") as running, running.client() as client:
+        with _unfinished_request(running):
+            busy = client.post("/recommend", json={"customer_id": "a"})
+            assert fault(busy) == (429, "too_many_requests", "")
+            assert busy.headers["retry-after"] == "1"
+            assert client.get("/readyz").status_code == 200
+        until = time.monotonic() + 10
+        while client.post("/recommend", json={"customer_id": "a"}).status_code != 200:
+            assert time.monotonic() < until
+
+
+def _unfinished_request(running: Running) -> socket.socket:
+    """Holds one place until it is closed."""
+    address = httpx.URL(running.url)
+    connection = socket.create_connection((address.host, address.port))
+    connection.sendall(b"POST /recommend HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+    time.sleep(0.3)
+    return connection
+
+
+def test_logs_are_json_and_name_no_customer(home: Path) -> None:
+    with server(home) as running, running.client() as client:
+        decision = client.post("/recommend", json={"customer_id": "very-private-person"}).json()["decision_id"]
+        client.post("/recommend", json={"identifier": {"type": "email", "value": "very-private@example.org"}})
+        client.post("/v1/track", json={"userId": "very-private-person", "event": 17})
+        client.post("/recommend", json={"customer_id": "very-private-person", "decision_id": decision})
+    text = running.log.read_text()
+    assert "very-private" not in text
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    decided = [line for line in lines if line.get("decision_id") == decision]
+    assert [(line["event"], line["model_version"]) for line in decided] == [("decided", "7")]
