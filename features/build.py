@@ -35,18 +35,20 @@ def rows(
     candidates: Candidates,
     facts: ItemFacts,
     only: Columns | None = None,
+    out: Matrix | None = None,
 ) -> Matrix:
     """float64[m, F] for all m candidates at one moment (ms UTC), in the order of definitions.names().
 
     page: EVENT records of one customer, any superset of the page as of the moment: what was recorded or occurred later,
     and what the page would not hold, is left out. only: indices of the features wanted (default: all), in that order;
-    what nobody wants costs nothing. Raises TypeError for arrays of other dtypes than the declared ones.
+    what nobody wants costs nothing. out: where to write, for callers who would else have fresh memory
+    mapped in at each call; returned. Raises TypeError for arrays of other dtypes than the declared ones.
     """
     count = len(candidates)
     start = np.array([0, count], dtype=np.int64)
     chosen = np.arange(count, dtype=np.int32)
     moments, offsets = np.array([moment], dtype=np.int64), np.array([utc_offset], dtype=np.int64)
-    return table(page, moments, offsets, start, chosen, candidates, facts, only)
+    return table(page, moments, offsets, start, chosen, candidates, facts, only, out)
 
 
 def table(
@@ -58,11 +60,18 @@ def table(
     candidates: Candidates,
     facts: ItemFacts,
     only: Columns | None = None,
+    out: Matrix | None = None,
 ) -> Matrix:
     """float64[n, F] for one person at k moments: rows start[j]:start[j + 1] are candidates chosen[...] at moments[j].
-    Equal bit for bit to rows() of each moment. records: all of the person's EVENT records, in any order."""
+    Equal bit for bit to rows() of each moment. records: all of the person's EVENT records, in any order;
+    the rest as for rows()."""
     plan = _plan(only)
-    out = np.empty((len(chosen), len(plan.customer_features) + len(plan.candidate_features)))
+    shape = len(chosen), len(plan.customer_features) + len(plan.candidate_features)
+    if out is None:
+        out = np.empty(shape)
+    elif out.shape != shape:
+        message = f"out has shape {out.shape}; {shape[0]} rows of {shape[1]} features are asked for; pass such an array"
+        raise ValueError(message)
     if not _run(records, moments, utc_offsets, start, chosen, candidates, facts, plan, out):
         in_order = records[np.lexsort((records["sequence"], records["occurred_at"]))]
         _run(in_order, moments, utc_offsets, start, chosen, candidates, facts, plan, out)

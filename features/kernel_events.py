@@ -198,5 +198,5 @@ def read_history(
         while band < len(plan.windows) - 1 and age >= plan.windows[band]:
             band += 1
         weigh(desk, met, places, plan, known, records, i, now)
-        weight = 2.0 ** (-age / plan.half_life)
+        weight = math.exp(-math.log(2.0) * (age / plan.half_life))
         absorb_event(cells, met, places, plan, i, desk, (np.int64(event.kind), band, age, weight))

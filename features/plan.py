@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features.definitions import FEATURES, HALF_LIVES, WINDOWS, Feature, Kinds, Term
-from features.event import FLEETING, LOG_ONLY, Kind
+from features.declaration import HALF_LIVES, WINDOWS, Feature, Kinds, Term
+from features.definitions import FEATURES
+from features.event import FLEETING, LOG_ONLY
 from features.history import PAGE_LIMIT
 from features.kernel_codes import CELLS, DAY, Measure, Plan, Role, Store
 
@@ -73,7 +74,8 @@ def _visits(series: Sequence[Series]) -> tuple[NDArray[np.int32], NDArray[np.int
 
 def _encoded(columns: Sequence[tuple[int, Feature]], offsets: dict[Series, int]) -> NDArray[np.int32]:
     rows = np.zeros((len(columns), 6), dtype=np.int32)
-    for row, (column, feature) in zip(rows, columns, strict=True):
+    alike = sorted(columns, key=lambda pair: (pair[1].op, pair[1].terms[0].whose))  # the kernel's branches repeat
+    for row, (column, feature) in zip(rows, alike, strict=True):
         row[:2] = column, feature.op
         for place, term in enumerate(feature.terms):
             series = _series_of(term)
@@ -121,7 +123,3 @@ def plan_of(features: Sequence[Feature]) -> Plan:
 def plan_of_columns(columns: bytes | None) -> Plan:
     """The plan of all features, or of those whose indices are the int64s in `columns`."""
     return plan_of(FEATURES if columns is None else [FEATURES[i] for i in np.frombuffer(columns, dtype=np.int64)])
-
-
-def kind_names(kinds: Kinds) -> str:
-    return ", ".join(kind.name.lower() for kind in sorted(kinds, key=int)) if kinds < frozenset(Kind) else "any"

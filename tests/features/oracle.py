@@ -1,7 +1,8 @@
-"""Every declared feature once more, slowly and plainly, from its declaration: nothing here knows the kernel's tables."""
+"""Every declared feature once more, slowly and plainly, from its declaration, with none of the kernel's tables."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.candidates import Candidates, ItemFacts
-from features.definitions import FEATURES, HALF_LIVES, WINDOWS, Feature, Term
+from features.declaration import HALF_LIVES, WINDOWS, Feature, Term
+from features.definitions import FEATURES
 from features.event import Kind
 from features.history import Records, as_of, page
 from features.kernel_codes import Fact, Measure, Op, Role, Timing
@@ -164,7 +166,7 @@ def basket(events: Sequence[Happening]) -> float:
 def timing(which: Timing, pools: Sequence[Sequence[int]], moment: int) -> float:
     """pools: the instants of each thing, ascending."""
     instants = [at for pool in pools for at in pool]
-    gaps = [(after - before) / DAY for pool in pools for before, after in zip(pool, pool[1:], strict=False)]
+    gaps = [(after - before) / DAY for pool in pools for before, after in itertools.pairwise(pool)]
     last = (moment - max(instants)) / DAY if instants else UNKNOWN
     mean = statistics.fmean(gaps) if gaps else UNKNOWN
     return {
