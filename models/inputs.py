@@ -14,23 +14,18 @@ from models.population import AFFINITY_COLUMNS, RESPONSE_COLUMNS
 
 AFFINITY_INPUT = "affinity_log_odds"
 
-_SUBJECTS = ("category", "parent", "customer", "moment")
-_NOT_NEED = re.compile(
-    r"[a-z_]+\.(events|offered|contacts|opened|clicked|accepted|rejected|converted|responses|calls|chats|transfers|cases|cases_closed"
-    r"|severity|payment_failed|delivery_delayed|surveys|clicked_per|converted_per|opened_per|rejected_per)\w*(\.|$)"
+_NEED = re.compile(
+    r"(category|parent)\.(bought|occasions|spend|items|viewed|in_basket|basket_added)\b"
+    r"|customer\.(orders|categories|in_basket)\b|customer\.(bought|spend)\.(28d|365d|half_life)"
 )
-"""What was offered and answered, and trouble, tell of response; need is learned from buying and looking."""
+"""Need is learned from buying and looking; what was offered and answered tells of response."""
 
 
 @cache
 def need_feature_index() -> NDArray[np.intp]:
     """The places, among all features, of those that depend only on customer and category and tell of need."""
     known = names()
-    chosen = [
-        place
-        for place in category_feature_index().tolist()
-        if known[place].split(".")[0] in _SUBJECTS and not _NOT_NEED.match(known[place])
-    ]
+    chosen = [place for place in category_feature_index().tolist() if _NEED.match(known[place])]
     return np.array(chosen, dtype=np.intp)
 
 

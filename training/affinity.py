@@ -20,9 +20,9 @@ from training.purchases import Purchases
 from training.settings import AFFINITY, TrainingSettings
 from training.table import Dataset, Pairs, feature_rows
 
-DRAWN_BOUGHT = 0.5
-DRAWN_OWN = 0.25
-DRAWN_OTHER = 0.04
+DRAWN_BOUGHT = 0.35
+DRAWN_OWN = 0.12
+DRAWN_OTHER = 0.02
 """The chance that a row is learned from: bought next; not, though bought before; neither. Weights make up for it."""
 
 
@@ -127,7 +127,7 @@ def _sample(dataset: Dataset, moment: int, seed: int) -> Sample:
     drawn = draw(dataset, moment, np.random.default_rng([seed, moment]))
     rows = feature_rows(dataset, drawn.pairs, dataset.compiled.categories)
     figures = population(dataset, moment).by_number(dataset.compiled.catalogue.categories)
-    return Sample(affinity_columns(rows, figures[drawn.pairs.category]), drawn.label, drawn.weight)
+    return Sample(affinity_columns(rows, figures[drawn.pairs.category]), drawn.label, drawn.weight, drawn.pairs.person)
 
 
 def _fit(

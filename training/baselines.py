@@ -113,7 +113,7 @@ def matrix(bought: Purchases, moment: int) -> sp.csr_matrix:
     shape = (bought.people, len(bought.leaf))
     found = sp.csr_matrix((np.ones(len(person), np.float32), (person, category)), shape=shape)
     found.sum_duplicates()
-    return found.log1p()
+    return found.log1p().tocsr()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +122,17 @@ class Factors:
 
     cutoffs: tuple[int, ...]
     factors: int
-    regularization: float
+    alpha: float
     seed: int
 
     def __call__(self, bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
         return _by_cutoff(bought, pairs, self.cutoffs, self._fitted)
 
     def _fitted(self, bought: Purchases, moment: int) -> NDArray[np.float32]:
-        model = AlternatingLeastSquares(
-            factors=self.factors,
-            regularization=self.regularization,
-            iterations=15,
-            random_state=self.seed,
-            num_threads=1,
-        )
         with threadpool_limits(limits=1, user_api="blas"):
+            model = AlternatingLeastSquares(
+                factors=self.factors, alpha=self.alpha, iterations=15, random_state=self.seed, num_threads=1
+            )
             model.fit(matrix(bought, moment), show_progress=False)
             return np.asarray(model.user_factors @ model.item_factors.T)
 
@@ -156,7 +152,7 @@ class ItemItem:
         model = CosineRecommender(K=self.neighbours, num_threads=1)
         with threadpool_limits(limits=1, user_api="blas"):
             model.fit(known, show_progress=False)
-        return np.asarray((known @ model.similarity).todense())
+        return np.asarray((known @ model.similarity).toarray())
 
 
 def _by_cutoff(
@@ -181,8 +177,8 @@ def tunable(cutoffs: tuple[int, ...], seed: int) -> Mapping[str, Mapping[str, Ba
             f"half-life {days} days": RecencyWeighted(float(days)) for days in (30, 90, 180, 365)
         },
         "ALS (implicit)": {
-            f"{count} factors, regularization {penalty}": Factors(cutoffs, count, penalty, seed)
-            for count, penalty in ((16, 0.1), (32, 1.0), (64, 1.0), (64, 10.0))
+            f"{count} factors, alpha {alpha}": Factors(cutoffs, count, alpha, seed)
+            for count, alpha in ((8, 1.0), (32, 1.0), (8, 20.0), (32, 20.0))
         },
         "item-item (implicit)": {f"{count} neighbours": ItemItem(cutoffs, count) for count in (5, 20, 100)},
     }

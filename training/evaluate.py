@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.progress import Progress
 from models.affinity import HORIZON
-from models.calibration import Calibration
+from models.calibration import IDENTITY, Calibration
 from models.inputs import affinity_columns
 from training import affinity, baselines, metrics
 from training.affinity import AffinityFit
 from training.baselines import Baseline
-from training.growing import Sample, fit_calibration, grow, joined
+from training.growing import Sample, calibrate_across_people, fit_calibration, grow, joined
 from training.settings import AFFINITY, RESPONSE, TrainingSettings
 from training.table import Dataset, Exposures, Pairs, feature_rows
 from training.tables import (
@@ -147,51 +147,47 @@ def _response(
     past, test = tested.parts["validation"], tested.parts["test"]
     everyone, person = np.unique(test.exposures.pairs.person, return_inverse=True)
     draws = people_weights(len(everyone), settings.resamples, np.random.default_rng([settings.seed, 1]))
-    scores = {OURS: (tested.raw["validation"], tested.raw["test"])}
-    drawn: dict[str, NDArray[np.float64]] = {}
     with progress.step("Judge response", total=len(methods) + 3) as advance:
-        scores[PLAIN] = _plain_response(dataset, tested, settings)
+        scored = {OURS: (tested.raw, tested.calibration), PLAIN: _plain_response(dataset, tested, settings)}
         for name, method in methods.items():
-            scores[name] = _squeezed(*(method(dataset.purchases, part.exposures.pairs) for part in (past, test)))
-        rate = np.average(past.sample.label, weights=past.sample.weight)
-        constant = np.full(len(test.sample.label), np.log(rate / (1 - rate)))
-        for name, (before, after) in {**scores, BASE_RATE: (np.zeros(len(past.sample.label)), constant)}.items():
-            fitted = (
-                fit_calibration(before, past.sample.label, past.sample.weight)
-                if name != BASE_RATE
-                else Calibration(1, 0)
-            )
-            columns = (test.sample.label, test.sample.weight, person)
-            drawn[name] = response_draws(after, fitted.apply(after), *columns, draws)
+            before, after = (method(dataset.purchases, part.exposures.pairs) for part in (past, test))
+            scored[name] = _fitted(before, after, past.sample)
             advance()
+        rate = np.average(past.sample.label, weights=past.sample.weight)
+        scored[BASE_RATE] = (np.full(len(test.sample.label), np.log(rate / (1 - rate))), IDENTITY)
+        known = (test.sample.label, test.sample.weight, person)
+        drawn = {
+            name: response_draws(raw, calibration.apply(raw), *known, draws)
+            for name, (raw, calibration) in scored.items()
+        }
     size = (len(everyone), round(test.sample.weight.sum()), int(test.sample.label.sum()))
     return tabulate("Response", RESPONSE_METRICS, drawn, *size)
 
 
-def _squeezed(
-    before: NDArray[np.float64], after: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Counts and similarities on a scale like that of log odds, in the same order, so that calibration does them
-    justice."""
+def _fitted(
+    before: NDArray[np.float64], after: NDArray[np.float64], past: Sample
+) -> tuple[NDArray[np.float64], Calibration]:
+    """Counts and similarities on a scale like that of log odds, in the same order, so that calibration, fitted on the
+    validation part, does them justice."""
     scale = float(np.abs(before).mean()) or 1.0
-    return np.arcsinh(before / scale), np.arcsinh(after / scale)
+    return np.arcsinh(after / scale), fit_calibration(np.arcsinh(before / scale), past.label, past.weight)
 
 
 def _plain_response(
     dataset: Dataset, tested: Backtest, settings: TrainingSettings
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Trained like ours, by part; but on raw counts of purchases, contacts and successes."""
+) -> tuple[NDArray[np.float64], Calibration]:
+    """Grown and calibrated like ours, on the same rows; but of raw counts of purchases, contacts and successes."""
     names = (*baselines.COUNTS, "contacts", "successes")
-    samples = {
-        name: Sample(_plain_columns(dataset, part.exposures), part.sample.label, part.sample.weight)
-        for name, part in tested.parts.items()
-        if name != "straddling"
-    }
+    train, validation, test = (
+        replace(tested.parts[part].sample, columns=_plain_columns(dataset, tested.parts[part].exposures))
+        for part in ("train", "validation", "test")
+    )
     told = (settings.seed, settings.threads)
-    train, validation = samples["train"], samples["validation"]
-    early = grow(train, names, RESPONSE, settings.rounds, *told, validation, settings.patience)
-    late = grow(joined([train, validation]), names, RESPONSE, early.rounds, *told)
-    return early.raw(validation.columns), late.raw(samples["test"].columns)
+    rounds = grow(train, names, RESPONSE, settings.rounds, *told, validation, settings.patience).rounds
+    before = joined([train, validation])
+    judged = np.arange(len(before.label)) >= len(train.label)
+    calibration = calibrate_across_people(before, judged, names, RESPONSE, rounds, *told)
+    return grow(before, names, RESPONSE, rounds, *told).raw(test.columns), calibration
 
 
 def _plain_columns(dataset: Dataset, exposures: Exposures) -> NDArray[np.float64]:
@@ -252,7 +248,9 @@ def _plain_affinity(dataset: Dataset, asked: Rankings, settings: TrainingSetting
     samples = []
     for moment in affinity.learned_from(affinity.grid(dataset), int(asked.pairs.moment[0]), settings):
         drawn = affinity.draw(dataset, moment, np.random.default_rng([settings.seed, moment]))
-        samples.append(Sample(baselines.raw_counts(dataset.purchases, drawn.pairs), drawn.label, drawn.weight))
+        samples.append(
+            Sample(baselines.raw_counts(dataset.purchases, drawn.pairs), drawn.label, drawn.weight, drawn.pairs.person)
+        )
     told = (settings.affinity_rounds, settings.seed, settings.threads)
     forest = grow(joined(samples), baselines.COUNTS, AFFINITY, *told)
     return forest.raw(baselines.raw_counts(dataset.purchases, asked.pairs), settings.threads)

@@ -10,7 +10,7 @@ to no part while judging, and are learned from at the end only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from models.population import COLUMNS
 from training import affinity
 from training.affinity import AffinityFit
 from training.errors import NothingToLearn
-from training.growing import Sample, fit_calibration, grow, joined
+from training.growing import Sample, calibrate_across_people, grow, joined
 from training.settings import RESPONSE, TrainingSettings
 from training.table import Dataset, Exposures, feature_rows
 
@@ -64,14 +64,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What the model would have been worth: the forest grown on train and validation, judged on test. raw: by part, log
-    odds of the forest that had not seen the part. calibration: fitted on validation. rounds: best on validation."""
+    """What the model would have been worth: the forest grown on train and validation, judged on test. raw: log odds
+    of the test part. calibration: fitted on people of the validation part that its forests had not seen. rounds: best
+    on validation, when grown on train."""
 
     splits: Splits
     parts: Mapping[str, Part]
     fits: Sequence[AffinityFit]
     rounds: int
-    raw: Mapping[str, NDArray[np.float64]]
+    raw: NDArray[np.float64]
     calibration: Calibration
 
 
@@ -119,27 +120,30 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress) -
         advance()
         late = _grow([parts["train"].sample, parts["validation"].sample], early.rounds, settings)
         advance()
-    raw = {
-        "validation": early.raw(parts["validation"].sample.columns, settings.threads),
-        "test": late.raw(parts["test"].sample.columns, settings.threads),
-    }
-    known = parts["validation"].sample
-    calibration = fit_calibration(raw["validation"], known.label, known.weight)
+    before = joined([parts["train"].sample, parts["validation"].sample])
+    judged = np.arange(len(before.label)) >= len(parts["train"].sample.label)
+    with progress.step("Calibrate response on unseen people", total=1) as advance:
+        calibration = calibrate_across_people(before, judged, *_told(early.rounds, settings))
+        advance()
+    raw = late.raw(parts["test"].sample.columns, settings.threads)
     return Backtest(splits, parts, fits, early.rounds, raw, calibration)
 
 
 def train(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Trained:
-    """Judge on the latest contacts, then learn from all of them with the same number of rounds; calibrate on what each
-    forest of the backtest had not seen. Raises NothingToLearn."""
+    """Judge on the latest contacts, then learn from all of them with the same number of rounds; calibrate on
+    the later contacts of people that the forest had not seen. Raises NothingToLearn."""
     tested = backtest(dataset, settings, progress)
     rng = np.random.default_rng([settings.seed, len(PARTS)])
-    samples = [part.sample for name, part in tested.parts.items() if name != "test"]
+    samples = [tested.parts[name].sample for name in ("train", "straddling", "validation")]
+    judged_from = len(samples[0].label) + len(samples[1].label)
     samples.append(_thinned(tested.parts["test"].sample, settings.negatives, rng))
-    with progress.step("Learn response from everything", total=1) as advance:
+    everything = joined(samples)
+    with progress.step("Learn response from everything", total=2) as advance:
         forest = _grow(samples, tested.rounds, settings)
         advance()
-    judged = joined([tested.parts[name].sample for name in ("validation", "test")])
-    raw = np.concatenate([tested.raw["validation"], tested.raw["test"]])
+        judged = np.arange(len(everything.label)) >= judged_from
+        calibration = calibrate_across_people(everything, judged, *_told(tested.rounds, settings))
+        advance()
     latest = tested.fits[-1]
     provenance = Provenance(
         trained_until=dataset.known_at,
@@ -153,7 +157,7 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> T
         provenance=provenance,
         affinity=latest.forest,
         response=forest,
-        calibration=fit_calibration(raw, judged.label, judged.weight),
+        calibration=calibration,
         population=latest.population,
     )
     return Trained(bundle, dataset, tested)
@@ -187,7 +191,7 @@ def _part(
 ) -> Part:
     chosen, weight = _drawn(exposures.success, limit, rng)
     kept = exposures.take(chosen)
-    return Part(kept, Sample(response_rows(dataset, kept, fits, threads), kept.success, weight))
+    return Part(kept, Sample(response_rows(dataset, kept, fits, threads), kept.success, weight, kept.pairs.person))
 
 
 def _drawn(
@@ -202,11 +206,14 @@ def _drawn(
 
 def _thinned(sample: Sample, limit: int, rng: np.random.Generator) -> Sample:
     chosen, weight = _drawn(sample.label, limit, rng)
-    return Sample(sample.columns[chosen], sample.label[chosen], sample.weight[chosen] * weight)
+    return replace(sample.take(chosen), weight=sample.weight[chosen] * weight)
+
+
+def _told(rounds: int, settings: TrainingSettings) -> tuple[tuple[str, ...], Mapping[str, object], int, int, int]:
+    return response_inputs(), RESPONSE, rounds, settings.seed, settings.threads
 
 
 def _grow(
     samples: Sequence[Sample], rounds: int, settings: TrainingSettings, validation: Sample | None = None
 ) -> Forest:
-    told = (settings.seed, settings.threads, validation, settings.patience)
-    return grow(joined(samples), response_inputs(), RESPONSE, rounds, *told)
+    return grow(joined(samples), *_told(rounds, settings), validation, settings.patience)
