@@ -17,7 +17,6 @@ from serving.schemas import (
     BatchTrackAnswer,
     DecisionAnswer,
     FeedbackAnswer,
-    FeedbackReport,
     FeedbackRequest,
     RecommendBatchRequest,
     RecommendRequest,
@@ -67,8 +66,6 @@ class Endpoint:
 
 _RECOMMEND: TypeAdapter[RecommendRequest] = TypeAdapter(RecommendRequest)
 _RECOMMEND_BATCH: TypeAdapter[RecommendBatchRequest] = TypeAdapter(RecommendBatchRequest)
-_REPORT: TypeAdapter[FeedbackReport] = TypeAdapter(FeedbackReport)
-_REPORTS: TypeAdapter[list[FeedbackReport]] = TypeAdapter(FeedbackRequest.__args__[1])
 
 
 async def _recommend(runtime: Runtime, asked: Asked) -> bytes:
@@ -80,9 +77,7 @@ async def _recommend_batch(runtime: Runtime, asked: Asked) -> bytes:
 
 
 async def _feedback(runtime: Runtime, asked: Asked) -> bytes:
-    many = isinstance(asked.body, list)
-    reports = checked(_REPORTS, asked.body) if many else [checked(_REPORT, asked.body)]
-    return await feedback.feedback(runtime, reports, asked.call)
+    return await feedback.feedback(runtime, asked.body, asked.call)
 
 
 async def _batch(runtime: Runtime, asked: Asked) -> bytes:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Sequence
 
 import msgspec
+from pydantic import JsonValue, TypeAdapter
 
 from features.event import Event
 from features.identity import customer_identifier
 from features.stores.protocol import Append, LoggedDecision
 from serving import metrics
+from serving.body import checked
 from serving.call import Call
 from serving.clock import occurred_at
 from serving.errors import invalid, not_found
 from serving.runtime import Runtime
-from serving.schemas import OUTCOME_KINDS, FeedbackReport
+from serving.schemas import OUTCOME_KINDS, FeedbackReport, FeedbackReports
 from serving.tokens import InvalidToken, TokenClaims
 
 
@@ -34,8 +35,13 @@ class _Answer(msgspec.Struct, frozen=True):
     channels: tuple[_Slate, ...]
 
 
-async def feedback(runtime: Runtime, reports: Sequence[FeedbackReport], call: Call) -> bytes:
-    """All of `reports` become durable together; one that is refused refuses the rest, so that none is half told."""
+_REPORT: TypeAdapter[FeedbackReport] = TypeAdapter(FeedbackReport)
+_REPORTS: TypeAdapter[list[FeedbackReport]] = TypeAdapter(FeedbackReports)
+
+
+async def feedback(runtime: Runtime, body: JsonValue, call: Call) -> bytes:
+    """One report or a list of them. All become durable together; one that is refused refuses the rest."""
+    reports = checked(_REPORTS, body) if isinstance(body, list) else [checked(_REPORT, body)]
     in_force = runtime.in_force
     in_force.keyring.require("write", call.key, call.peer)
     received_at = in_force.clock.present(call.now)

@@ -151,7 +151,8 @@ class FeedbackReport(_Request):
         return self
 
 
-FeedbackRequest = FeedbackReport | Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
+FeedbackReports = Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
+FeedbackRequest = FeedbackReport | FeedbackReports
 
 
 class _Response(BaseModel):

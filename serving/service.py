@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 # Read by BentoML when it is imported. Nothing calls home.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -16,7 +16,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import bentoml
 import msgspec
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -28,12 +28,10 @@ from serving.failures import refusal_for
 from serving.lane import Lane
 from serving.runtime import Runtime
 from serving.schemas import (
-    BATCH_LIMIT,
     BatchAnswer,
     BatchTrackAnswer,
     DecisionAnswer,
     FeedbackAnswer,
-    FeedbackReport,
     RecommendBatchRequest,
     RecommendRequest,
     TrackAnswer,
@@ -42,7 +40,8 @@ from serving.settings import Settings
 
 SETTINGS = Settings()
 Declared = TypeVar("Declared")
-Reports = Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
+Reported = dict[str, JsonValue] | list[JsonValue]
+"""Not the declared report: BentoML 1.4 cannot describe a union that has a model in it."""
 
 
 class LanedService(bentoml.Service[Any]):  # type: ignore[misc]  # lazily loaded, so untyped
@@ -118,10 +117,9 @@ class NextBest:
         return await _answered(ctx, BatchAnswer, deciding.recommend_batch(self.runtime, request, _call(ctx)))
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
-    async def feedback(self, reports: FeedbackReport | Reports, /, ctx: bentoml.Context) -> FeedbackAnswer:
-        """What became of a recommended action."""
-        told = reports if isinstance(reports, list) else [reports]
-        return await _answered(ctx, FeedbackAnswer, feedback.feedback(self.runtime, told, _call(ctx)))
+    async def feedback(self, body: Reported, /, ctx: bentoml.Context) -> FeedbackAnswer:
+        """What became of a recommended action: one report, or a list of them."""
+        return await _answered(ctx, FeedbackAnswer, feedback.feedback(self.runtime, body, _call(ctx)))
 
     @bentoml.api(route="/v1/track")  # type: ignore[untyped-decorator]
     async def track(self, call: dict[str, JsonValue], /, ctx: bentoml.Context) -> TrackAnswer:

@@ -1,4 +1,4 @@
-"""The main promise, with real server processes: what was bought is no longer offered, anywhere, at once; what came back is."""
+"""The main promise, with real server processes: what was bought is offered nowhere from then on; what came back is."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ EVENT_FAULTS = [
     ('{"userId": "PERSON", "event": "Product Viewed", "timestamp": "2026-01-31T09:00:00", VIEWED}', 422, "timestamp"),
     ('{"userId": "PERSON", "event": "Product Viewed", "timestamp": "2999-01-31T09:00:00Z", VIEWED}', 422, "timestamp"),
     ('{"userId": "PERSON", "event": "Product Viewed", "timestamp": "1999-01-31T09:00:00Z", VIEWED}', 422, "timestamp"),
-    ('{"userId": "PERSON", "event": "A", "properties": {"channel": "fax"}}', 422, "properties.channel"),
+    ('{"userId": "PERSON", "event": "Store Visited", "properties": {"channel": "fax"}}', 422, "properties.channel"),
     ('{"userId": "PERSON", "event": 17}', 422, "event"),
     ('{"userId": "PERSON"}', 422, "event"),
     ('{"event": "Product Viewed", VIEWED}', 422, "userId"),

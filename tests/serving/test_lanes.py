@@ -68,8 +68,9 @@ def test_bentoml_declares_what_the_fast_lane_answers(demo: Demo) -> None:
     assert {route["route"] for route in schema["routes"]} == {one.path for one in ENDPOINTS if one.declared}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_bentoml_s_own_client_works(demo: Demo) -> None:
-    import bentoml
+    import bentoml  # here, because its import warns
 
     with bentoml.SyncHTTPClient(demo.fast.url, token=demo.keys["all"]) as client:
         answer = client.recommend(customer_id="lanes", dry_run=True)
