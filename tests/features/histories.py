@@ -113,17 +113,20 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 def crowd(seed: int, events: int) -> Records:
-    """A long history, shuffled: more than a page holds."""
+    """A long history, shuffled: more than a page holds, a third of it within two days, a third within a month."""
     rng = np.random.default_rng(seed)
     rows = np.zeros(events, dtype=EVENT)
-    rows["occurred_at"] = NOW - rng.integers(-10 * DAY, 700 * DAY, events) // (DAY // 8) * (DAY // 8)
+    span = rng.choice([2, 30, 700], events) * DAY
+    rows["occurred_at"] = NOW - DAY // 16 - (rng.random(events) * span).astype(np.int64) // (DAY // 8) * (DAY // 8)
+    rows["occurred_at"] += rng.choice([0, 0, 0, 10 * DAY], events)
     rows["recorded_at"] = rows["occurred_at"] + rng.choice([0, 0, 3 * DAY], events)
     rows["sequence"] = rng.permutation(events)
     rows["order"], rows["decision"] = rng.integers(0, events // 4, events), rng.integers(0, 3, events)
     rows["amount"], rows["quantity"] = rng.integers(0, 900, events) / 100, rng.integers(0, 4, events)
     rows["item"], rows["action"] = rng.integers(-1, ITEMS + 2, events), rng.integers(-1, ACTIONS + 1, events)
     rows["kind"] = rng.choice([int(kind) for kind in Kind], events)
-    rows["channel"] = rng.choice([0, 1, 2, 7, 255], events)
+    rows["channel"] = rng.choice([*range(len(CHANNELS) + 1), 255], events)
+    rows["severity"] = rng.integers(0, 4, events)
     return rows
 
 
@@ -149,6 +152,6 @@ def crowded_world(seed: int, events: int, count: int) -> World:
         price=rng.integers(1, 900, ITEMS) / 100,
         action_group=rng.integers(-1, GROUPS, ACTIONS).astype(np.int32),
         action_category=rng.integers(-1, CATEGORIES, ACTIONS).astype(np.int32),
-        channel=np.array([0, 2, 1, *[255] * (len(CHANNELS) - 3)], dtype=np.int32),
+        channel=np.array([0, 2, 1, *range(3, len(CHANNELS))], dtype=np.int32),
     )
     return World(crowd(seed, events), shown, known, NOW, 7_200_000)

@@ -48,3 +48,14 @@ def test_every_feature_of_a_history_beyond_one_page(seed: int) -> None:
     world = crowded_world(seed, 2_500, 4)
     found = build.rows(world.records, world.moment, world.utc_offset, world.candidates, world.facts)
     assert not differences(found, expected_rows(world))
+
+
+def test_no_feature_goes_unexercised() -> None:
+    """Over a few long histories every feature is known and not 0 for some candidate, and as the oracle says."""
+    met = np.zeros(len(FEATURES), dtype=np.bool_)
+    for seed in (0, 1, 2, 11):
+        world = crowded_world(seed, 700, 8)
+        found = build.rows(world.records, world.moment, world.utc_offset, world.candidates, world.facts)
+        assert not differences(found, expected_rows(world))
+        met |= np.any(~np.isnan(found) & (found != 0), axis=0)
+    assert [name for name, known in zip(names(), met, strict=True) if not known] == []
