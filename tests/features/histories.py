@@ -14,6 +14,8 @@ from features.history import EVENT, Records
 
 DAY = 86_400_000
 NOW = 1_750_000_000_123
+LATE_EVENING = 8 * 3_600_000
+"""The UTC offset where NOW is 23:06."""
 ITEMS, CATEGORIES, ACTIONS, GROUPS = 9, 6, 7, 3
 """How many the catalogue knows; histories and candidates also meet one or two more of each."""
 
@@ -54,7 +56,8 @@ class World:
 
 @st.composite
 def records(draw: st.DrawFn, most: int = 50) -> Records:
-    rows = draw(st.lists(_EVENTS, max_size=most))
+    size = draw(st.integers(0, most))
+    rows = draw(st.lists(_EVENTS, min_size=size, max_size=size))
     return np.array([_event(row, sequence) for sequence, row in enumerate(rows)], dtype=EVENT)
 
 
@@ -84,7 +87,7 @@ def facts(draw: st.DrawFn) -> ItemFacts:
 
 @st.composite
 def candidates(draw: st.DrawFn, most: int = 5) -> Candidates:
-    count = draw(st.integers(0, most))
+    count = draw(st.integers(0, most) | st.just(1))
 
     def column(values: st.SearchStrategy[float], dtype: str) -> NDArray[np.generic]:
         return np.array(draw(st.lists(values, min_size=count, max_size=count)), dtype=dtype)
@@ -107,7 +110,7 @@ def candidates(draw: st.DrawFn, most: int = 5) -> Candidates:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    offset = draw(st.sampled_from([0, 3_600_000, -5 * 3_600_000, 20_700_000]))
+    offset = draw(st.sampled_from([0, 8 * 3_600_000, -5 * 3_600_000, 20_700_000]))
     moment = NOW - draw(st.sampled_from([0, 0, 1, DAY, 30 * DAY]))
     return World(draw(records()), draw(candidates()), draw(facts()), moment, offset)
 
@@ -121,7 +124,8 @@ def crowd(seed: int, events: int) -> Records:
     rows["occurred_at"] += rng.choice([0, 0, 0, 10 * DAY], events)
     rows["recorded_at"] = rows["occurred_at"] + rng.choice([0, 0, 3 * DAY], events)
     rows["sequence"] = rng.permutation(events)
-    rows["order"], rows["decision"] = rng.integers(0, events // 4, events), rng.integers(0, 3, events)
+    rows["order"] = rng.integers(0, events // 4, events) * rng.choice([0, 1, 1, 1, 1], events)
+    rows["decision"] = rng.integers(0, 3, events)
     rows["amount"], rows["quantity"] = rng.integers(0, 900, events) / 100, rng.integers(0, 4, events)
     rows["item"], rows["action"] = rng.integers(-1, ITEMS + 2, events), rng.integers(-1, ACTIONS + 1, events)
     rows["kind"] = rng.choice([int(kind) for kind in Kind], events)
@@ -154,4 +158,4 @@ def crowded_world(seed: int, events: int, count: int) -> World:
         action_category=rng.integers(-1, CATEGORIES, ACTIONS).astype(np.int32),
         channel=np.array([0, 2, 1, *range(3, len(CHANNELS))], dtype=np.int32),
     )
-    return World(crowd(seed, events), shown, known, NOW, 7_200_000)
+    return World(crowd(seed, events), shown, known, NOW, LATE_EVENING)
