@@ -82,7 +82,8 @@ def text_code(text: str | None) -> int:
 
 def as_of(records: Records, moment: int) -> Records:
     """What was recorded (and had occurred) by `moment`; the law of no leakage in one line."""
-    return records[(records["recorded_at"] <= moment) & (records["occurred_at"] <= moment)]
+    known: Records = records[(records["recorded_at"] <= moment) & (records["occurred_at"] <= moment)]
+    return known
 
 
 def page(records: Records) -> Records:

@@ -31,7 +31,7 @@ def fresh(met: Met, slot: int, bits: int) -> int:
         return 0
     new = bits & ~met.seen[slot]
     met.seen[slot] |= bits
-    return new
+    return int(new)
 
 
 @part
@@ -156,19 +156,19 @@ def absorb_event(
     now: tuple[int, int, int, float],
 ) -> None:
     """Adds one event to the rows of everything that it is about and that the moment wants."""
-    absorb(cells, met, plan, np.int64(0), desk, now)
+    absorb(cells, met, plan, 0, desk, now)
     action = places.action[i]
     group = met.group[action] if action >= 0 else -1
-    absorb(cells, met, plan, np.int64(places.item[i]), desk, now)
-    absorb(cells, met, plan, np.int64(action), desk, now)
-    absorb(cells, met, plan, np.int64(group), desk, now)
-    absorb(cells, met, plan, np.int64(places.channel[i]), desk, now)
-    category = np.int64(places.category[i])
+    absorb(cells, met, plan, int(places.item[i]), desk, now)
+    absorb(cells, met, plan, int(action), desk, now)
+    absorb(cells, met, plan, int(group), desk, now)
+    absorb(cells, met, plan, int(places.channel[i]), desk, now)
+    category = int(places.category[i])
     for _ in range(LEVELS):
         if category < 0:
             break
         absorb(cells, met, plan, category, desk, now)
-        category = np.int64(met.up[category])
+        category = int(met.up[category])
 
 
 @part
@@ -199,4 +199,4 @@ def read_history(
             band += 1
         weigh(desk, met, places, plan, known, records, i, now)
         weight = math.exp(-math.log(2.0) * (age / plan.half_life))
-        absorb_event(cells, met, places, plan, i, desk, (np.int64(event.kind), band, age, weight))
+        absorb_event(cells, met, places, plan, i, desk, (int(event.kind), band, age, weight))

@@ -97,7 +97,7 @@ def pool_items(cells: NDArray[np.float64], met: Met, plan: Plan, offers: Offers,
         pool(cells, plan, into, met.row[slot])
     if found:
         finish(cells, plan, into, Store.ITEM)
-    return into if found else met.row[Store.ITEM]
+    return int(into if found else met.row[Store.ITEM])
 
 
 @part
@@ -114,7 +114,7 @@ def seek_candidates(
     items = False
     for j in range(len(chosen)):
         c = chosen[j]
-        channel = np.int64(offers.channel[c])
+        channel = int(offers.channel[c])
         category = offers.category[c]
         parent = looked_up(known.parent, category)
         rows[j, Role.CHANNEL] = met.row[seek(cells, met, plan, Store.CHANNEL, -1 if channel == NO_CHANNEL else channel)]

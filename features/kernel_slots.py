@@ -36,7 +36,7 @@ def spot(met: Met, store: int, key: int) -> int:
     """Where (store, key) is in the table, or would go."""
     mask = len(met.slots) - 1
     mixed = (np.uint64(key) + np.uint64(store) * np.uint64(0xD6E8FEB86659FD93)) * np.uint64(0x9E3779B97F4A7C15)
-    place = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(mask))
+    place = int(np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(mask)))
     while met.slots[place] >= 0 and not (met.keys[place] == key and met.stores[place] == store):
         place = (place + 1) & mask
     return place
@@ -53,7 +53,7 @@ def claim(met: Met, width: NDArray[np.int64], store: int, key: int) -> int:
         met.up[slot], met.group[slot], met.wanted[slot], met.stamp[slot] = -1, -1, 0, 0
         met.size[0] += 1
         met.size[1] += width[store]
-    return met.slots[place]
+    return int(met.slots[place])
 
 
 @part
@@ -107,7 +107,7 @@ def contact_key(decision: int, channel: int, occurred_at: int) -> int:
     mixed = (np.uint64(occurred_at) * np.uint64(256) + np.uint64(channel)) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(29))) + np.uint64(decision)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-    return np.int64(mixed ^ (mixed >> np.uint64(31)))
+    return int(np.int64(mixed ^ (mixed >> np.uint64(31))))
 
 
 @part
@@ -140,9 +140,9 @@ def want(cells: NDArray[np.float64], met: Met, plan: Plan, slot: int) -> None:
 def seek(cells: NDArray[np.float64], met: Met, plan: Plan, store: int, code: int) -> int:
     """The slot of a code, wanted from now on; the blank one of its store when the person never met it."""
     if code < 0 or plan.width[store] == 0:
-        return np.int64(store)
-    slot = np.int64(met.slots[spot(met, store, code)])
+        return store + 0  # the number: numba keeps an enum's member apart from it
+    slot = int(met.slots[spot(met, store, code)])
     if slot < 0:
-        return np.int64(store)
+        return store + 0
     want(cells, met, plan, slot)
     return slot

@@ -93,8 +93,8 @@ def _classes() -> NDArray[np.uint8]:
 
 def plan_of(features: Sequence[Feature]) -> Plan:
     """The plan that computes these features, in this order."""
-    wanted = {series for feature in features for term in feature.terms if (series := _series_of(term))}
-    series = sorted(wanted, key=_order)
+    terms = (term for feature in features for term in feature.terms)
+    series = sorted({one for term in terms if (one := _series_of(term)) is not None}, key=_order)
     offsets = _offsets(series)
     numbered, bits = _bits(series)
     table = [
