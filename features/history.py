@@ -82,13 +82,12 @@ def text_code(text: str | None) -> int:
 
 def as_of(records: Records, moment: int) -> Records:
     """What was recorded (and had occurred) by `moment`; the law of no leakage in one line."""
-    known: Records = records[(records["recorded_at"] <= moment) & (records["occurred_at"] <= moment)]
-    return known
+    return records[(records["recorded_at"] <= moment) & (records["occurred_at"] <= moment)]
 
 
 def page(records: Records) -> Records:
     """The page of any set of EVENT records: at most PAGE_LIMIT, sorted by (occurred_at, sequence)."""
-    kept = records[~_LOG_ONLY[records["kind"]]]
+    kept: Records = records[~_LOG_ONLY[records["kind"]]]
     if len(kept) > PAGE_LIMIT:
         order = np.lexsort((kept["sequence"], kept["occurred_at"], _RANK[kept["kind"]]))
         kept = kept[order[-PAGE_LIMIT:]]
