@@ -1,0 +1,223 @@
+"""Runs and versions in MLflow: the only module that imports it.
+
+A version of the registered model carries the digest of its bundle as a tag; promotion copies the bundle into the store, from
+where alone replicas load it. Aliases: `champion` serves, `previous` served before it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.models.signature import infer_signature
+from mlflow.tracking import MlflowClient
+
+from features.stores.protocol import BundleStore
+from models import bundle
+from training.errors import NotRegistered, RegistryAway
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EXPERIMENT = "nextbest"
+MODEL_NAME = "nextbest"
+CHAMPION, PREVIOUS = "champion", "previous"
+DIGEST_TAG = "bundle_digest"
+LOADER = "models.pyfunc"
+_ARTIFACT = "bundle"
+_INPUT_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """version: the registry's number, as text. digest: of the bundle, hex."""
+
+    version: str
+    digest: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run keeps beside the bundle. params, metrics, tags: flat. figures: by file name, logged and closed. texts: by file
+    name, such as the evaluation's tables and the model card."""
+
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    figures: Mapping[str, Figure]
+    texts: Mapping[str, str]
+
+
+class Registry:
+    """tracking_uri: of runs and registry. artifacts: folder of a new experiment's files, for a database of our own; a server
+    decides for itself."""
+
+    def __init__(self, tracking_uri: str, artifacts: Path, name: str = MODEL_NAME) -> None:
+        self.name = name
+        self._uri = tracking_uri
+        self._artifacts = artifacts
+        _quiet()
+        with _reachable(tracking_uri):
+            self._client = _opened(tracking_uri)
+
+    def register(self, trained: bundle.Bundle, record: RunRecord) -> Registered:
+        """A run with everything in it, and a new version of the model. Raises RegistryAway."""
+        files = bundle.serialise(trained)
+        digest = bundle.digest(files)
+        with _reachable(self._uri), tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / _ARTIFACT
+            bundle.write(trained, place)
+            with mlflow.start_run(experiment_id=self._experiment(), tags=dict(record.tags)) as run:
+                _log(record)
+                version = self._version(trained, place)
+                self._client.set_model_version_tag(self.name, version, DIGEST_TAG, digest)
+        return Registered(version, digest, run.info.run_id)
+
+    def promote(self, store: BundleStore, version: str | None, since: int) -> Registered:
+        """Make `version` (None: the newest) the champion: its bundle goes into the store, checked, and only then the alias
+        moves. since: ms UTC. Raises NotRegistered, RegistryAway, BundleError."""
+        with _reachable(self._uri):
+            chosen = self._newest() if version is None else self._found(version)
+            files = self._files(chosen)
+            bundle.load(files)
+            registered = Registered(str(chosen.version), bundle.digest(files), chosen.run_id or "")
+            store.put_bundle(registered.digest, files)
+            self._client.set_model_version_tag(self.name, registered.version, DIGEST_TAG, registered.digest)
+            before = self.champion()
+            if before is not None and before.version != registered.version:
+                self._client.set_registered_model_alias(self.name, PREVIOUS, before.version)
+            self._client.set_registered_model_alias(self.name, CHAMPION, registered.version)
+        store.set_serving(registered.version, registered.digest, registered.run_id, since)
+        return registered
+
+    def champion(self) -> Registered | None:
+        """Who serves; None when nobody was promoted. Raises RegistryAway."""
+        with _reachable(self._uri):
+            try:
+                found = self._client.get_model_version_by_alias(self.name, CHAMPION)
+            except MlflowException as error:
+                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    return None
+                raise
+        return Registered(str(found.version), found.tags.get(DIGEST_TAG, ""), found.run_id or "")
+
+    def versions(self) -> Sequence[Registered]:
+        """Newest first. Raises RegistryAway."""
+        with _reachable(self._uri):
+            found = self._client.search_model_versions(f"name = '{self.name}'")
+        newest = sorted(found, key=lambda one: int(one.version), reverse=True)
+        return [Registered(str(one.version), one.tags.get(DIGEST_TAG, ""), one.run_id or "") for one in newest]
+
+    def attach(self, run_id: str, metrics: Mapping[str, float], texts: Mapping[str, str]) -> None:
+        """Add to a finished run. Raises RegistryAway."""
+        with _reachable(self._uri), mlflow.start_run(run_id=run_id):
+            mlflow.log_metrics(dict(metrics))
+            for name, text in texts.items():
+                mlflow.log_text(text, name)
+
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        own = self._uri.startswith("sqlite:")
+        return str(self._client.create_experiment(EXPERIMENT, self._artifacts.as_uri() if own else None))
+
+    def _version(self, trained: bundle.Bundle, place: Path) -> str:
+        model = mlflow.pyfunc.log_model(
+            name=_ARTIFACT,
+            loader_module=LOADER,
+            data_path=str(place),
+            signature=_signature(trained),
+            input_example=_example(trained),
+            registered_model_name=self.name,
+            pip_requirements=["nextbest"],
+            await_registration_for=30,
+        )
+        return str(model.registered_model_version)
+
+    def _found(self, version: str) -> ModelVersion:
+        try:
+            return self._client.get_model_version(self.name, version)
+        except MlflowException as error:
+            known = ", ".join(one.version for one in self.versions()) or "none"
+            raise NotRegistered(f"version is {version}; the registry has {known}; name one of them") from error
+
+    def _newest(self) -> ModelVersion:
+        known = self.versions()
+        if not known:
+            raise NotRegistered(f"model {self.name} has no version; one must be trained first; run `nextbest train`")
+        return self._found(known[0].version)
+
+    def _files(self, version: ModelVersion) -> dict[str, bytes]:
+        with tempfile.TemporaryDirectory() as folder:
+            place = mlflow.artifacts.download_artifacts(f"models:/{self.name}/{version.version}", dst_path=folder)
+            manifest = next(Path(place).rglob(bundle.MANIFEST), None)
+            if manifest is None:
+                raise NotRegistered(f"version is {version.version}; it holds no bundle; promote one made by `nextbest train`")
+            return bundle.read_files(manifest.parent)
+
+
+def _opened(uri: str) -> MlflowClient:
+    if uri.startswith("sqlite:///"):
+        path = Path(uri.removeprefix("sqlite:///"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path)  # readers beside the writer: serving looks in every second
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    client = MlflowClient(uri, uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+@contextmanager
+def _reachable(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        first = str(error).partition("\n")[0]
+        raise RegistryAway(f"MLFLOW_TRACKING_URI is {uri}; it must answer ({first}); start or correct it") from error
+
+
+def _quiet() -> None:
+    """Migrations of a fresh database and hints for notebooks are no news to our users."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _log(record: RunRecord) -> None:
+    mlflow.log_params(dict(record.params))
+    mlflow.log_metrics(dict(record.metrics))
+    for name, figure in record.figures.items():
+        mlflow.log_figure(figure, name)
+    for name, text in record.texts.items():
+        mlflow.log_text(text, name)
+
+
+def _example(trained: bundle.Bundle) -> pd.DataFrame:
+    """Synthetic: zeros, ones and twos, of the shape that the response model takes."""
+    columns = trained.response.inputs
+    rows = np.repeat(np.arange(_INPUT_ROWS, dtype=np.float64)[:, None], len(columns), axis=1)
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _signature(trained: bundle.Bundle) -> ModelSignature:
+    """From a frame without NaN: a column may hold NaN, but none may be missing."""
+    return infer_signature(_example(trained), np.zeros(_INPUT_ROWS))
