@@ -84,6 +84,7 @@ def _passing_on(server: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _kill(server: subprocess.Popen[bytes]) -> None:
+    """Its workers, who are of other process groups, notice and end themselves."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGKILL)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +84,13 @@ class Runtime:
         await asyncio.to_thread(self.store.close)
 
     async def _watching(self) -> None:
+        parent = os.getppid()
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
+            if os.getppid() != parent:
+                logger.error("the arbiter is gone; this worker ends, so that the port becomes free")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             try:
                 self._in_force = await asyncio.to_thread(self._look, self._in_force)
             except Exception:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0
@@ -39,8 +39,15 @@ class Running:
 
     def kill(self) -> None:
         """kill -9 of the arbiter and every worker at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        arbiter = psutil.Process(self.process.pid)
+        for process in (arbiter, *arbiter.children(recursive=True)):
+            process.kill()
         self.process.wait()
+
+    def workers(self) -> list[psutil.Process]:
+        return [
+            one for one in psutil.Process(self.process.pid).children() if "worker.service" in " ".join(one.cmdline())
+        ]
 
 
 def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, str]:
@@ -53,7 +60,6 @@ def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, st
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
         "OMP_NUM_THREADS": "1",
-        "PYTHONWARNINGS": "default",
         **extra,
     }
 
@@ -97,3 +103,13 @@ def wait_until_ready(running: Running) -> None:
         time.sleep(0.1)
     running.kill()
     raise RuntimeError(f"the server did not become ready: {running.log.read_text()}")
+
+
+def until(condition: Callable[[], bool], patience: float = 15.0) -> bool:
+    """Whether `condition` comes to hold."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False

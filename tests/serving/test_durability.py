@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ import pytest
 
 from features.event import Identifier
 from features.stores import open_store
-from tests.serving.running import Running, server
+from tests.serving.running import Running, server, until
 from tests.serving.synthetic import make_shop, store_url
 from tests.serving.test_bad_input import fault
 
@@ -36,8 +37,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(home: Path) -> None:
         ]
         for thread in threads:
             thread.start()
-        while len(told) < 40 or len(decided) < 40:
-            time.sleep(0.01)
+        assert until(lambda: len(told) >= 40 and len(decided) >= 40, 60.0)
         running.kill()
         for thread in threads:
             thread.join()
@@ -72,12 +72,20 @@ def _ask_until_dead(running: Running, decided: list[str]) -> None:
                 decided.append(response.json()["decision_id"])
 
 
-def test_a_store_that_is_away_is_503_and_a_retry_is_one_decision(home: Path) -> None:
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One worker with one place for requests and little patience."""
+    home = tmp_path_factory.mktemp("strict")
+    make_shop(home)
+    with server(home, NEXTBEST_MAX_IN_FLIGHT="1", NEXTBEST_TIMEOUT="1") as running:
+        yield running
+
+
+def test_a_store_that_is_away_is_503_and_a_retry_is_one_decision(strict: Running) -> None:
     question = {"customer_id": "patient", "decision_id": "once", "channels": ["web"]}
-    with server(home, NEXTBEST_TIMEOUT="0.3") as running, running.client() as client:
-        with (home / "store.db.lock").open("rb+") as lock:
+    with strict.client() as client:
+        with (strict.home / "store.db.lock").open("rb+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            fcntl.lockf(lock, fcntl.LOCK_EX)
             away = client.post("/recommend", json=question)
             assert fault(away) == (503, "unavailable", "")
             assert away.headers["retry-after"] == "1"
@@ -86,16 +94,14 @@ def test_a_store_that_is_away_is_503_and_a_retry_is_one_decision(home: Path) -> 
         assert client.post("/recommend", json=question).json() == answer.json()
 
 
-def test_more_requests_than_places_are_429(home: Path) -> None:
-    with server(home, NEXTBEST_MAX_IN_FLIGHT="1") as running, running.client() as client:
-        with _unfinished_request(running):
+def test_more_requests_than_places_are_429(strict: Running) -> None:
+    with strict.client() as client:
+        with _unfinished_request(strict):
             busy = client.post("/recommend", json={"customer_id": "a"})
             assert fault(busy) == (429, "too_many_requests", "")
             assert busy.headers["retry-after"] == "1"
             assert client.get("/readyz").status_code == 200
-        until = time.monotonic() + 10
-        while client.post("/recommend", json={"customer_id": "a"}).status_code != 200:
-            assert time.monotonic() < until
+        assert until(lambda: client.post("/recommend", json={"customer_id": "a"}).status_code == 200)
 
 
 def _unfinished_request(running: Running) -> socket.socket:
@@ -107,14 +113,22 @@ def _unfinished_request(running: Running) -> socket.socket:
     return connection
 
 
-def test_logs_are_json_and_name_no_customer(home: Path) -> None:
-    with server(home) as running, running.client() as client:
+def test_logs_are_json_and_name_no_customer(strict: Running) -> None:
+    with strict.client() as client:
         decision = client.post("/recommend", json={"customer_id": "very-private-person"}).json()["decision_id"]
         client.post("/recommend", json={"identifier": {"type": "email", "value": "very-private@example.org"}})
         client.post("/v1/track", json={"userId": "very-private-person", "event": 17})
         client.post("/recommend", json={"customer_id": "very-private-person", "decision_id": decision})
-    text = running.log.read_text()
+    text = strict.log.read_text()
     assert "very-private" not in text
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     decided = [line for line in lines if line.get("decision_id") == decision]
     assert [(line["event"], line["model_version"]) for line in decided] == [("decided", "7")]
+
+
+def test_workers_do_not_outlive_their_arbiter(home: Path) -> None:
+    with server(home) as running:
+        (worker,) = running.workers()
+        running.process.kill()
+        running.process.wait()
+        assert until(lambda: not worker.is_running())

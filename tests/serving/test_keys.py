@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from features.stores import open_store
 from serving.errors import Refusal
 from serving.security import RIGHTS, Keyring, UnsafeAddress, digest, is_loopback, new_key, require_safe_address
 from tests.serving.conftest import Demo
+from tests.serving.running import until
 from tests.serving.synthetic import PUBLISHED_AT, store_url
 from tests.serving.test_bad_input import fault
 
@@ -85,16 +85,6 @@ def test_a_new_key_is_taken_and_a_revoked_one_refused_while_it_serves(demo: Demo
         assert until(lambda: status(demo, "GET", "/model", None, f"Bearer {key}") == 401)
     finally:
         store.close()
-
-
-def until(condition, patience: float = 10.0) -> bool:  # noqa: ANN001
-    """Whether `condition` comes to hold."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_key_is_not_stored() -> None:
