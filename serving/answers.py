@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from serving.deciding import Asked
 
 _encode = msgspec.json.Encoder().encode
+ARM = "full"
+"""Every customer is in the treated arm until experiments have others."""
 
 
 def decision_answer(
@@ -29,7 +31,7 @@ def decision_answer(
             "model_version": decision.model_version,
             "catalogue_version": decision.catalogue_version,
             "policy_version": decision.policy_version,
-            "arm": "full",
+            "arm": ARM,
             "known": known,
             "degraded": decision.degraded,
             "channels": [_slate(slate, decision_id, asked.question.explain, signer) for slate in decision.slates],

@@ -22,7 +22,7 @@ from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from serving import metrics
-from serving.answers import decision_answer, error_entry
+from serving.answers import ARM, decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
 from serving.clock import render_instant
@@ -33,8 +33,6 @@ from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, Rec
 logger = logging.getLogger("nextbest.decision")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 _ID: TypeAdapter[str] = TypeAdapter(IdText)
-ARM = "full"
-"""Every customer is in the treated arm until experiments have others."""
 _SAMPLE_GRAIN = 10_000
 _BREATH = 16
 """Decisions of a batch between two breaths in which other requests are answered."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +27,7 @@ from tests.serving.synthetic import make_shop, noise_bundle, put_model, store_ur
 KEY = digest(noise_bundle())
 OTHER = digest(noise_bundle(2))
 
-# The columns that are read, as MLflow 3 names them; tests/training tries the same against a registry that MLflow made.
+# The columns that are read, as MLflow 3 names them; the last test tries a registry that MLflow made itself.
 TABLES = """
 CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER, PRIMARY KEY (name, alias));
 CREATE TABLE model_versions (name TEXT, version INTEGER, run_id TEXT, PRIMARY KEY (name, version));
@@ -205,3 +208,23 @@ def _model(client: httpx.Client) -> dict[str, object]:
 def _sample(running: Running, name: str) -> str:
     lines = httpx.get(f"{running.url}/metrics").text.splitlines()
     return next(line.split()[-1] for line in lines if line.startswith(name + " "))
+
+
+MLFLOW = """
+import sys
+from mlflow import MlflowClient
+client = MlflowClient(sys.argv[1])
+client.create_registered_model("nextbest")
+for digest in ("aa", "bb"):
+    version = client.create_model_version("nextbest", "file:///nowhere", tags={"bundle_digest": digest})
+client.set_registered_model_alias("nextbest", "champion", version.version)
+"""
+
+
+@pytest.mark.slow
+def test_a_registry_that_mlflow_made_is_understood(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/made.db"
+    variables = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    subprocess.run([sys.executable, "-c", MLFLOW, uri], check=True, capture_output=True, env=variables, cwd=tmp_path)
+    assert champion(uri, "nextbest") == Champion("2", "bb", "")
+    assert champion(uri, "another") is None
