@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from features.progress import Advance
     from features.stores import Store
     from serving.settings import Settings
+    from training.registry import Registry
+    from training.settings import TrainingSettings
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -68,10 +70,12 @@ def one_line() -> Iterator[None]:
     from features.stores.protocol import StoreError
     from models.bundle import BundleError
     from models.catalogue import CatalogueError
+    from training.errors import TrainingError
+    from training.sources.errors import SourceError
 
     try:
         yield
-    except (StoreError, CatalogueError, BundleError) as error:
+    except (StoreError, CatalogueError, BundleError, TrainingError, SourceError) as error:
         stop(str(error))
     except ValidationError as error:
         first = error.errors()[0]
@@ -213,6 +217,76 @@ def serve(
             raise typer.Exit(run(chosen, chosen.workers))
         except NotStartable as error:
             stop(str(error))
+
+
+@app.command()
+def train(
+    seed: Annotated[
+        int | None, typer.Option(help="Of every draw; the same seed and history give the same trees.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is learned from.")] = None,
+    evaluated: Annotated[
+        bool, typer.Option("--evaluate/--no-evaluate", help="Also compare with the baselines; takes as long again.")
+    ] = False,
+) -> None:
+    """Learn from the store's history, judge on its latest contacts, register a new version in MLflow. It does not yet serve."""
+    from training.run import learn
+
+    with one_line(), the_store() as store:
+        run = learn(store, registry(), told(seed), moment(until), Bar(), evaluated=evaluated)
+        if run.evaluation is not None:
+            print(run.evaluation.markdown())
+        console.print(
+            f"version {run.registered.version} is registered (run {run.registered.run_id}); "
+            f"`nextbest promote {run.registered.version}` lets it serve"
+        )
+
+
+@app.command()
+def evaluate(
+    seed: Annotated[int | None, typer.Option(help="Of every draw.")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is looked at.")] = None,
+) -> None:
+    """Compare our models with the baselines on the latest contacts and purchases; Markdown on standard output."""
+    from training.run import judge
+
+    with one_line(), the_store() as store:
+        print(judge(store, registry(), told(seed), moment(until), Bar()).markdown())
+
+
+@app.command()
+def promote(
+    version: Annotated[str | None, typer.Argument(help="Of the registered model; none means the newest.")] = None,
+) -> None:
+    """Let a registered version serve: its bundle goes into the store, checked, and the alias champion moves to it."""
+    with one_line(), the_store() as store:
+        champion = registry().promote(store, version, present_of(store))
+    console.print(
+        f"version {champion.version} is champion (bundle {champion.digest[:12]}); running services take it up"
+    )
+
+
+def registry() -> Registry:
+    from training.registry import Registry
+
+    where = settings()
+    return Registry(where.effective_tracking_uri, where.absolute_home / "artifacts", where.model_name)
+
+
+def told(seed: int | None) -> TrainingSettings:
+    from training.settings import TrainingSettings
+
+    threads = os.cpu_count() or 1
+    return TrainingSettings(threads=threads) if seed is None else TrainingSettings(seed=seed, threads=threads)
+
+
+def moment(text: str | None) -> int | None:
+    from serving.clock import parse_instant
+
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        stop(f"until is {text}; {error}; correct it")
 
 
 keys = typer.Typer(help="Access keys: who may write events, ask for decisions, read customers.", no_args_is_help=True)

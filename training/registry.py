@@ -1,7 +1,7 @@
 """Runs and versions in MLflow: the only module that imports it.
 
-A version of the registered model carries the digest of its bundle as a tag; promotion copies the bundle into the store, from
-where alone replicas load it. Aliases: `champion` serves, `previous` served before it.
+A version of the registered model carries the digest of its bundle as a tag; promotion copies the bundle into the store,
+from where alone replicas load it. Aliases: `champion` serves, `previous` served before it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run keeps beside the bundle. params, metrics, tags: flat. figures: by file name, logged and closed. texts: by file
-    name, such as the evaluation's tables and the model card."""
+    """What a run keeps beside the bundle. params, metrics, tags: flat. figures, texts: by file
+    name."""
 
     params: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -65,8 +65,8 @@ class RunRecord:
 
 
 class Registry:
-    """tracking_uri: of runs and registry. artifacts: folder of a new experiment's files, for a database of our own; a server
-    decides for itself."""
+    """tracking_uri: of runs and registry. artifacts: folder of a new experiment's files, for a database of our own; a
+    server decides for itself."""
 
     def __init__(self, tracking_uri: str, artifacts: Path, name: str = MODEL_NAME) -> None:
         self.name = name
@@ -90,8 +90,8 @@ class Registry:
         return Registered(version, digest, run.info.run_id)
 
     def promote(self, store: BundleStore, version: str | None, since: int) -> Registered:
-        """Make `version` (None: the newest) the champion: its bundle goes into the store, checked, and only then the alias
-        moves. since: ms UTC. Raises NotRegistered, RegistryAway, BundleError."""
+        """Make `version` (None: the newest) the champion: its bundle goes into the store, checked, and only then the
+        alias moves. since: ms UTC. Raises NotRegistered, RegistryAway, BundleError."""
         with _reachable(self._uri):
             chosen = self._newest() if version is None else self._found(version)
             files = self._files(chosen)
@@ -124,12 +124,17 @@ class Registry:
         newest = sorted(found, key=lambda one: int(one.version), reverse=True)
         return [Registered(str(one.version), one.tags.get(DIGEST_TAG, ""), one.run_id or "") for one in newest]
 
-    def attach(self, run_id: str, metrics: Mapping[str, float], texts: Mapping[str, str]) -> None:
-        """Add to a finished run. Raises RegistryAway."""
-        with _reachable(self._uri), mlflow.start_run(run_id=run_id):
-            mlflow.log_metrics(dict(metrics))
-            for name, text in texts.items():
-                mlflow.log_text(text, name)
+    def attach(self, tags: Mapping[str, str], metrics: Mapping[str, float], texts: Mapping[str, str]) -> int:
+        """Add to the finished runs that carry all of `tags`; how many there were. Raises RegistryAway."""
+        with _reachable(self._uri):
+            found = self._client.search_runs([self._experiment()])
+            matching = [run for run in found if all(run.data.tags.get(key) == value for key, value in tags.items())]
+            for run in matching:
+                with mlflow.start_run(run_id=run.info.run_id):
+                    mlflow.log_metrics(dict(metrics))
+                    for name, text in texts.items():
+                        mlflow.log_text(text, name)
+        return len(matching)
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)
@@ -169,7 +174,9 @@ class Registry:
             place = mlflow.artifacts.download_artifacts(f"models:/{self.name}/{version.version}", dst_path=folder)
             manifest = next(Path(place).rglob(bundle.MANIFEST), None)
             if manifest is None:
-                raise NotRegistered(f"version is {version.version}; it holds no bundle; promote one made by `nextbest train`")
+                raise NotRegistered(
+                    f"version is {version.version}; it holds no bundle; promote one made by `nextbest train`"
+                )
             return bundle.read_files(manifest.parent)
 
 

@@ -1,0 +1,68 @@
+"""What a data scientist looks at first: is it calibrated, does it gain, on what does it lean."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from models.forest import Forest
+from training.metrics import BINS, bins
+
+_SHOWN = 25
+
+
+def figures(
+    probability: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64], forest: Forest
+) -> dict[str, Figure]:
+    """By file name. probability, label, weight: of the test part, [n]."""
+    return {
+        "calibration.png": calibration(probability, label, weight),
+        "gain.png": gain(probability, label, weight),
+        "importance.png": importance(forest),
+    }
+
+
+def calibration(probability: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Figure:
+    """Predicted against observed share of successes in bins of equal weight; logarithmic, for rates span decades."""
+    bin_of = bins(probability, weight)
+    total = np.maximum(np.bincount(bin_of, weight, BINS), np.finfo(float).tiny)
+    predicted = np.bincount(bin_of, weight * probability, BINS) / total
+    observed = np.bincount(bin_of, weight * label, BINS) / total
+    figure, axes = _sheet("Calibration on contacts after the cutoff", "predicted probability", "observed share")
+    ends = [max(predicted[predicted > 0].min(initial=1.0), 1e-6), predicted.max(initial=1e-3)]
+    axes.plot(ends, ends, linestyle="--", color="grey", label="perfect")
+    axes.plot(predicted, observed, marker="o", label="model")
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=float(ends[0]))
+    axes.legend()
+    return figure
+
+
+def gain(probability: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Figure:
+    """Which share of the successes is found in which share of the contacts, most promising first."""
+    order = np.argsort(-probability, kind="stable")
+    contacts = np.cumsum(weight[order]) / weight.sum()
+    found = np.cumsum((weight * label)[order]) / max(float((weight * label).sum()), np.finfo(float).tiny)
+    figure, axes = _sheet("Gain on contacts after the cutoff", "share of contacts", "share of successes found")
+    axes.plot([0, 1], [0, 1], linestyle="--", color="grey", label="at random")
+    axes.plot(np.append(0.0, contacts), np.append(0.0, found), label="model")
+    axes.legend()
+    return figure
+
+
+def importance(forest: Forest) -> Figure:
+    """The columns that reduce the loss most, by total gain of their splits."""
+    gained = forest.booster.feature_importance("gain")
+    order = np.argsort(gained)[-_SHOWN:]
+    figure, axes = _sheet("Importance", "share of the total gain", "")
+    axes.barh([forest.inputs[index] for index in order], gained[order] / max(float(gained.sum()), 1e-12))
+    return figure
+
+
+def _sheet(title: str, across: str, up: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=across, ylabel=up)
+    return figure, axes
