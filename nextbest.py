@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 something was found to be wrong (a failed check); 2 it cou
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,28 +177,41 @@ def recommend(
     explain: Annotated[bool, typer.Option(help="Add what was refused, and why.")] = False,
 ) -> None:
     """Ask for a decision without a service and without leaving a trace (a dry run); JSON on standard output."""
+    import json
+
+    with one_line():
+        print(json.dumps(dry_run(settings(), customer, channel, limit, explain=explain), indent=2, ensure_ascii=False))
+
+
+def dry_run(
+    where: Settings, customer: str, channels: list[str] | None, limit: int, *, explain: bool
+) -> dict[str, object]:
+    """The service's own answer. Whoever can read the store needs no key."""
     import asyncio
     import json
 
-    from serving.call import Call
-    from serving.deciding import recommend as ask
+    from pydantic import ValidationError
+
+    from serving.deciding import look
     from serving.errors import Refusal
     from serving.runtime import Runtime
     from serving.schemas import RecommendRequest
 
-    async def answer() -> bytes:
-        runtime = Runtime(settings())
-        request = RecommendRequest(customer_id=customer, channels=channel, limit=limit, explain=explain, dry_run=True)
+    async def answer(request: RecommendRequest) -> bytes:
+        runtime = Runtime(where)
         try:
-            return await ask(runtime, request, Call(None, None, None))
+            return await look(runtime, request)
         finally:
             await runtime.close()
 
-    with one_line():
-        try:
-            print(json.dumps(json.loads(asyncio.run(answer())), indent=2, ensure_ascii=False))
-        except Refusal as refusal:
-            stop(str(refusal))
+    try:
+        request = RecommendRequest(customer_id=customer, channels=channels, limit=limit, explain=explain)
+        found: dict[str, object] = json.loads(asyncio.run(answer(request)))
+    except ValidationError as error:
+        stop(f"customer or channel is not valid; {error.errors()[0]['msg']}; correct it")
+    except Refusal as refusal:
+        stop(str(refusal))
+    return found
 
 
 @app.command()
@@ -229,7 +243,7 @@ def train(
         bool, typer.Option("--evaluate/--no-evaluate", help="Also compare with the baselines; takes as long again.")
     ] = False,
 ) -> None:
-    """Learn from the store's history, judge on its latest contacts, register a new version in MLflow. It does not yet serve."""
+    """Learn from the store's history, judge on its latest contacts, register a version. It does not yet serve."""
     from training.run import learn
 
     with one_line(), the_store() as store:
@@ -287,6 +301,46 @@ def moment(text: str | None) -> int | None:
         return None if text is None else parse_instant(text)
     except ValueError as error:
         stop(f"until is {text}; {error}; correct it")
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: NEXTBEST_PORT, else 3000.")] = None,
+    only_prepare: Annotated[bool, typer.Option("--only-prepare", help="Everything but the service.")] = False,
+) -> None:
+    """Real data in, a model trained, evaluated and promoted, the service running. A second run reuses what is there."""
+    from serving.deployment import NotStartable, require_free_port
+    from serving.launch import serve as run
+    from training.run import learn
+    from training.sources import complete_journey
+
+    with one_line():
+        chosen = settings() if port is None else settings().model_copy(update={"port": port})
+        try:
+            if not only_prepare:
+                require_free_port(chosen.host, chosen.port)
+            with the_store(create=True) as store:
+                complete_journey.import_once(store, Bar())
+                versions = registry()
+                if versions.champion() is None:
+                    made = learn(store, versions, told(None), None, Bar(), evaluated=True)
+                    versions.promote(store, made.registered.version, present_of(store))
+                    print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
+                welcome = what_to_try(chosen, store)
+            raise typer.Exit(0 if only_prepare else run(chosen, chosen.workers, welcome))
+        except NotStartable as error:
+            stop(str(error))
+
+
+def what_to_try(where: Settings, store: Store) -> str:
+    from serving.tour import tour
+    from training.sources.complete_journey import HOUSEHOLD, an_item_of
+
+    item = an_item_of(store, dry_run(where, HOUSEHOLD, ["mail"], 1, explain=False))
+    mlflow = f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri {where.effective_tracking_uri}"
+    return f"  MLflow           {mlflow} --port {where.port + 1}\n" + tour(
+        f"http://{where.host}:{where.port}", HOUSEHOLD, item
+    )
 
 
 keys = typer.Typer(help="Access keys: who may write events, ask for decisions, read customers.", no_args_is_help=True)

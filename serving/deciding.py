@@ -109,16 +109,25 @@ def identifier_of(request: RecommendRequest) -> Identifier:
         raise invalid_sentence(field, value, str(error)) from error
 
 
+async def look(runtime: Runtime, request: RecommendRequest) -> bytes:
+    """A dry run for whoever has the store at hand, and so needs no key. Raises Refusal."""
+    asked = _understood(runtime, request.model_copy(update={"dry_run": True}), None)
+    return (await _made(runtime, asked, identifier_of(request), request.customer_id, None)).answer
+
+
 def _asked(runtime: Runtime, question: DecisionQuestion, call: Call) -> Asked:
-    in_force = runtime.in_force
-    in_force.keyring.require("decide", call.key, call.peer)
-    present = in_force.clock.present(call.now)
+    keyring = runtime.in_force.keyring
+    keyring.require("decide", call.key, call.peer)
     if question.at is not None:
-        in_force.keyring.require("replay", call.key, call.peer)
-        if question.at > present:
-            raise invalid(
-                "at", render_instant(question.at), "not after the present", "ask about a moment that has been"
-            )
+        keyring.require("replay", call.key, call.peer)
+    return _understood(runtime, question, call.now)
+
+
+def _understood(runtime: Runtime, question: DecisionQuestion, now: str | None) -> Asked:
+    in_force = runtime.in_force
+    present = in_force.clock.present(now)
+    if question.at is not None and question.at > present:
+        raise invalid("at", render_instant(question.at), "not after the present", "ask about a moment that has been")
     compiled = runtime.catalogue()
     channels = _channels(question, compiled)
     try:

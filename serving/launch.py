@@ -22,8 +22,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _PATIENCE = 20.0  # seconds from asking the workers to end to making them
 
 
-def serve(settings: Settings, workers: int) -> int:
-    """Serve until interrupted; the exit code. Raises NotStartable with one line for people."""
+def serve(settings: Settings, workers: int, and_then: str = "") -> int:
+    """Serve until interrupted; the exit code. and_then: what else to tell once a worker answers. Raises NotStartable
+    with one line for people."""
     prepare(settings, settings.host)
     require_free_port(settings.host, settings.port)
     server = subprocess.Popen(  # noqa: S603 - our own command, nothing of it from outside
@@ -31,7 +32,7 @@ def serve(settings: Settings, workers: int) -> int:
     )
     with server, _passing_on(server):
         if _ready(server, settings):
-            sys.stdout.write(_where_to_look(settings))
+            sys.stdout.write(_where_to_look(settings) + and_then)
             sys.stdout.flush()
         code = server.wait()
     return 0 if code in {0, -signal.SIGTERM} else code

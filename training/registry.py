@@ -6,17 +6,19 @@ from where alone replicas load it. Aliases: `champion` serves, `previous` served
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 import numpy as np
@@ -144,16 +146,17 @@ class Registry:
         return str(self._client.create_experiment(EXPERIMENT, self._artifacts.as_uri() if own else None))
 
     def _version(self, trained: bundle.Bundle, place: Path) -> str:
-        model = mlflow.pyfunc.log_model(
-            name=_ARTIFACT,
-            loader_module=LOADER,
-            data_path=str(place),
-            signature=_signature(trained),
-            input_example=_example(trained),
-            registered_model_name=self.name,
-            pip_requirements=["nextbest"],
-            await_registration_for=30,
-        )
+        with redirect_stderr(io.StringIO()):  # MLflow prints its progress there, past logging
+            model = mlflow.pyfunc.log_model(
+                name=_ARTIFACT,
+                loader_module=LOADER,
+                data_path=str(place),
+                signature=_signature(trained),
+                input_example=_example(trained),
+                registered_model_name=self.name,
+                pip_requirements=["nextbest"],
+                await_registration_for=30,
+            )
         return str(model.registered_model_version)
 
     def _found(self, version: str) -> ModelVersion:

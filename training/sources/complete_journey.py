@@ -7,23 +7,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 import pyarrow.compute as pc
 
+from models.catalogue import parse
+from models.catalogue_items import from_ipc
+from training.sources.errors import SourceError
 from training.sources.journey import frames
 from training.sources.journey.catalogue import catalogue
 from training.sources.journey.credit import UNCREDITED, credited
 from training.sources.journey.events import customers, events
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from features.progress import Progress
     from features.stores.protocol import BulkReceipt, Store
     from models.catalogue_file import CatalogueSource
 
 RULES_VERSION: Final = 1
 """Part of the source's name: raise it when the tables become other rows, lest new rows be taken for old ones."""
+
+HOUSEHOLD: Final = "1"
+"""Whom the demo shows: the first household, one that buys often and has demographics."""
+
+_IMPORTED: Final = "complete_journey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,28 @@ def import_into(store: Store, progress: Progress, folder: Path | None = None) ->
         ambiguous=int(credit["ambiguous"].sum()),
         uncredited=credit.filter(pl.col("evidence") == UNCREDITED).height,
     )
+
+
+def import_once(store: Store, progress: Progress) -> None:
+    """As import_into, unless this store has it whole already. Raises SourceMissing, StoreError."""
+    wanted = f"{RULES_VERSION}-{frames.digest(frames.package_folder())}"
+    if store.setting(_IMPORTED) != wanted:
+        import_into(store, progress)
+        store.put_setting(_IMPORTED, wanted)
+
+
+def an_item_of(store: Store, decision: Mapping[str, object]) -> str:
+    """The id of a product that the first action of `decision` (the service's answer) promotes. Raises SourceError when
+    it holds no action."""
+    stored = store.catalogue()
+    slates = cast("list[dict[str, list[dict[str, str]]]]", decision["channels"])
+    chosen = [action["action_id"] for slate in slates for action in slate["actions"]]
+    if stored is None or not chosen:
+        raise SourceError(f"actions for household {HOUSEHOLD} are none; the demo shows one; delete the demo's home")
+    action = next(one for one in parse(stored.document, stored.version).actions if one.id == chosen[0])
+    items = pl.from_arrow(from_ipc(stored.items))
+    promoted = pl.DataFrame(items).filter(pl.col("category").is_in(action.categories)).sort("id")
+    return str(promoted["id"][0])
 
 
 def _publish(store: Store, source: CatalogueSource, published_at: int) -> int:
