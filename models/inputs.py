@@ -15,10 +15,11 @@ from models.population import AFFINITY_COLUMNS, RESPONSE_COLUMNS
 AFFINITY_INPUT = "affinity_log_odds"
 
 _NEED = re.compile(
-    r"(category|parent)\.(bought|occasions|spend|items|viewed|in_basket|basket_added)\b"
-    r"|customer\.(orders|categories|in_basket)\b|customer\.(bought|spend)\.(28d|365d|half_life)"
+    r"category\.(bought|occasions|spend|items|viewed|in_basket|basket_added)\b"
+    r"|customer\.(orders\.(28d|90d|last|first|gap|overdue)|categories\.28d)$"
 )
-"""Need is learned from buying and looking; what was offered and answered tells of response."""
+"""Need is learned from buying and looking; what was offered and answered tells of response. Within a person only what
+is of the category decides the order, so that few columns of the customer do as well as all, in a tenth of the time."""
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,14 @@ from models.inputs import affinity_columns, affinity_inputs
 from models.population import Population
 from training.census import population
 from training.errors import NothingToLearn
-from training.growing import Sample, grow, joined
+from training.growing import Sample, grow, in_parallel, joined
 from training.purchases import Purchases
 from training.settings import AFFINITY, TrainingSettings
 from training.table import Dataset, Pairs, feature_rows
 
 DRAWN_BOUGHT = 0.35
-DRAWN_OWN = 0.12
-DRAWN_OTHER = 0.02
+DRAWN_OWN = 0.15
+DRAWN_OTHER = 0.03
 """The chance that a row is learned from: bought next; not, though bought before; neither. Weights make up for it."""
 
 
@@ -106,12 +107,14 @@ def fit_all(dataset: Dataset, settings: TrainingSettings, progress: Progress) ->
         for moment in needed:
             samples[moment] = _sample(dataset, moment, settings.seed)
             advance()
-    fits = []
     with progress.step("Learn affinity, as of each cutoff", total=len(wanted)) as advance:
-        for cutoff in wanted:
-            fits.append(_fit(dataset, samples, learned_from(moments, cutoff, settings), cutoff, settings))
+
+        def fitted(cutoff: int) -> AffinityFit:
+            fit = _fit(dataset, samples, learned_from(moments, cutoff, settings), cutoff, settings)
             advance()
-    return tuple(fits)
+            return fit
+
+        return tuple(in_parallel([partial(fitted, cutoff) for cutoff in wanted], settings.threads))
 
 
 def by_time(fits: Sequence[AffinityFit], moment: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -134,5 +137,5 @@ def _fit(
     dataset: Dataset, samples: Mapping[int, Sample], moments: Sequence[int], cutoff: int, settings: TrainingSettings
 ) -> AffinityFit:
     sample = joined([samples[moment] for moment in moments])
-    forest = grow(sample, affinity_inputs(), AFFINITY, settings.affinity_rounds, settings.seed, settings.threads)
+    forest = grow(sample, affinity_inputs(), AFFINITY, settings.affinity_rounds, settings.seed)
     return AffinityFit(forest, population(dataset, cutoff))

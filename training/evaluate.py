@@ -25,6 +25,7 @@ from training.growing import Sample, calibrate_across_people, fit_calibration, g
 from training.settings import AFFINITY, RESPONSE, TrainingSettings
 from training.table import Dataset, Exposures, Pairs, feature_rows
 from training.tables import (
+    BASE_RATE,
     NEXT_METRICS,
     OURS,
     RESPONSE_METRICS,
@@ -37,7 +38,9 @@ from training.tables import (
 from training.train import Backtest
 
 PLAIN = "LightGBM on raw counts"
-BASE_RATE = "base rate"
+PLAINLY = {"feature_fraction": 1.0}
+"""The plain model has few columns and may look at all of them for every tree; otherwise it is told what ours is."""
+
 NEXT_ORDER, NEXT_DAYS = "next order", "next 28 days"
 
 CHUNK = 200
@@ -182,12 +185,12 @@ def _plain_response(
         replace(tested.parts[part].sample, columns=_plain_columns(dataset, tested.parts[part].exposures))
         for part in ("train", "validation", "test")
     )
-    told = (settings.seed, settings.threads)
-    rounds = grow(train, names, RESPONSE, settings.rounds, *told, validation, settings.patience).rounds
+    told, seed = {**RESPONSE, **PLAINLY}, settings.seed
+    rounds = grow(train, names, told, settings.rounds, seed, validation, settings.patience).rounds
     before = joined([train, validation])
     judged = np.arange(len(before.label)) >= len(train.label)
-    calibration = calibrate_across_people(before, judged, names, RESPONSE, rounds, *told)
-    return grow(before, names, RESPONSE, rounds, *told).raw(test.columns), calibration
+    calibration = calibrate_across_people(before, judged, names, told, rounds, seed, settings.threads)
+    return grow(before, names, told, rounds, seed).raw(test.columns), calibration
 
 
 def _plain_columns(dataset: Dataset, exposures: Exposures) -> NDArray[np.float64]:
@@ -251,6 +254,6 @@ def _plain_affinity(dataset: Dataset, asked: Rankings, settings: TrainingSetting
         samples.append(
             Sample(baselines.raw_counts(dataset.purchases, drawn.pairs), drawn.label, drawn.weight, drawn.pairs.person)
         )
-    told = (settings.affinity_rounds, settings.seed, settings.threads)
-    forest = grow(joined(samples), baselines.COUNTS, AFFINITY, *told)
+    told = (settings.affinity_rounds, settings.seed)
+    forest = grow(joined(samples), baselines.COUNTS, {**AFFINITY, **PLAINLY}, *told)
     return forest.raw(baselines.raw_counts(dataset.purchases, asked.pairs), settings.threads)

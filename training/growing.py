@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import lightgbm as lgb
 import numpy as np
@@ -14,6 +17,15 @@ from models.calibration import IDENTITY, Calibration
 from models.forest import Forest
 
 FOLDS = 3
+
+T = TypeVar("T")
+
+
+def in_parallel(calls: Sequence[Callable[[], T]], threads: int) -> list[T]:
+    """The results in order. Forests are grown beside one another, one thread each: the threads of one forest would
+    wait for each other at every split, which on a machine that is busy otherwise takes twenty times as long."""
+    with ThreadPoolExecutor(threads) as pool:
+        return [running.result() for running in [pool.submit(call) for call in calls]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,11 @@ def grow(
     parameters: Mapping[str, object],
     rounds: int,
     seed: int,
-    threads: int,
     validation: Sample | None = None,
     patience: int = 0,
 ) -> Forest:
     """A forest of `rounds` trees; with a validation sample as many as did best on it, looked for `patience` further."""
-    told = {**parameters, "seed": seed, "num_threads": threads}
+    told = {**parameters, "seed": seed, "num_threads": 1}
     grown = _matrix(sample, inputs)
     if validation is None:
         return Forest(lgb.train(told, grown, rounds).model_to_string())
@@ -73,12 +84,15 @@ def calibrate_across_people(
     not seen its person. So what the forest learned by heart does not pass for knowledge, and no contact is held
     back."""
     raw = np.full(len(sample.label), np.nan)
-    for fold in range(FOLDS):
+
+    def score(fold: int) -> None:
         asked = sample.person % FOLDS == fold
         if asked.all() or not (asked & judged).any():
-            continue
-        forest = grow(sample.take(~asked), inputs, parameters, rounds, seed, threads)
-        raw[asked & judged] = forest.raw(sample.columns[asked & judged], threads)
+            return
+        forest = grow(sample.take(~asked), inputs, parameters, rounds, seed)
+        raw[asked & judged] = forest.raw(sample.columns[asked & judged])
+
+    in_parallel([partial(score, fold) for fold in range(FOLDS)], threads)
     known = np.isfinite(raw)
     return fit_calibration(raw[known], sample.label[known], sample.weight[known])
 

@@ -19,10 +19,10 @@ class TrainingSettings:
 
     seed: int = 20240229
     threads: int = 2
-    affinity_moments: int = 2
-    affinity_rounds: int = 60
+    affinity_moments: int = 3
+    affinity_rounds: int = 160
     refits: int = 4
-    negatives: int = 50_000
+    negatives: int = 40_000
     judged: int = 150_000
     rounds: int = 500
     patience: int = 40
@@ -44,7 +44,7 @@ SHARED = {
 }
 """Of every LightGBM model here, ours and the plain one."""
 
-AFFINITY = {**SHARED, "num_leaves": 31, "learning_rate": 0.1, "min_data_in_leaf": 50, "feature_fraction": 0.5}
+AFFINITY = {**SHARED, "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100, "feature_fraction": 0.5}
 
 RESPONSE = {
     **SHARED,

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from training import metrics
 
 OURS = "nextbest"
+BASE_RATE = "base rate"
+"""Calibrated by construction and of no use for choosing: shown, but no rival."""
+
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap."""
 
@@ -98,7 +101,9 @@ def tabulate(
     lead, rivals = dict[str, Figure](), dict[str, str]()
     for column, name in enumerate(names):
         sign = -1.0 if name in SMALLER_IS_BETTER else 1.0
-        others = {method: sign * values[0, column] for method, values in drawn.items() if method != OURS}
+        others = {
+            method: sign * values[0, column] for method, values in drawn.items() if method not in {OURS, BASE_RATE}
+        }
         rivals[name] = max(others, key=others.__getitem__)
         lead[name] = _figure(sign * (drawn[OURS][:, column] - drawn[rivals[name]][:, column]))
     return Table(title, tuple(names), figures, lead, rivals, people, rows, successes)

@@ -123,7 +123,7 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress) -
     before = joined([parts["train"].sample, parts["validation"].sample])
     judged = np.arange(len(before.label)) >= len(parts["train"].sample.label)
     with progress.step("Calibrate response on unseen people", total=1) as advance:
-        calibration = calibrate_across_people(before, judged, *_told(early.rounds, settings))
+        calibration = calibrate_across_people(before, judged, *_told(early.rounds, settings), settings.threads)
         advance()
     raw = late.raw(parts["test"].sample.columns, settings.threads)
     return Backtest(splits, parts, fits, early.rounds, raw, calibration)
@@ -142,7 +142,7 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> T
         forest = _grow(samples, tested.rounds, settings)
         advance()
         judged = np.arange(len(everything.label)) >= judged_from
-        calibration = calibrate_across_people(everything, judged, *_told(tested.rounds, settings))
+        calibration = calibrate_across_people(everything, judged, *_told(tested.rounds, settings), settings.threads)
         advance()
     latest = tested.fits[-1]
     provenance = Provenance(
@@ -209,8 +209,8 @@ def _thinned(sample: Sample, limit: int, rng: np.random.Generator) -> Sample:
     return replace(sample.take(chosen), weight=sample.weight[chosen] * weight)
 
 
-def _told(rounds: int, settings: TrainingSettings) -> tuple[tuple[str, ...], Mapping[str, object], int, int, int]:
-    return response_inputs(), RESPONSE, rounds, settings.seed, settings.threads
+def _told(rounds: int, settings: TrainingSettings) -> tuple[tuple[str, ...], Mapping[str, object], int, int]:
+    return response_inputs(), RESPONSE, rounds, settings.seed
 
 
 def _grow(
