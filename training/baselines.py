@@ -7,6 +7,7 @@ setting gets the best of a few on the purchases before the test.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import CosineRecommender
+from implicit.utils import ParameterWarning
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -150,7 +152,8 @@ class ItemItem:
     def _fitted(self, bought: Purchases, moment: int) -> NDArray[np.float32]:
         known = matrix(bought, moment)
         model = CosineRecommender(K=self.neighbours, num_threads=1)
-        with threadpool_limits(limits=1, user_api="blas"):
+        with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ParameterWarning)  # implicit hands itself a matrix of the wrong form
             model.fit(known, show_progress=False)
         return np.asarray((known @ model.similarity).toarray())
 

@@ -6,7 +6,7 @@
   therefore does not see itself nor what went out with it.
 - It succeeded when the action's declared outcome occurred in [contact, contact + the channel's reward window].
 - An outcome is credited once: to the latest contact of its own decision and action, else to the latest of its action.
-- It is matured when its window has passed and its success, if any, was recorded; before that there is no label.
+- It is matured when its window has passed and it and its success, if any, were recorded; before that there is no label.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def contacts(records: Records, rules: RewardRules, known_at: int) -> Records:
     seen = seen[rules.success[seen["action"]] >= 0]
     seen = seen[np.lexsort((seen["sequence"], seen["occurred_at"]))]
     found = _contacts(seen, rules)
-    _credit(found, seen[seen["kind"] == rules.success[seen["action"]]])
+    _credit(found, rules, seen[seen["kind"] == rules.success[seen["action"]]])
     matured = found[found["matured_at"] <= known_at]
     return matured[np.lexsort((matured["channel"], matured["action"], matured["moment"]))]
 
@@ -80,7 +80,7 @@ def _contacts(seen: Records, rules: RewardRules) -> Records:
     events = events[np.sort(np.concatenate([decided[first], np.flatnonzero(events["decision"] == 0)]))]
     found = np.zeros(len(events), CONTACT)
     found["at"] = events["occurred_at"]
-    found["matured_at"] = events["occurred_at"] + rules.window[events["channel"]]
+    found["matured_at"] = np.maximum(events["occurred_at"] + rules.window[events["channel"]], events["recorded_at"])
     for name in ("decision", "action", "channel"):
         found[name] = events[name]
     found["moment"] = found["at"] - 1
@@ -90,9 +90,9 @@ def _contacts(seen: Records, rules: RewardRules) -> Records:
     return found
 
 
-def _credit(found: Records, outcomes: Records) -> None:
-    """Mark the contact that each outcome belongs to; `found` is sorted by `at` and matures with its window."""
-    ends = found["matured_at"].copy()
+def _credit(found: Records, rules: RewardRules, outcomes: Records) -> None:
+    """Mark the contact that each outcome belongs to; `found` is sorted by `at`."""
+    ends = found["at"] + rules.window[found["channel"]]
     for outcome in outcomes:
         at = outcome["occurred_at"]
         fits = (found["action"] == outcome["action"]) & (found["at"] <= at) & (at <= ends)

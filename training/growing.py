@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.calibration import IDENTITY, Calibration
+from models.calibration import Calibration
 from models.forest import Forest
 
 FOLDS = 3
+_FLAT = 1e-9
 
 T = TypeVar("T")
 
@@ -98,13 +99,14 @@ def calibrate_across_people(
 
 
 def fit_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:
-    """The Platt scaling of most likelihood; the raw score as it is where there is nothing to fit (one class only, or a
-    score that orders the wrong way round)."""
-    if label.all() or not label.any():
-        return IDENTITY
-    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(raw[:, None], label, sample_weight=weight)
-    slope = float(fitted.coef_[0, 0])
-    return Calibration(slope, float(fitted.intercept_[0])) if slope > 0 else IDENTITY
+    """The Platt scaling of most likelihood. A score that tells nothing, or orders the wrong way round, gets everybody's
+    rate (with half a success added, lest it be 0 or 1), in the score's own order."""
+    if label.any() and not label.all():
+        fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(raw[:, None], label, sample_weight=weight)
+        if fitted.coef_[0, 0] > _FLAT:
+            return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
+    rate = (float((weight * label).sum()) + 0.5) / (float(weight.sum()) + 1.0)
+    return Calibration(_FLAT, float(np.log(rate / (1.0 - rate))))
 
 
 def _matrix(sample: Sample, inputs: Sequence[str], reference: lgb.Dataset | None = None) -> lgb.Dataset:

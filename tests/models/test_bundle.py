@@ -1,0 +1,182 @@
+"""A bundle: whole or refused, text only, equal to the last bit after any journey."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from features.definitions import schema_digest
+from models import bundle
+from models.bundle import Bundle, BundleCorrupt, BundleIncompatible, Provenance
+from models.calibration import Calibration
+from models.forest import Forest
+from models.inputs import affinity_inputs, response_inputs
+from models.population import COLUMNS, Population
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "bundle.json"
+
+
+def forest(inputs: tuple[str, ...], seed: int) -> Forest:
+    """Grown on synthetic noise."""
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(size=(300, len(inputs)))
+    columns[rng.random(columns.shape) < 0.2] = np.nan
+    told = {"objective": "binary", "verbose": -1, "num_leaves": 5, "min_data_in_leaf": 10, "num_threads": 1}
+    grown = lgb.Dataset(columns, rng.random(300) < 0.3, feature_name=list(inputs))
+    return Forest(lgb.train(told, grown, 3).model_to_string())
+
+
+@pytest.fixture(scope="module")
+def made() -> Bundle:
+    return Bundle(
+        provenance=Provenance(1_700_000_000_000, "ab" * 32, 3, 42, 1000, 10),
+        affinity=forest(affinity_inputs(), 1),
+        response=forest(response_inputs(), 2),
+        calibration=Calibration(1.1, -0.25),
+        population=Population(
+            1_699_999_999_999,
+            ("bread", "dairy/milk", "Käse"),
+            np.array([[0.5, 0.75, 0.1], [0.1, 0.2, np.nan], [np.nan, np.nan, np.nan]]),
+        ),
+    )
+
+
+@pytest.fixture
+def files(made: Bundle) -> dict[str, bytes]:
+    return bundle.serialise(made)
+
+
+def test_what_is_loaded_is_what_was_written(made: Bundle, files: dict[str, bytes], tmp_path: Path) -> None:
+    loaded = bundle.load(files)
+    assert bundle.serialise(loaded) == files
+    assert bundle.write(made, tmp_path / "b") == bundle.digest(files)
+    assert bundle.read_files(tmp_path / "b") == files
+    rows = np.random.default_rng(3).normal(size=(50, len(response_inputs())))
+    assert bundle.read(tmp_path / "b").response.raw(rows).tobytes() == made.response.raw(rows).tobytes()
+    assert loaded.provenance == made.provenance
+    assert loaded.calibration == made.calibration
+    np.testing.assert_array_equal(loaded.population.by_number(["Käse", "bread", "new"])[1], [0.5, 0.75, 0.1])
+    assert np.isnan(loaded.population.by_number(["new"])).all()
+
+
+def test_the_digest_is_of_every_file(files: dict[str, bytes], made: Bundle) -> None:
+    other = Bundle(made.provenance, made.affinity, made.response, Calibration(1.1, -0.26), made.population)
+    assert bundle.digest(bundle.serialise(other)) != bundle.digest(files)
+    assert bundle.digest(bundle.serialise(made)) == bundle.digest(files)
+
+
+@pytest.mark.parametrize("name", [bundle.MANIFEST, *bundle.PARTS])
+def test_a_missing_file_is_refused_by_name(name: str, files: dict[str, bytes], tmp_path: Path, made: Bundle) -> None:
+    del files[name]
+    with pytest.raises(BundleCorrupt, match=name):
+        bundle.load(files)
+    bundle.write(made, tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(BundleCorrupt, match=name):
+        bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", bundle.PARTS)
+def test_an_altered_file_is_refused_by_name(name: str, files: dict[str, bytes]) -> None:
+    files[name] = files[name].replace(b"1", b"2", 1)
+    with pytest.raises(BundleCorrupt, match=name):
+        bundle.load(files)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x80\x04\x95", b"null"])
+def test_a_manifest_that_is_none_is_refused(content: bytes, files: dict[str, bytes]) -> None:
+    with pytest.raises(BundleCorrupt, match="manifest"):
+        bundle.load({**files, bundle.MANIFEST: content})
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "named"),
+    [
+        ("format", 2, "format is 2"),
+        ("feature_schema", "00", "feature_schema is 00"),
+        ("response_inputs", ["x"], "response_inputs"),
+        ("affinity_inputs", ["x"], "affinity_inputs"),
+    ],
+)
+def test_another_schema_or_format_is_refused(
+    field: str, content: object, named: str, files: dict[str, bytes]
+) -> None:
+    manifest = {**json.loads(files[bundle.MANIFEST]), field: content}
+    with pytest.raises(BundleIncompatible, match=named):
+        bundle.load({**files, bundle.MANIFEST: json.dumps(manifest).encode()})
+
+
+def test_trees_grown_on_other_columns_are_refused(made: Bundle) -> None:
+    renamed = tuple(f"x{place}" for place in range(len(response_inputs())))
+    mixed = Bundle(made.provenance, made.affinity, forest(renamed, 1), made.calibration, made.population)
+    with pytest.raises((BundleIncompatible, BundleCorrupt), match="response_inputs"):
+        bundle.load(bundle.serialise(mixed))
+
+
+@pytest.mark.parametrize("text", ["", "not a model", "tree\nversion=v4\nnonsense"])
+def test_a_text_that_is_no_forest_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="model text"):
+        Forest(text)
+
+
+def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
+    """All but what changes with the features or with LightGBM."""
+    manifest = json.loads(files[bundle.MANIFEST])
+    assert manifest.pop("feature_schema") == schema_digest()
+    assert tuple(manifest.pop("affinity_inputs")) == affinity_inputs()
+    assert tuple(manifest.pop("response_inputs")) == response_inputs()
+    for name in ("affinity.txt", "response.txt"):
+        assert len(manifest["sha256"].pop(name)) == 64
+    golden = json.loads(GOLDEN.read_text())
+    assert manifest == golden["manifest.json"]
+    for name in ("calibration.json", "population.json"):
+        assert json.loads(files[name]) == golden[name]
+    assert golden["population.json"]["columns"] == list(COLUMNS)
+
+
+_LOADING = """
+import sys
+from pathlib import Path
+from models import bundle
+import numpy as np
+
+def refuse(event, arguments):
+    if event == "pickle.find_class":
+        raise SystemExit(f"pickle was asked for {arguments}")
+
+sys.addaudithook(refuse)
+loaded = bundle.read(Path(sys.argv[1]))
+rows = np.zeros((2, len(loaded.response.inputs)))
+assert len(loaded.calibration.apply(loaded.response.raw(rows))) == 2
+print("loaded")
+"""
+
+
+def test_loading_unpickles_nothing(made: Bundle, tmp_path: Path) -> None:
+    bundle.write(made, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADING, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "loaded"), done.stderr
+
+
+@pytest.mark.parametrize("package", ["features", "models", "serving", "training"])
+def test_no_module_knows_a_pickling_library(package: str) -> None:
+    forbidden = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert not forbidden & {alias.name.split(".")[0] for alias in node.names}, path
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] not in forbidden, path
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert isinstance(node.value, ast.Constant), path
+                assert node.value.value is False, path
