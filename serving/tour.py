@@ -11,11 +11,11 @@ def tour(url: str, customer_id: str, item: str) -> str:
     """url: of the service. item: one that the first action for the customer promotes. The purchase has no time of its
     own, so it happens at the service's present."""
     ask = _curl(f"{url}/recommend", {"customer_id": customer_id, "channels": ["mail", "web"], "limit": 3})
-    order = {"order_id": "try-1", "products": [{"product_id": item, "quantity": 1}]}
+    order = {"order_id": f"try-{item}", "products": [{"product_id": item, "quantity": 1}]}
     bought = {
         "type": "track",
         "event": "Order Completed",
-        "messageId": "try-1",
+        "messageId": f"try-{item}",
         "userId": customer_id,
         "properties": order,
     }
