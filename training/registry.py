@@ -201,7 +201,7 @@ def _opened(uri: str) -> MlflowClient:
 def _reachable(uri: str) -> Iterator[None]:
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, sqlite3.Error) as error:
         first = str(error).partition("\n")[0]
         raise RegistryAway(f"MLFLOW_TRACKING_URI is {uri}; it must answer ({first}); start or correct it") from error
 

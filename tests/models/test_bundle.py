@@ -106,9 +106,7 @@ def test_a_manifest_that_is_none_is_refused(content: bytes, files: dict[str, byt
         ("affinity_inputs", ["x"], "affinity_inputs"),
     ],
 )
-def test_another_schema_or_format_is_refused(
-    field: str, content: object, named: str, files: dict[str, bytes]
-) -> None:
+def test_another_schema_or_format_is_refused(field: str, content: object, named: str, files: dict[str, bytes]) -> None:
     manifest = {**json.loads(files[bundle.MANIFEST]), field: content}
     with pytest.raises(BundleIncompatible, match=named):
         bundle.load({**files, bundle.MANIFEST: json.dumps(manifest).encode()})

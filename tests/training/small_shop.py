@@ -1,4 +1,5 @@
-"""A small synthetic shop in a real store: a hundred-odd customers with tastes, orders by taste, mailings, and answers by taste."""
+"""A small synthetic shop in a real store: a hundred-odd customers with tastes, orders by taste, mailings, and answers
+by taste."""
 
 from __future__ import annotations
 

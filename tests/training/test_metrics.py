@@ -110,16 +110,16 @@ def ranked(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 @given(ranked(), st.integers(1, 15))
 @LAW
-def test_ndcg_and_recall_by_their_definitions(
-    case: tuple[NDArray[np.float64], NDArray[np.bool_]], depth: int
-) -> None:
+def test_ndcg_and_recall_by_their_definitions(case: tuple[NDArray[np.float64], NDArray[np.bool_]], depth: int) -> None:
     score, relevant = case
     for person in range(len(score)):
         order = sorted(range(score.shape[1]), key=lambda place: (-score[person, place], place))[:depth]
         gained = sum(1 / math.log2(rank + 2) for rank, place in enumerate(order) if relevant[person, place])
         count = int(relevant[person].sum())
         best = sum(1 / math.log2(rank + 2) for rank in range(min(count, depth)))
-        expected = (gained / best, sum(relevant[person, place] for place in order) / count) if count else (math.nan,) * 2
+        expected = (
+            (gained / best, sum(relevant[person, place] for place in order) / count) if count else (math.nan,) * 2
+        )
         assert metrics.ndcg(score, relevant, depth)[person] == pytest.approx(expected[0], nan_ok=True)
         assert metrics.recall(score, relevant, depth)[person] == pytest.approx(expected[1], nan_ok=True)
 

@@ -1,0 +1,143 @@
+"""From the store to the registry and back: a run with all that belongs to it, a champion, a frame of a data
+scientist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from features.progress import Silent
+from features.stores.protocol import Store
+from models import bundle
+from models.inputs import response_inputs
+from tests.training.small_shop import BEGIN, DAY, open_shop
+from training import run
+from training.errors import NotRegistered, RegistryAway
+from training.registry import CHAMPION, DIGEST_TAG, MODEL_NAME, PREVIOUS, Registry
+from training.settings import TrainingSettings
+
+pytestmark = [  # what MLflow says of its own libraries is not ours to mend
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:mlflow.*"),
+]
+
+SETTINGS = TrainingSettings(
+    rounds=30, affinity_rounds=10, resamples=10, refits=1, negatives=1_000, judged=1_000, affinity_moments=1
+)
+LATER = BEGIN + 400 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    store: Store
+    registry: Registry
+    client: MlflowClient
+    home: Path
+    first: run.Run
+    second: run.Run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    home = tmp_path_factory.mktemp("home")
+    store = open_shop(home / "store.db")
+    uri = f"sqlite:///{home / 'mlflow.db'}"
+    registry = Registry(uri, home / "artifacts")
+    first = run.learn(store, registry, SETTINGS, None, Silent(), evaluated=True)
+    second = run.learn(store, registry, replace(SETTINGS, seed=1), None, Silent(), evaluated=False)
+    yield Trained(store, registry, MlflowClient(uri, uri), home, first, second)
+    store.close()
+
+
+def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> None:
+    kept = trained.client.get_run(trained.first.registered.run_id)
+    assert kept.data.params["seed"] == str(SETTINGS.seed)
+    assert len(kept.data.tags[run.DATASET_TAG]) == 64
+    assert 0.5 < kept.data.metrics["test.auc"] <= 1
+    assert any(name.startswith("Next purchase") for name in kept.data.metrics)
+    files = {entry.path for entry in trained.client.list_artifacts(trained.first.registered.run_id)}
+    assert {"calibration.png", "gain.png", "importance.png", run.CARD, run.TABLES} <= files
+    assert kept.info.artifact_uri.startswith((trained.home / "artifacts").as_uri())
+
+
+def test_a_version_names_its_bundle_by_digest(trained: Trained) -> None:
+    version = trained.client.get_model_version(MODEL_NAME, trained.first.registered.version)
+    assert version.tags[DIGEST_TAG] == trained.first.registered.digest
+    assert trained.first.registered.digest != trained.second.registered.digest
+
+
+def test_promotion_serves_from_the_store_and_remembers_who_served(trained: Trained) -> None:
+    first = trained.registry.promote(trained.store, trained.first.registered.version, LATER)
+    assert first == trained.first.registered
+    second = trained.registry.promote(trained.store, None, LATER + 1)
+    assert second == trained.second.registered
+    assert trained.registry.champion() == second
+    previous = trained.client.get_model_version_by_alias(MODEL_NAME, PREVIOUS)
+    assert str(previous.version) == first.version
+    serving = trained.store.serving()
+    assert serving is not None
+    assert (serving.version, serving.digest, serving.since) == (second.version, second.digest, LATER + 1)
+    files = trained.store.bundle(second.digest)
+    assert files is not None
+    assert bundle.digest(files) == second.digest
+    assert bundle.load(files).provenance.seed == 1
+
+
+def test_a_data_scientist_predicts_with_the_champion(trained: Trained) -> None:
+    champion = trained.registry.promote(trained.store, trained.first.registered.version, LATER)
+    model = mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@{CHAMPION}")
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(20, len(response_inputs())))
+    rows[rng.random(rows.shape) < 0.3] = np.nan
+    frame = pd.DataFrame(rows, columns=list(response_inputs()))
+    files = trained.store.bundle(champion.digest)
+    assert files is not None
+    ours = bundle.load(files)
+    expected = ours.calibration.apply(ours.response.raw(rows))
+    assert np.asarray(model.predict(frame)).tobytes() == expected.tobytes()
+    shuffled = frame[list(frame.columns[::-1])]
+    assert np.asarray(model.predict(shuffled)).tobytes() == expected.tobytes()
+    with pytest.raises(MlflowException, match="missing inputs"):
+        model.predict(frame.drop(columns=[response_inputs()[5]]))
+
+
+def test_the_stored_model_holds_no_pickle(trained: Trained) -> None:
+    place = Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL_NAME}/{trained.first.registered.version}"))
+    names = {path.suffix for path in place.rglob("*") if path.is_file()}
+    assert names <= {".json", ".txt", ".yaml", "", ".yml"}
+    for path in place.rglob("*"):
+        assert path.is_dir() or not path.read_bytes().startswith(b"\x80")
+
+
+def test_what_is_not_registered_cannot_be_promoted(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(NotRegistered, match="version is 99"):
+        trained.registry.promote(trained.store, "99", LATER)
+    empty = Registry(f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "artifacts")
+    with pytest.raises(NotRegistered, match="run `nextbest train`"):
+        empty.promote(trained.store, None, LATER)
+    assert empty.champion() is None
+
+
+def test_a_registry_that_is_away_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(RegistryAway, match="MLFLOW_TRACKING_URI is"):
+        Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+
+
+def test_an_evaluation_is_added_to_the_run_of_the_same_data(trained: Trained) -> None:
+    settings = replace(SETTINGS, seed=1)
+    trained_again = Registry(f"sqlite:///{trained.home / 'mlflow.db'}", trained.home / "artifacts")
+    found = run.judge(trained.store, trained_again, settings, None, Silent())
+    kept = trained.client.get_run(trained.second.registered.run_id).data.metrics
+    for name, value in found.flat().items():
+        assert kept[name] == pytest.approx(value)
