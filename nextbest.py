@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+
+from features.progress import Terminal
 
 if TYPE_CHECKING:
-    from features.progress import Advance
     from features.stores import Store
+    from features.stores.protocol import BulkReceipt
     from serving.settings import Settings
     from training.registry import Registry
     from training.settings import TrainingSettings
@@ -36,28 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Bar:
-    """features.progress.Progress on the terminal; a plain line per step where there is none."""
-
-    @contextmanager
-    def step(self, title: str, total: float | None = None) -> Iterator[Advance]:
-        if not console.is_terminal:
-            console.print(f"{title} ...")
-            yield lambda steps=1.0, /: None  # noqa: ARG005
-            return
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        with Bars(*columns, console=console) as bars:
-            task = bars.add_task(title, total=total)
-            yield lambda steps=1.0, /: bars.advance(task, steps)
-            bars.update(task, total=total or 1, completed=total or 1)
 
 
 @contextmanager
@@ -83,6 +61,8 @@ def one_line() -> Iterator[None]:
         stop(
             f"{first['loc'][0]} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{str(first['loc'][0]).upper()}"
         )
+    except ModuleNotFoundError as error:
+        stop(f"package is {error.name}; this command needs it; install nextbest[train]")
     except sqlite3.OperationalError as error:
         stop(f"database is unusable; {error}; free disk space or mend it and try again")
     except OSError as error:
@@ -134,18 +114,29 @@ def import_(
     ] = False,
 ) -> None:
     """Bring history, customers and catalogue into the store. The columns are in docs/importing.md."""
-    from training.sources import columns_file, complete_journey
-
     if demo_data == bool(events or customers or catalogue):
         stop("source is missing or doubled; name files or --complete-journey; see `nextbest import --help`")
     with one_line(), the_store(create=True) as store:
+        from training.sources import columns_file, complete_journey
+
         if demo_data:
-            console.print(complete_journey.import_into(store, Bar()))
+            journey = complete_journey.import_into(store, Terminal(console))
+            taken: dict[str, BulkReceipt | None] = {"events": journey.events, "customers": journey.customers}
         else:
             report = columns_file.import_files(
-                store, Bar(), present_of(store), events, customers, catalogue, dry_run=dry_run
+                store, Terminal(console), present_of(store), events, customers, catalogue, dry_run=dry_run
             )
-            console.print(report)
+            taken = {
+                "events": report.events,
+                "customers": report.customers,
+                "told of customers": report.consents_and_holdings,
+            }
+            print(f"checked {report.event_rows:,} events and {report.customer_rows:,} customers; no faults")
+            if report.unknown_items or report.unknown_actions:
+                print(f"not in the catalogue: {report.unknown_items:,} items, {report.unknown_actions:,} actions")
+    for what, receipt in taken.items():
+        if receipt is not None:
+            print(f"{what}: {receipt.stored:,} new, {receipt.duplicates:,} known already, {receipt.people:,} people")
 
 
 def present_of(store: Store) -> int:
@@ -244,10 +235,10 @@ def train(
     ] = False,
 ) -> None:
     """Learn from the store's history, judge on its latest contacts, register a version. It does not yet serve."""
-    from training.run import learn
-
     with one_line(), the_store() as store:
-        run = learn(store, registry(), told(seed), moment(until), Bar(), evaluated=evaluated)
+        from training.run import learn
+
+        run = learn(store, registry(), told(seed), moment(until), Terminal(console), evaluated=evaluated)
         if run.evaluation is not None:
             print(run.evaluation.markdown())
         console.print(
@@ -262,10 +253,10 @@ def evaluate(
     until: Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is looked at.")] = None,
 ) -> None:
     """Compare our models with the baselines on the latest contacts and purchases; Markdown on standard output."""
-    from training.run import judge
-
     with one_line(), the_store() as store:
-        print(judge(store, registry(), told(seed), moment(until), Bar()).markdown())
+        from training.run import judge
+
+        print(judge(store, registry(), told(seed), moment(until), Terminal(console)).markdown())
 
 
 @app.command()
@@ -311,19 +302,20 @@ def demo(
     """Real data in, a model trained, evaluated and promoted, the service running. A second run reuses what is there."""
     from serving.deployment import NotStartable, require_free_port
     from serving.launch import serve as run
-    from training.run import learn
-    from training.sources import complete_journey
 
     with one_line():
+        from training.run import learn
+        from training.sources import complete_journey
+
         chosen = settings() if port is None else settings().model_copy(update={"port": port})
         try:
             if not only_prepare:
                 require_free_port(chosen.host, chosen.port)
             with the_store(create=True) as store:
-                complete_journey.import_once(store, Bar())
+                complete_journey.import_once(store, Terminal(console))
                 versions = registry()
                 if versions.champion() is None:
-                    made = learn(store, versions, told(None), None, Bar(), evaluated=True)
+                    made = learn(store, versions, told(None), None, Terminal(console), evaluated=True)
                     versions.promote(store, made.registered.version, present_of(store))
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
                 welcome = what_to_try(chosen, store)
