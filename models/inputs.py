@@ -19,7 +19,8 @@ _NEED = re.compile(
     r"|customer\.(orders\.(28d|90d|last|first|gap|overdue)|categories\.28d)$"
 )
 """Need is learned from buying and looking; what was offered and answered tells of response. Within a person only what
-is of the category decides the order, so that few columns of the customer do as well as all, in a tenth of the time."""
+is of the category decides the order, so that few columns of the customer do as well as all, in a fraction of the
+time."""
 
 
 @cache

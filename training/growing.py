@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def in_parallel(calls: Sequence[Callable[[], T]], threads: int) -> list[T]:
     """The results in order. Forests are grown beside one another, one thread each: the threads of one forest would
-    wait for each other at every split, which on a machine that is busy otherwise takes twenty times as long."""
+    wait for each other at every split, which on a machine that is busy otherwise takes several times as long."""
     with ThreadPoolExecutor(threads) as pool:
         return [running.result() for running in [pool.submit(call) for call in calls]]
 
