@@ -65,7 +65,7 @@ $(INSTALLED): pyproject.toml locks/all.txt
 		echo "free disk space is $$((free / 1024)) MB; the environment and the demo need 3,500 MB; free some and try again" >&2; exit 2; fi; \
 	if ! $$python -m venv .venv; then \
 		echo "the venv module of $$python is missing; nextbest installs into .venv; install it (on Debian: python3-venv)" >&2; exit 2; fi; \
-	echo "Installing into .venv (about 450 MB to download the first time) ..."; \
+	echo "Installing into .venv (about 400 MB to download the first time) ..."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r locks/all.txt; \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
