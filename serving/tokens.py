@@ -32,18 +32,13 @@ class InvalidToken(ValueError):
 class SecretStore(Protocol):
     def setting(self, name: str) -> str | None: ...
 
-    def put_setting(self, name: str, value: str) -> None: ...
+    def put_setting_once(self, name: str, value: str) -> str: ...
 
 
 def signing_secret(store: SecretStore) -> bytes:
-    """The store's secret (32 bytes), made when there is none yet."""
+    """The store's secret (32 bytes), made when there is none yet; one for all processes, however many ask at once."""
     stored = store.setting(SECRET_SETTING)
-    if stored is None:
-        store.put_setting(SECRET_SETTING, secrets.token_hex(32))
-        stored = store.setting(SECRET_SETTING)
-    if stored is None:
-        raise InvalidToken("signing_secret is absent; the store did not keep it; run `nextbest check`")
-    return bytes.fromhex(stored)
+    return bytes.fromhex(stored or store.put_setting_once(SECRET_SETTING, secrets.token_hex(32)))
 
 
 class Signer:

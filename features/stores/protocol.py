@@ -297,6 +297,9 @@ class Settings(Protocol):
 
     def put_setting(self, name: str, value: str) -> None: ...
 
+    def put_setting_once(self, name: str, value: str) -> str:
+        """Set it unless any process has, and return what stands: the same for everybody who asks."""
+
     def advance_present(self, moment: int) -> int:
         """Move the driven clock's present forward to `moment` (never back) and return the present."""
 

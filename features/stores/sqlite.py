@@ -33,7 +33,7 @@ from features.stores.sqlite_bulk import import_customers, import_events
 from features.stores.sqlite_check import check
 from features.stores.sqlite_decisions import select_decisions, select_decisions_of
 from features.stores.sqlite_group import Appends, Decisions, Letters, write_group
-from features.stores.sqlite_schema import connect, prepare, speaking
+from features.stores.sqlite_schema import Whereabouts, connect, prepare, speaking
 from features.stores.sqlite_vocabulary import SharedVocabulary
 from features.stores.sqlite_writer import FileLock, WriterThread
 
@@ -70,15 +70,20 @@ class SQLiteStore:
         try:
             with self._lock.held():
                 prepare(path, patience)
+            self._whereabouts = Whereabouts(path)
             with speaking():
                 self._writer = WriterThread(
                     lambda: connect(path, patience, _WRITER_CACHE),
                     self._lock,
+                    self._whereabouts.require,
                     lambda connection, members: write_group(connection, self._shared, members),  # type: ignore[arg-type]
                 )
         except StoreError:
             self._lock.close()
             raise
+        except OSError as error:
+            self._lock.close()
+            raise StoreError(f"store is {path.name}; it cannot be created ({error.strerror}); name another") from error
 
     def close(self) -> None:
         if self._closed:
@@ -94,6 +99,7 @@ class SQLiteStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if self._closed:
             raise StoreError("store is closed; nothing can be read; open it again")
+        self._whereabouts.require()
         if connection is None:
             connection = connect(self._path, self._patience, _READER_CACHE)
             connection.execute("PRAGMA query_only = ON")
@@ -223,6 +229,9 @@ class SQLiteStore:
 
     def put_setting(self, name: str, value: str) -> None:
         self._writer.alone(lambda connection: admin.put_setting(connection, name, value))
+
+    def put_setting_once(self, name: str, value: str) -> str:
+        return self._writer.alone(lambda connection: admin.put_setting_once(connection, name, value))
 
     def advance_present(self, moment: int) -> int:
         """Writes only when time moves; the setting `present` holds it, in ms UTC."""

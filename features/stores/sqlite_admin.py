@@ -149,6 +149,12 @@ def put_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
 
+def put_setting_once(connection: sqlite3.Connection, name: str, value: str) -> str:
+    connection.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", (name, value))
+    row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+    return str(row[0])
+
+
 def advance_present(connection: sqlite3.Connection, moment: int) -> int:
     stored = setting(connection, PRESENT)
     present = moment if stored is None else max(moment, int(stored))

@@ -7,9 +7,10 @@ those of `vocabulary`.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from features.stores.protocol import StoreCorrupt, StoreError, StoreUnavailable
@@ -126,9 +127,15 @@ def translated(error: sqlite3.Error) -> StoreError:
 
 
 def connect(path: Path, patience: float, cache_megabytes: int) -> sqlite3.Connection:
-    """A connection in autocommit mode with durability on. patience: seconds to wait for another program's lock."""
+    """A connection in autocommit mode with durability on, to a file that is there: one that went away while it was in
+    use is not begun anew. patience: seconds to wait for another program's lock."""
     connection = sqlite3.connect(
-        path, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=512
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=patience,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
     )
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -142,9 +149,35 @@ def connect(path: Path, patience: float, cache_megabytes: int) -> sqlite3.Connec
     return connection
 
 
+class Whereabouts:
+    """Which file a store was opened on. What is written to one that was deleted or replaced since would be lost."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened = self._file()
+
+    def require(self) -> None:
+        """Raises StoreUnavailable while the path does not lead to the file that was opened."""
+        try:
+            there = self._file()
+        except OSError as error:
+            message = f"store is {self._path.name}; its file is out of reach ({error.strerror}); put it back"
+            raise StoreUnavailable(message) from error
+        if there != self._opened:
+            message = f"store is {self._path.name}; its file was replaced while it was open; start the program again"
+            raise StoreUnavailable(message)
+
+    def _file(self) -> tuple[int, int]:
+        found = self._path.stat()
+        return found.st_dev, found.st_ino
+
+
 def prepare(path: Path, patience: float) -> None:
     """Create the file and its tables when they are missing; refuse what is not ours. Call under the file lock. Raises
-    StoreError for a file of another program or of a newer version."""
+    StoreError for a file of another program or of a newer version, OSError for one that cannot be created."""
+    # It holds the signing secret and people's histories: its owner's alone. SQLite gives its side files the same mode.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with speaking():
         connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
         try:

@@ -90,12 +90,16 @@ GroupWork = Callable[[sqlite3.Connection, Sequence[object]], Written]
 
 
 class WriterThread:
-    """Owns the process's one writing connection. Every future is settled after the commit, or with a StoreError."""
+    """Owns the process's one writing connection. Every future is settled after the commit, or with a StoreError.
+    require: raises StoreUnavailable while nothing may be written."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], lock: FileLock, group: GroupWork) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], lock: FileLock, require: Callable[[], None], group: GroupWork
+    ) -> None:
         self._connect = connect
         self._connection: sqlite3.Connection | None = connect()
         self._lock = lock
+        self._require = require
         self._group = group
         self._queue: queue.SimpleQueue[Member | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
@@ -163,6 +167,7 @@ class WriterThread:
         self._last = time.monotonic()
         try:
             with self._lock.held():
+                self._require()
                 results = self._in_transaction(write)
         except sqlite3.Error as error:
             results = [translated(error)] * len(members)

@@ -280,6 +280,9 @@ class StoreContract(ImportContract):
         store.put_setting("clock", "system")
         store.put_setting("clock", "driven")
         assert other.setting("clock") == "driven"
+        assert store.put_setting_once("secret", "mine") == "mine"
+        assert other.put_setting_once("secret", "yours") == "mine"
+        assert other.setting("secret") == "mine"
         assert store.advance_present(NOON) == NOON
         assert other.advance_present(NOON + 7) == NOON + 7
         assert store.advance_present(NOON + 3) == NOON + 7

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,35 @@ def test_check_finds_what_was_damaged(store: Store, path: Path, words: str) -> N
     assert (store.check().people, store.check().events) == (2, 61)
     _alter(path, _DAMAGE[words])
     assert any(words in fault for fault in store.check().faults)
+
+
+def test_what_it_writes_is_for_its_owner_alone(store: Store, path: Path) -> None:
+    append(store, "c", event("m"))
+    modes = {name.name: name.stat().st_mode & 0o777 for name in path.parent.iterdir()}
+    assert modes == dict.fromkeys(["store.db", "store.db-wal", "store.db-shm", "store.db.lock"], 0o600)
+
+
+def test_nothing_is_acknowledged_while_the_file_is_away(store: Store, path: Path) -> None:
+    append(store, "c", event("m"))
+    parts = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
+    for part in parts:
+        part.rename(part.with_name("gone-" + part.name))
+    with pytest.raises(StoreUnavailable, match="put it back"):
+        append(store, "c", event("n"))
+    with pytest.raises(StoreUnavailable, match="put it back"):
+        store.read(user("c"))
+    with ThreadPoolExecutor(1) as fresh, pytest.raises(StoreUnavailable):
+        fresh.submit(store.read, user("c")).result()
+    assert not path.exists()
+    for part in parts:
+        part.with_name("gone-" + part.name).rename(part)
+    append(store, "c", event("n"))
+    assert len(store.read(user("c")).page) == 2
+
+
+def test_nothing_is_acknowledged_into_a_file_that_was_replaced(store: Store, path: Path) -> None:
+    append(store, "c", event("m"))
+    path.rename(path.with_name("backup.db"))
+    path.write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match="replaced"):
+        append(store, "c", event("n"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.tokens import InvalidToken, Signer, TokenClaims
+from features.stores import Store, open_store
+from serving.tokens import InvalidToken, Signer, TokenClaims, signing_secret
 
 SIGNER = Signer(b"k" * 32)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -41,3 +43,25 @@ def test_another_secret_makes_another_token(claims: TokenClaims) -> None:
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidToken):
         SIGNER.read(text)
+
+
+class _Slow:
+    """A process that looked before another one wrote."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def setting(self, name: str) -> str | None:  # noqa: ARG002
+        return None
+
+    def put_setting_once(self, name: str, value: str) -> str:
+        return self._store.put_setting_once(name, value)
+
+
+def test_processes_that_start_at_once_have_one_secret(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    first = signing_secret(store)
+    assert len(first) == 32
+    assert signing_secret(_Slow(store)) == first
+    assert signing_secret(store) == first
+    store.close()
