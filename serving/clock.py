@@ -31,15 +31,15 @@ def parse_instant(text: str) -> int:
     if not _RFC3339.fullmatch(text):
         raise ValueError("must be an RFC 3339 time with an offset, like 2026-01-31T09:00:00Z")
     try:
-        return (datetime.fromisoformat(text.upper()) - _EPOCH) // _MILLISECOND
+        # In UTC first: what no calendar there has, like a minute before the year 1, could be computed but not written.
+        return (datetime.fromisoformat(text.upper()).astimezone(UTC) - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
         raise ValueError("must be a time that exists") from error
 
 
 def render_instant(moment: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    seconds, milliseconds = divmod(moment, 1000)
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    return (_EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def occurred_at(field: str, told: int, received_at: int) -> int:

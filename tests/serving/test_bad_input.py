@@ -44,6 +44,8 @@ DECIDE_FAULTS = [
     ('{"customer_id": "c", "deliver_at": "2026-02-31T09:00:00Z"}', 422, "invalid_value", "deliver_at"),
     ('{"customer_id": "c", "deliver_at": 1767225600000}', 422, "invalid_value", "deliver_at"),
     ('{"customer_id": "c", "at": "2999-01-01T00:00:00Z"}', 422, "invalid_value", "at"),
+    ('{"customer_id": "c", "at": "0001-01-01T00:00:00+14:00"}', 422, "invalid_value", "at"),
+    ('{"customer_id": "c", "deliver_at": "9999-12-31T23:59:59-14:00"}', 422, "invalid_value", "deliver_at"),
     ('{"customer_id": "c", "context": {"price": 1e400}}', 422, "invalid_value", "context"),
     ('{"customer_id": "c", "context": []}', 422, "invalid_value", "context"),
 ]

@@ -10,10 +10,16 @@ from serving.clock import EARLIEST, TOLERATED_LEAD, occurred_at, parse_instant, 
 from serving.errors import Refusal
 
 MOMENTS = st.integers(EARLIEST, 4_102_444_800_000)
+FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
 @given(MOMENTS)
 def test_a_rendered_time_reads_back(moment: int) -> None:
+    assert parse_instant(render_instant(moment)) == moment
+
+
+@given(st.integers(FIRST, LAST))
+def test_every_moment_of_the_calendar_reads_back(moment: int) -> None:
     assert parse_instant(render_instant(moment)) == moment
 
 
@@ -30,6 +36,7 @@ def test_an_offset_moves_the_hands_and_not_the_moment(moment: int, minutes: int)
         *("2026-01-31T09:00:00", "2026-01-31", "2026-02-30T00:00:00Z", "2026-01-31T25:00:00Z", "20260131T090000Z"),
         *("2026-01-31T09:00:00+99:00", "٢٠٢٦-01-31T09:00:00Z", "", "now", "2026-01-31T09:00:00Z "),
         *("0000-01-01T00:00:00Z", "2026-W05-6T00:00:00Z"),
+        *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
     ],
 )
 def test_what_is_no_moment_is_refused(text: str) -> None:
