@@ -7,7 +7,9 @@ RegistryError
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import sqlite3
 import urllib.error
 import urllib.parse
@@ -43,13 +45,13 @@ class Champion:
 
 def champion(tracking_uri: str, model: str) -> Champion | None:
     """Who holds the alias, None when nobody does. Raises RegistryError."""
-    scheme = urllib.parse.urlsplit(tracking_uri).scheme
+    scheme = tracking_uri.partition(":")[0]
     if scheme == "sqlite":
         return _from_sqlite(tracking_uri.removeprefix("sqlite:///"), model)
     if scheme in {"http", "https"}:
         return _from_server(tracking_uri.rstrip("/"), model)
     raise RegistryUnreadable(
-        f"MLFLOW_TRACKING_URI is {tracking_uri}; sqlite:///, http:// and https:// can be asked; use one of them"
+        f"MLFLOW_TRACKING_URI is {_open(tracking_uri)}; sqlite:///, http:// and https:// can be asked; use one of them"
     )
 
 
@@ -74,6 +76,7 @@ def _from_sqlite(path: str, model: str) -> Champion | None:
 
 def _from_server(uri: str, model: str) -> Champion | None:
     query = urllib.parse.urlencode({"name": model, "alias": ALIAS})
+    shown = _open(uri)
     address = f"{uri}/api/2.0/mlflow/registered-models/alias?{query}"
     try:
         with urllib.request.urlopen(address, timeout=_PATIENCE) as answer:  # noqa: S310 - the scheme was checked above
@@ -83,11 +86,17 @@ def _from_server(uri: str, model: str) -> Champion | None:
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return None
-        raise RegistryUnreachable(f"registry is {uri}; it answered {error.code}; look at its log") from error
-    except (OSError, TimeoutError) as error:
-        raise RegistryUnreachable(f"registry is {uri}; it does not answer ({error}); start it") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RegistryUnreadable(f"registry is {uri}; its answer is not MLflow's; mend MLFLOW_TRACKING_URI") from error
+        raise RegistryUnreachable(f"registry is {shown}; it answered {error.code}; look at its log") from error
+    except OSError as error:
+        raise RegistryUnreachable(f"registry is {shown}; it does not answer ({error}); start it") from error
+    except (http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"registry is {shown}; its answer is not MLflow's; mend MLFLOW_TRACKING_URI"
+        raise RegistryUnreadable(message) from error
+
+
+def _open(uri: str) -> str:
+    """The address without the user and password that it may hold: GET /model shows it."""
+    return re.sub(r"//[^/]*@", "//", uri)
 
 
 def _champion(version: str, digest: str | None, run_id: str | None) -> Champion:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +21,7 @@ import pytest
 from features.stores import Store, open_store
 from models.bundle import digest
 from serving.model_loader import LiveModel, NoModel, Origin, resolve
-from serving.registry import Champion, RegistryUnreachable, RegistryUnreadable, champion
+from serving.registry import Champion, RegistryError, RegistryUnreachable, RegistryUnreadable, champion
 from tests.serving.running import Running, server, until
 from tests.serving.synthetic import make_shop, noise_bundle, put_model, store_url
 
@@ -228,3 +229,37 @@ def test_a_registry_that_mlflow_made_is_understood(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", MLFLOW, uri], check=True, capture_output=True, env=variables, cwd=tmp_path)
     assert champion(uri, "nextbest") == Champion("2", "bb", "")
     assert champion(uri, "another") is None
+
+
+@contextmanager
+def _babbling() -> Iterator[int]:
+    """The port of something that answers, but does not speak HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def babble() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(4096)
+                        connection.sendall(b"220 not a registry\r\n")
+
+        threading.Thread(target=babble, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def test_what_does_not_speak_http_is_no_registry(store: Store) -> None:
+    put_model(store, "7", noise_bundle())
+    with _babbling() as port:
+        found = resolved(store, f"http://127.0.0.1:{port}")
+    assert (found.version, found.origin, found.registry_reachable) == ("7", Origin.STORE, False)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://user:hush@127.0.0.1:1", "http://user:hush@[::1", "postgresql://user:hush@host/x", "http://u:hush@ a"],
+)
+def test_an_address_that_holds_a_password_is_told_without(uri: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        champion(uri, "nextbest")
+    assert "hush" not in str(caught.value)
