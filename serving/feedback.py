@@ -9,8 +9,7 @@ import math
 import msgspec
 from pydantic import JsonValue, TypeAdapter
 
-from features.event import Event
-from features.identity import customer_identifier
+from features.event import Event, Identifier
 from features.stores.protocol import Append, LoggedDecision
 from serving import metrics
 from serving.body import checked
@@ -20,6 +19,10 @@ from serving.errors import invalid, not_found
 from serving.runtime import Runtime
 from serving.schemas import OUTCOME_KINDS, FeedbackReport, FeedbackReports
 from serving.tokens import InvalidToken, TokenClaims
+
+
+class _Question(msgspec.Struct, frozen=True):
+    identifier: tuple[str, str]
 
 
 class _ChosenAction(msgspec.Struct, frozen=True):
@@ -79,7 +82,13 @@ def _append(runtime: Runtime, report: FeedbackReport, path: str, received_at: in
         decision=claims.decision_id,
         amount=math.nan if report.value is None else report.value,
     )
-    return Append(customer_identifier(decision.customer_id), (event,))
+    return Append(_asked_about(decision), (event,))
+
+
+def _asked_about(decision: LoggedDecision) -> Identifier:
+    """Whom the decision was asked about, by the identifier that it was asked by: a person known by a telephone number
+    alone has no other."""
+    return Identifier(*msgspec.json.decode(decision.request, type=_Question).identifier)
 
 
 def _claims(runtime: Runtime, report: FeedbackReport, path: str) -> TokenClaims:

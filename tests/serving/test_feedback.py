@@ -87,3 +87,11 @@ def test_an_empty_or_endless_list_is_refused(client: httpx.Client, chosen: dict[
     report = {"token": chosen["token"], "outcome": "clicked"}
     assert fault(client.post("/feedback", json=[])) == (422, "invalid_value", "")
     assert fault(client.post("/feedback", json=[report] * 1001)) == (422, "invalid_value", "")
+
+
+def test_a_report_about_somebody_known_by_a_telephone_number_alone_is_theirs(client: httpx.Client) -> None:
+    phone = {"type": "phone", "value": "+44 20 7946 0042"}
+    action = ask(client, identifier=phone, channels=["web"])["channels"][0]["actions"][0]
+    assert client.post("/feedback", json={"token": action["token"], "outcome": "rejected"}).json()["stored"] == 1
+    assert client.get("/customers/lookup", params=phone).status_code == httpx.codes.OK
+    assert ask(client, identifier=phone, channels=["web"], dry_run=True)["known"]
