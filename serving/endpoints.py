@@ -43,7 +43,8 @@ Handler = Callable[[Runtime, Asked], Awaitable[bytes]]
 class Endpoint:
     """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: for the
     interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
-    declared: also a @bentoml.api of the service, under this path. query: names of the query's parameters."""
+    declared: also a @bentoml.api of the service, under this path. bulk: has the time of a batch. query: names of the
+    query's parameters."""
 
     method: str
     path: str
@@ -56,6 +57,7 @@ class Endpoint:
     media_type: str = JSON
     counted: bool = True
     declared: bool = False
+    bulk: bool = False
     query: tuple[str, ...] = ()
 
     @property
@@ -135,6 +137,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         TypeAdapter(RecommendBatchRequest),
         TypeAdapter(BatchAnswer),
         declared=True,
+        bulk=True,
     ),
     Endpoint(
         "POST",

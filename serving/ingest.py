@@ -9,7 +9,7 @@ import msgspec
 from pydantic import JsonValue
 
 from features.identity import IdentityError, normalise
-from features.stores.protocol import Append, DeadLetter
+from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent
 from features.wire import segment
 from features.wire.errors import WireError
 from features.wire.segment import WireRules
@@ -27,6 +27,8 @@ LETTER_LIMIT = 32 * 1024
 """Characters of a refused payload that are kept."""
 
 Payload = Mapping[str, JsonValue]
+Understood = tuple[JsonValue, Append]
+"""A call as it came, and what it asks of the store."""
 
 
 async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) -> bytes:
@@ -40,7 +42,8 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
         metrics.EVENTS.labels("refused").inc()
         await asyncio.wrap_future(runtime.store.bury([_letter(message, error.message, received_at)]))
         raise refusal_of(error) from error
-    await _store(runtime, [append], [])
+    outcomes = await asyncio.wrap_future(runtime.store.append([append]))
+    _count(outcomes, 0)
     return b'{"success":true}'
 
 
@@ -55,16 +58,20 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call) -> bytes:
     if not messages:
         raise invalid("batch", "[]", "must hold one call or more", "send no empty batch")
     rules = _rules(runtime)
-    appends: list[Append] = []
+    calls: list[Understood] = []
     letters: list[DeadLetter] = []
     for message in messages:
         try:
-            appends.append(_append(_within(body, message), received_at, sent_at, None, rules))
+            calls.append((message, _append(_within(body, message), received_at, sent_at, None, rules)))
         except WireError as error:
             letters.append(_letter(message, error.message, received_at))
-    duplicates = await _store(runtime, appends, letters)
+    outcomes, refused = await _store(runtime, calls, received_at)
+    letters.extend(refused)
+    if letters:
+        await asyncio.wrap_future(runtime.store.bury(letters))
+    duplicates = _count(outcomes, len(letters))
     return msgspec.json.encode(
-        {"success": True, "accepted": len(appends), "duplicates": duplicates, "refused": len(letters)}
+        {"success": True, "accepted": len(outcomes), "duplicates": duplicates, "refused": len(letters)}
     )
 
 
@@ -125,22 +132,45 @@ def _append(
     return Append(identifier, message.events, message.traits)
 
 
-async def _store(runtime: Runtime, appends: Sequence[Append], letters: Sequence[DeadLetter]) -> int:
-    """Waits until all is durable; how many calls were known already."""
-    waits = []
-    if letters:
-        waits.append(asyncio.wrap_future(runtime.store.bury(letters)))
-    outcomes = await asyncio.wrap_future(runtime.store.append(appends)) if appends else ()
-    await asyncio.gather(*waits)
-    stored = sum(outcome.stored for outcome in outcomes)
+async def _store(
+    runtime: Runtime, calls: Sequence[Understood], received_at: int
+) -> tuple[Sequence[Appended], list[DeadLetter]]:
+    """What the store took, durable, and the letters for what only the store could refuse. It takes all of a write or
+    nothing, so that after a refusal each call is a write of its own."""
+    if not calls:
+        return (), []
+    try:
+        return await asyncio.wrap_future(runtime.store.append([append for _, append in calls])), []
+    except _REFUSALS:
+        outcomes = await asyncio.gather(*(_alone(runtime, call, received_at) for call in calls))
+    taken = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
+    return taken, [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
+
+
+async def _alone(runtime: Runtime, call: Understood, received_at: int) -> Appended | DeadLetter:
+    message, append = call
+    try:
+        return (await asyncio.wrap_future(runtime.store.append([append])))[0]
+    except _REFUSALS as error:
+        return _letter(message, str(error), received_at)
+
+
+_REFUSALS = (AmbiguousIdentifier, InvalidEvent)
+"""What the store says of one call, and not of itself."""
+
+
+def _count(outcomes: Sequence[Appended], refused: int) -> int:
+    """Shows the calls in the metrics; how many were known already."""
     duplicates = sum(1 for outcome in outcomes if outcome.duplicates and not outcome.stored)
-    metrics.EVENTS.labels("stored").inc(stored)
+    metrics.EVENTS.labels("stored").inc(sum(outcome.stored for outcome in outcomes))
     metrics.EVENTS.labels("duplicate").inc(duplicates)
-    metrics.EVENTS.labels("refused").inc(len(letters))
+    metrics.EVENTS.labels("refused").inc(refused)
     return duplicates
 
 
 def _letter(payload: JsonValue | Payload, reason: str, received_at: int) -> DeadLetter:
+    if isinstance(payload, dict):  # some senders put the key into each call
+        payload = {field: value for field, value in payload.items() if field != "writeKey"}
     text = msgspec.json.encode(payload).decode("utf-8", "replace")
     return DeadLetter(received_at, reason, text[:LETTER_LIMIT])
 

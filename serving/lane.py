@@ -26,6 +26,7 @@ from serving.pages import PAGES, Page
 from serving.runtime import Runtime
 
 _encode = msgspec.json.Encoder().encode
+WIRE = "/v1/"
 BENTO_PATHS = ("/static_content/", "/schema.json")
 """What BentoML answers itself: the interactive page's own files, and the description that its clients read."""
 
@@ -53,9 +54,15 @@ class Lane:
         elif path in self._slow or path.startswith(BENTO_PATHS):
             await self._behind(scope, receive, send)
         elif path in PAGES:
-            await _send_page(send, PAGES[path])
+            await self._serve_page(path, scope, send)
         else:
             await self._serve_pattern(path, scope, receive, send)
+
+    async def _serve_page(self, path: str, scope: Scope, send: Send) -> None:
+        if scope["method"] in {"GET", "HEAD"}:
+            await _send_page(send, PAGES[path])
+        else:
+            await _send_refusal(send, method_not_allowed(path, "GET"))
 
     async def _serve_pattern(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         for route, endpoint in self._patterns:
@@ -97,11 +104,14 @@ class Lane:
         headers = Headers(scope=scope)
         client = scope.get("client")
         call = Call.of(headers, client[0] if client else None)
+        # Before the body is looked at, unless the key may stand in it.
+        if endpoint.right and (call.key is not None or not endpoint.path.startswith(WIRE)):
+            runtime.in_force.keyring.require(endpoint.right, call.key, call.peer)
         query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
         body = None
         if endpoint.body_limit:
             body = parsed(await read(receive, headers, endpoint.body_limit, settings.body_timeout))
-        async with asyncio.timeout(settings.timeout):
+        async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):
             return await endpoint.handler(runtime, Asked(call, parameters, query, body))
 
 

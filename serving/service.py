@@ -6,6 +6,7 @@ BentoML's stack by the fast lane (serving.lane), by the same handlers.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
@@ -62,14 +63,20 @@ def _call(ctx: bentoml.Context) -> Call:
     return Call.of(ctx.request.headers, client.host if client else None)
 
 
-async def _answered(ctx: bentoml.Context, declared: type[Declared], work: Awaitable[bytes]) -> Declared:  # noqa: ARG001
+async def _answered(
+    ctx: bentoml.Context,
+    declared: type[Declared],  # noqa: ARG001
+    work: Awaitable[bytes],
+    patience: float = SETTINGS.timeout,
+) -> Declared:
     """The handler's own bytes: BentoML passes a finished response on, whatever type the endpoint declares."""
-    return cast("Declared", await _response(ctx, work))
+    return cast("Declared", await _response(ctx, work, patience))
 
 
-async def _response(ctx: bentoml.Context, work: Awaitable[bytes]) -> Response:
+async def _response(ctx: bentoml.Context, work: Awaitable[bytes], patience: float) -> Response:
     try:
-        return Response(await work, media_type=JSON)
+        async with asyncio.timeout(patience):
+            return Response(await work, media_type=JSON)
     except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
         refusal = refusal_for(error)
         ctx.response.status_code = refusal.status.value
@@ -82,7 +89,9 @@ async def _response(ctx: bentoml.Context, work: Awaitable[bytes]) -> Response:
     service_class=LanedService,
     workers=SETTINGS.workers,
     http={"host": SETTINGS.host, "port": SETTINGS.port},
-    traffic={"timeout": SETTINGS.timeout},
+    # One for all endpoints; ours are kept within their own times. Its timers outlive their requests, so no longer than
+    # needed.
+    traffic={"timeout": SETTINGS.timeout if SETTINGS.fast_lane else SETTINGS.batch_timeout},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},
@@ -114,7 +123,8 @@ class NextBest:
     @bentoml.api(route="/recommend_batch")  # type: ignore[untyped-decorator]
     async def recommend_batch(self, request: RecommendBatchRequest, /, ctx: bentoml.Context) -> BatchAnswer:
         """The same question about up to 1,000 customers."""
-        return await _answered(ctx, BatchAnswer, deciding.recommend_batch(self.runtime, request, _call(ctx)))
+        work = deciding.recommend_batch(self.runtime, request, _call(ctx))
+        return await _answered(ctx, BatchAnswer, work, SETTINGS.batch_timeout)
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     async def feedback(self, body: Reported, /, ctx: bentoml.Context) -> FeedbackAnswer:

@@ -13,7 +13,8 @@ class Settings(BaseSettings):
     """Each field is NEXTBEST_<NAME> in the environment, except tracking_uri, which is MLFLOW_TRACKING_URI.
 
     home: folder of store, default MLflow database and metrics. store_url, tracking_uri: "" for the ones in home.
-    max_in_flight: requests that one worker takes at a time; more are answered 429. timeout: seconds for one request.
+    max_in_flight: requests that one worker takes at a time; more are answered 429. timeout: seconds for one request;
+    batch_timeout: for a /recommend_batch, which makes up to 1,000 decisions.
     fast_lane: answer the declared endpoints in front of BentoML's stack. feature_sample: the share of decisions whose
     feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at.
     """
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     max_in_flight: int = Field(default=256, ge=1)
     timeout: float = Field(default=2.0, gt=0)
+    batch_timeout: float = Field(default=60.0, gt=0)
     body_timeout: float = Field(default=10.0, gt=0)
     poll_seconds: float = Field(default=1.0, gt=0)
     fast_lane: bool = True
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
             "NEXTBEST_WORKERS": str(self.workers),
             "NEXTBEST_MAX_IN_FLIGHT": str(self.max_in_flight),
             "NEXTBEST_TIMEOUT": str(self.timeout),
+            "NEXTBEST_BATCH_TIMEOUT": str(self.batch_timeout),
             "NEXTBEST_BODY_TIMEOUT": str(self.body_timeout),
             "NEXTBEST_POLL_SECONDS": str(self.poll_seconds),
             "NEXTBEST_FAST_LANE": str(self.fast_lane),

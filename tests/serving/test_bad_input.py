@@ -6,6 +6,7 @@ import gzip
 import json
 
 import httpx
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -166,6 +167,30 @@ def test_one_bad_event_does_not_lose_the_good_ones(client: httpx.Client, person:
     assert [line["item"] for line in owned] == ["washer-1"]
 
 
+def test_a_call_from_somebody_who_may_be_two_people_does_not_lose_the_good_ones(
+    shop: Running, client: httpx.Client, person: str
+) -> None:
+    shared = f"{person}-tablet"
+    rows = [
+        {"customer_id": f"{person}-{one}", "identifiers": json.dumps([["anonymous_id", shared]]), "traits": "{}"}
+        for one in ("anna", "ben")
+    ]
+    store = open_store(store_url(shop.home))
+    try:
+        store.import_customers(pa.Table.from_pylist(rows), "crm")
+        doubtful = {"type": "track", "anonymousId": shared, "event": "A", "messageId": shared, "writeKey": "a secret"}
+        batch = {"batch": [doubtful, {"type": "track", **order(person)}]}
+        told = {"success": True, "accepted": 1, "duplicates": 0, "refused": 1}
+        assert client.post("/v1/batch", json=batch).json() == told
+        letters = [letter for letter in store.dead_letters(1000) if shared in letter.payload]
+    finally:
+        store.close()
+    assert client.post("/v1/batch", json=batch).json() == {**told, "duplicates": 1}
+    assert len(client.get(f"/customers/{person}").json()["owned"]) == 1
+    assert ["belongs to 2 people" in letter.reason for letter in letters] == [True]
+    assert "a secret" not in letters[0].payload
+
+
 @pytest.mark.parametrize("body", [{"batch": []}, {"batch": None}, {}, {"batch": "all"}])
 def test_an_empty_batch_is_refused(client: httpx.Client, body: dict[str, object]) -> None:
     assert fault(client.post("/v1/batch", json=body)) == (422, "invalid_value", "batch")
@@ -217,6 +242,7 @@ def test_what_is_not_there_is_404_and_a_wrong_method_405(client: httpx.Client) -
     wrong = client.get("/recommend")
     assert fault(wrong) == (405, "method_not_allowed", "")
     assert wrong.headers["allow"] == "POST"
+    assert fault(client.post("/")) == (405, "method_not_allowed", "")
 
 
 def test_a_request_cannot_set_the_present_of_a_real_store(client: httpx.Client, person: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import itertools
 import json
@@ -13,9 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from features.event import Identifier
 from features.stores import open_store
+from serving.lane import Lane
+from serving.runtime import Runtime
+from serving.settings import Settings
 from tests.serving.running import Running, server, until
 from tests.serving.synthetic import make_shop, store_url
 from tests.serving.test_bad_input import fault
@@ -92,6 +97,29 @@ def test_a_store_that_is_away_is_503_and_a_retry_is_one_decision(strict: Running
         answer = client.post("/recommend", json=question)
         assert answer.status_code == 200, answer.text
         assert client.post("/recommend", json=question).json() == answer.json()
+
+
+def test_a_batch_has_the_time_of_a_batch(home: Path) -> None:
+    """A hundred decisions take longer than the hundredth of a second that one request has here."""
+    question = {"customer_ids": [f"many-{number}" for number in range(100)]}
+
+    async def ask() -> tuple[httpx.Response, ...]:
+        runtimes = [Runtime(Settings(home=home, timeout=0.01, batch_timeout=patience)) for patience in (20.0, 0.01)]
+        answers = []
+        for runtime in runtimes:
+            lane = httpx.ASGITransport(Lane(_nowhere, lambda runtime=runtime: runtime, fast=True))
+            async with httpx.AsyncClient(transport=lane, base_url="http://127.0.0.1") as client:
+                answers.append(await client.post("/recommend_batch", json=question))
+            await runtime.close()
+        return tuple(answers)
+
+    patient, hasty = asyncio.run(ask())
+    assert patient.status_code == 200, patient.text
+    assert fault(hasty) == (503, "unavailable", "")
+
+
+async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise AssertionError("BentoML's stack was asked")
 
 
 def test_more_requests_than_places_are_429(strict: Running) -> None:

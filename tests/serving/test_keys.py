@@ -60,6 +60,16 @@ def test_the_write_key_may_stand_in_the_body(demo: Demo) -> None:
     assert status(demo, "POST", "/v1/track", {**event, "writeKey": 17}, None) == 401
 
 
+@pytest.mark.parametrize(("right", "method", "path", "body"), [call for call in CALLS if call[1] == "POST"])
+def test_without_a_key_nothing_is_said_about_the_body(
+    demo: Demo, right: str, method: str, path: str, body: object
+) -> None:
+    assert body is not None
+    with demo.fast.client(authorization="Bearer wrong") as client:
+        assert client.request(method, path, content=b"x" * 2_000_000).status_code == 401, right
+        assert client.request(method, path, content=b"{").status_code == 401
+
+
 def test_at_needs_the_right_to_replay(demo: Demo) -> None:
     question = {"customer_id": "somebody", "at": "2026-01-01T00:00:00Z"}
     assert status(demo, "POST", "/recommend", question, f"Bearer {demo.keys['decide']}") == 403
