@@ -34,7 +34,8 @@ def _invalid(error: Exception) -> Refusal:
     return invalid_sentence(field, value, str(error))
 
 
-def _away(_error: Exception) -> Refusal:
+def _away(error: Exception) -> Refusal:
+    logger.warning("the store is away", extra={"reason": str(error)})
     return unavailable("the store is away")
 
 

@@ -77,10 +77,15 @@ def resolve(store: BundleStore, tracking_uri: str, name: str, now: int, current:
     try:
         return _taken_up(store, wanted, Origin.REGISTRY, now, current, reachable=True, message="")
     except Exception as error:
-        logger.exception("champion cannot be loaded", extra={"model_version": wanted.version})
-        return _last_good(
-            store, now, current, reachable=True, message=f"champion {wanted.version} cannot be loaded: {error}"
-        )
+        message = f"champion {wanted.version} cannot be loaded: {error}"
+        if not _told(current, message):
+            logger.exception("champion cannot be loaded", extra={"model_version": wanted.version})
+        return _last_good(store, now, current, reachable=True, message=message)
+
+
+def _told(current: LiveModel | None, message: str) -> bool:
+    """Whether the log has it from an earlier look; there is one every second."""
+    return current is not None and current.message.startswith(message)
 
 
 def _last_good(store: BundleStore, now: int, current: LiveModel | None, *, reachable: bool, message: str) -> LiveModel:
@@ -90,8 +95,9 @@ def _last_good(store: BundleStore, now: int, current: LiveModel | None, *, reach
         try:
             return _taken_up(store, wanted, Origin.STORE, now, current, reachable=reachable, message=message)
         except Exception as error:
-            logger.exception("last good model cannot be loaded", extra={"model_version": wanted.version})
             message = f"{message}; last good {wanted.version} cannot be loaded: {error}"
+            if not _told(current, message):
+                logger.exception("last good model cannot be loaded", extra={"model_version": wanted.version})
     if current is not None and current.origin is not Origin.FALLBACK:
         return replace(current, registry_reachable=reachable, message=message)
     since = now if current is None else current.since

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from features.event import Kind
+from features.wire.fields import MAX_NUMBER
 from serving.clock import parse_instant, render_instant
 
 BATCH_LIMIT = 1000
@@ -154,7 +155,7 @@ class FeedbackReport(_Request):
     action_id: IdText | None = None
     channel: IdText | None = None
     outcome: Outcome
-    value: float | None = None
+    value: Annotated[float, Field(ge=0, le=MAX_NUMBER)] | None = None
     occurred_at: Instant | None = None
     message_id: IdText | None = None
 

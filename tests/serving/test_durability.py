@@ -99,6 +99,21 @@ def test_a_store_that_is_away_is_503_and_a_retry_is_one_decision(strict: Running
         assert client.post("/recommend", json=question).json() == answer.json()
 
 
+def test_a_store_that_vanishes_is_503_until_it_is_back(home: Path) -> None:
+    question = {"customer_id": "steady", "channels": ["web"]}
+    parts = [home / f"store.db{end}" for end in ("", "-wal", "-shm")]
+    with server(home) as running, running.client() as client:
+        for part in parts:
+            part.rename(part.with_name(f"gone-{part.name}"))
+        for body in (question, {**question, "dry_run": True}):
+            assert fault(client.post("/recommend", json=body)) == (503, "unavailable", "")
+        assert fault(client.get("/readyz")) == (503, "unavailable", "")
+        for part in parts:
+            part.with_name(f"gone-{part.name}").rename(part)
+        assert client.post("/recommend", json=question).status_code == 200
+        assert '"reason":"store is store.db; its file is out of reach' in running.log.read_text()
+
+
 def test_a_batch_has_the_time_of_a_batch(home: Path) -> None:
     """A hundred decisions take longer than the hundredth of a second that one request has here."""
     question = {"customer_ids": [f"many-{number}" for number in range(100)]}

@@ -58,6 +58,8 @@ def test_one_bad_report_refuses_all_of_its_list(client: httpx.Client, person: st
         ({"channel": None}, (422, "invalid_value", "")),
         ({"outcome": "ignored"}, (422, "invalid_value", "outcome")),
         ({"value": "much"}, (422, "invalid_value", "value")),
+        ({"value": -1.0}, (422, "invalid_value", "value")),
+        ({"value": 1e13}, (422, "invalid_value", "value")),
         ({"occurred_at": "2026-01-31T09:00:00"}, (422, "invalid_value", "occurred_at")),
         ({"token": "x.y"}, (422, "invalid_value", "")),
         ({"colour": "red"}, (422, "unknown_field", "colour")),

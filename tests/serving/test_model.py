@@ -263,3 +263,17 @@ def test_an_address_that_holds_a_password_is_told_without(uri: str) -> None:
     with pytest.raises(RegistryError) as caught:
         champion(uri, "nextbest")
     assert "hush" not in str(caught.value)
+
+
+def test_what_is_amiss_is_logged_once_and_not_at_every_look(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "registry.db"
+    registry(path)
+    promote(path, 3, "absent")
+    found: LiveModel | None = None
+    for _ in range(3):
+        found = resolved(store, f"sqlite:///{path}", found)
+    assert found is not None
+    assert "champion 3 cannot be loaded" in found.message
+    assert [record.message for record in caplog.records] == ["champion cannot be loaded"]
