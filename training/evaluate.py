@@ -2,7 +2,8 @@
 
 Response: every matured contact from a cutoff on; each score becomes a probability by the same calibration, fitted on
 the contacts before. Next purchase: for each person all (leaf) categories are ranked at one moment, 28 days before the
-end of the data; relevant is what the next order held, and what was bought in all of the 28 days.
+end of the data; relevant is what the next order of any leaf held, and what was bought in all of the 28 days, as far as
+recorded by their end.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from models.inputs import affinity_columns
 from training import affinity, baselines, metrics
 from training.affinity import AffinityFit
 from training.baselines import Baseline
+from training.errors import NothingToLearn
 from training.growing import Sample, calibrate_across_people, fit_calibration, grow, joined
+from training.purchases import Purchases
 from training.settings import AFFINITY, RESPONSE, TrainingSettings
 from training.table import Dataset, Exposures, Pairs, feature_rows
 from training.tables import (
@@ -92,18 +95,21 @@ def evaluate(dataset: Dataset, tested: Backtest, settings: TrainingSettings, pro
 
 
 def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Rankings:
-    """Everybody who bought something in (moment, moment + HORIZON], or settings.judged_people of them by lot."""
+    """Everybody who bought a leaf in (moment, moment + HORIZON], recorded by its end, or settings.judged_people of them
+    by lot: each has something relevant for every target. Raises NothingToLearn when there is nobody."""
     bought, leaves = dataset.purchases, np.flatnonzero(dataset.purchases.leaf).astype(np.int32)
     within = [
         affinity.bought_within(bought, person, moment, moment + HORIZON)[leaves] for person in range(bought.people)
     ]
     people = np.flatnonzero([found.any() for found in within])
+    if len(people) == 0:
+        raise NothingToLearn(
+            f"buyers in the 28 days after {moment} (ms UTC) are none; ranking is judged on what they bought; "
+            "import newer orders or judge earlier ones"
+        )
     if len(people) > settings.judged_people:
         people = np.sort(np.random.default_rng(settings.seed).choice(people, settings.judged_people, replace=False))
-    following = [
-        affinity.bought_within(bought, person, moment, _next_order(dataset, person, moment))[leaves]
-        for person in people.tolist()
-    ]
+    following = [_next_order(bought, person, moment)[leaves] for person in people.tolist()]
     category = np.tile(leaves, len(people))
     pairs = Pairs(
         np.repeat(people, len(leaves)).astype(np.int32), np.full(len(category), moment, np.int64), category, category
@@ -112,11 +118,15 @@ def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Ranki
     return Rankings(pairs, {NEXT_ORDER: np.array(following), NEXT_DAYS: days})
 
 
-def _next_order(dataset: Dataset, person: int, moment: int) -> int:
-    """When the person's next order after `moment` was; orders of the same millisecond count as one."""
-    bought = dataset.purchases
-    at = bought.at[bought.start[person] : bought.start[person + 1]]
-    return int(at[np.searchsorted(at, moment, side="right")])
+def _next_order(bought: Purchases, person: int, moment: int) -> NDArray[np.bool_]:
+    """bool[categories]: the leaves in the first order after `moment` that holds any, among those that happened and were
+    recorded within HORIZON, however long after the order; orders of the same millisecond count as one."""
+    rows = slice(bought.start[person], bought.start[person + 1])
+    at, category, until = bought.at[rows], bought.category[rows], moment + HORIZON
+    known = (at > moment) & (at <= until) & (bought.recorded_at[rows] <= until) & bought.leaf[category]
+    found = np.zeros(len(bought.leaf), np.bool_)
+    found[category[known & (at == at[known].min())]] = True
+    return found
 
 
 def _tuned(

@@ -4,6 +4,7 @@ by taste."""
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,15 @@ WINDOW_DAYS = 14
 MAILED_ON = tuple(range(30, DAYS - 16, 12))
 
 
-def open_shop(path: Path, seed: int = 7) -> Store:
-    """A store with everything imported."""
+LOOSE = "loose"
+"""An item of a category that is no leaf."""
+
+
+def open_shop(path: Path, seed: int = 7, rows: pa.Table | None = None) -> Store:
+    """A store with everything imported: `rows`, or the events of `seed`."""
     store = open_store(f"sqlite:///{path}")
     store.publish_catalogue(*_catalogue(), None, BEGIN, "test", "synthetic")
-    store.import_events(events(seed), "synthetic-shop")
+    store.import_events(events(seed) if rows is None else rows, "synthetic-shop")
     return store
 
 
@@ -58,10 +63,10 @@ def _catalogue() -> tuple[str, bytes]:
     }
     items = pa.table(
         {
-            "id": [f"i{item}" for item in range(2 * LEAVES)],
-            "category": [f"c{item % LEAVES}" for item in range(2 * LEAVES)],
-            "name": [f"Item {item}" for item in range(2 * LEAVES)],
-            "price": [1.0 + item / 4 for item in range(2 * LEAVES)],
+            "id": [*(f"i{item}" for item in range(2 * LEAVES)), LOOSE],
+            "category": [*(f"c{item % LEAVES}" for item in range(2 * LEAVES)), "food"],
+            "name": [*(f"Item {item}" for item in range(2 * LEAVES)), "Loose food"],
+            "price": [1.0 + item / 4 for item in range(2 * LEAVES + 1)],
         }
     )
     source = checked(document, items)
@@ -75,6 +80,10 @@ def events(seed: int) -> pa.Table:
         taste = rng.dirichlet(np.full(LEAVES, 0.4))
         eager = rng.uniform(0.2, 1.0)
         rows += _orders(f"c-{person}", taste, rng) + _mailings(f"c-{person}", taste * eager, rng)
+    return as_table(rows)
+
+
+def as_table(rows: Sequence[Mapping[str, object]]) -> pa.Table:
     columns = {name: [row.get(name) for row in rows] for name in IMPORT_SCHEMA.names}
     return pa.table(columns, schema=IMPORT_SCHEMA)
 
