@@ -126,13 +126,17 @@ class Registry:
         newest = sorted(found, key=lambda one: int(one.version), reverse=True)
         return [Registered(str(one.version), one.tags.get(DIGEST_TAG, ""), one.run_id or "") for one in newest]
 
-    def attach(self, tags: Mapping[str, str], metrics: Mapping[str, float], texts: Mapping[str, str]) -> int:
-        """Add to the finished runs that carry all of `tags`; how many there were. Raises RegistryAway."""
+    def attach(
+        self, tags: Mapping[str, str], params: Mapping[str, str], metrics: Mapping[str, float], texts: Mapping[str, str]
+    ) -> int:
+        """Add to the finished runs that carry all of `tags`; how many there were. A parameter that a run has already
+        stays as it is. Raises RegistryAway."""
         with _reachable(self._uri):
             found = self._client.search_runs([self._experiment()])
             matching = [run for run in found if all(run.data.tags.get(key) == value for key, value in tags.items())]
             for run in matching:
                 with mlflow.start_run(run_id=run.info.run_id):
+                    mlflow.log_params({name: text for name, text in params.items() if name not in run.data.params})
                     mlflow.log_metrics(dict(metrics))
                     for name, text in texts.items():
                         mlflow.log_text(text, name)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from features.progress import Progress
-from training import plots, table
+from models.catalogue_document import text_of
+from training import affinity, plots, table
 from training.evaluate import Evaluation, evaluate
 from training.metrics import auc, calibration_error, log_loss
 from training.registry import Registered, Registry, RunRecord
-from training.settings import TrainingSettings
+from training.settings import AFFINITY, RESPONSE, TrainingSettings
 from training.train import Backtest, Trained, backtest, train
 
 TABLES = "evaluation.md"
@@ -54,12 +57,38 @@ def judge(
     settings. Raises TrainingError."""
     dataset = table.read(store, known_at, progress)
     evaluation = evaluate(dataset, backtest(dataset, settings, progress), settings, progress)
-    registry.attach(_identity(dataset.digest, settings), evaluation.flat(), {TABLES: evaluation.markdown()})
+    found = (_prefixed("baseline", evaluation.settings), evaluation.flat(), {TABLES: evaluation.markdown()})
+    registry.attach(_identity(dataset.digest, settings), *found)
     return evaluation
 
 
 def _identity(dataset_digest: str, settings: TrainingSettings) -> dict[str, str]:
-    return {DATASET_TAG: dataset_digest, "training_settings": json.dumps(asdict(settings), sort_keys=True)}
+    """Whatever the result depends on; threads are the machine's."""
+    shaping = {name: value for name, value in asdict(settings).items() if name != "threads"}
+    return {DATASET_TAG: dataset_digest, "training_settings": json.dumps(shaping, sort_keys=True)}
+
+
+def _prefixed(prefix: str, values: Mapping[str, object]) -> dict[str, str]:
+    """By names that tracking accepts."""
+    return {f"{prefix}.{re.sub(r'[^a-zA-Z0-9_./ -]', '', name)}": str(value) for name, value in values.items()}
+
+
+def _params(trained: Trained, evaluation: Evaluation | None, settings: TrainingSettings) -> dict[str, str]:
+    """All that shaped the model and, when they were tuned, its rivals. Dates: RFC 3339."""
+    drawn = {
+        "drawn_bought": affinity.DRAWN_BOUGHT,
+        "drawn_own": affinity.DRAWN_OWN,
+        "drawn_other": affinity.DRAWN_OTHER,
+    }
+    splits = {name: text_of(moment) for name, moment in asdict(trained.backtest.splits).items()}
+    return {
+        **settings.flat(),
+        **_prefixed("provenance", asdict(trained.bundle.provenance)),
+        **_prefixed("response", RESPONSE),
+        **_prefixed("affinity", {**AFFINITY, **drawn}),
+        **_prefixed("split", {**splits, "known_at": text_of(trained.dataset.known_at)}),
+        **(_prefixed("baseline", evaluation.settings) if evaluation else {}),
+    }
 
 
 def _record(trained: Trained, evaluation: Evaluation | None, settings: TrainingSettings) -> RunRecord:
@@ -70,7 +99,7 @@ def _record(trained: Trained, evaluation: Evaluation | None, settings: TrainingS
     if evaluation is not None:
         texts[TABLES] = evaluation.markdown()
     return RunRecord(
-        params={**settings.flat(), **{f"provenance.{k}": str(v) for k, v in asdict(trained.bundle.provenance).items()}},
+        params=_params(trained, evaluation, settings),
         metrics={**_metrics(tested), **(evaluation.flat() if evaluation else {})},
         tags=_identity(dataset.digest, settings),
         figures=plots.figures(probability, test.label, test.weight, trained.bundle.response),

@@ -17,12 +17,13 @@ from mlflow.tracking import MlflowClient
 from features.progress import Silent
 from features.stores.protocol import Store
 from models import bundle
+from models.catalogue_document import moment_of
 from models.inputs import response_inputs
 from tests.training.small_shop import BEGIN, DAY, open_shop
 from training import run
 from training.errors import NotRegistered, RegistryAway
 from training.registry import CHAMPION, DIGEST_TAG, MODEL_NAME, PREVIOUS, Registry
-from training.settings import TrainingSettings
+from training.settings import AFFINITY, RESPONSE, TrainingSettings
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -68,6 +69,18 @@ def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> Non
     files = {entry.path for entry in trained.client.list_artifacts(trained.first.registered.run_id)}
     assert {"calibration.png", "gain.png", "importance.png", run.CARD, run.TABLES} <= files
     assert kept.info.artifact_uri.startswith((trained.home / "artifacts").as_uri())
+
+
+def test_a_run_keeps_all_that_shaped_the_model(trained: Trained) -> None:
+    params = trained.client.get_run(trained.first.registered.run_id).data.params
+    for prefix, told in (("response", RESPONSE), ("affinity", AFFINITY)):
+        for name, value in told.items():
+            assert params[f"{prefix}.{name}"] == str(value)
+    begun, ended = (moment_of(params[f"split.{name}"]) for name in ("validation_from", "test_from"))
+    assert BEGIN < begun < ended < moment_of(params["split.known_at"]) == int(params["provenance.trained_until"])
+    assert trained.first.evaluation is not None
+    for method, setting in trained.first.evaluation.settings.items():
+        assert params[f"baseline.{method.replace('(', '').replace(')', '')}"] == setting
 
 
 def test_a_version_names_its_bundle_by_digest(trained: Trained) -> None:
@@ -135,9 +148,11 @@ def test_a_registry_that_is_away_is_one_error(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_is_added_to_the_run_of_the_same_data(trained: Trained) -> None:
-    settings = replace(SETTINGS, seed=1)
+    """By a machine of any size."""
+    settings = replace(SETTINGS, seed=1, threads=SETTINGS.threads + 1)
     trained_again = Registry(f"sqlite:///{trained.home / 'mlflow.db'}", trained.home / "artifacts")
     found = run.judge(trained.store, trained_again, settings, None, Silent())
-    kept = trained.client.get_run(trained.second.registered.run_id).data.metrics
+    kept = trained.client.get_run(trained.second.registered.run_id).data
     for name, value in found.flat().items():
-        assert kept[name] == pytest.approx(value)
+        assert kept.metrics[name] == pytest.approx(value)
+    assert kept.params["baseline.ALS implicit"] == found.settings["ALS (implicit)"]
