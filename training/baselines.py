@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import scipy.sparse as sp
@@ -108,14 +109,29 @@ def raw_counts(bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
     return np.column_stack([own.own_28d, own.own_ever, own.orders, popular(bought, pairs)])
 
 
-def matrix(bought: Purchases, moment: int) -> sp.csr_matrix:
-    """float32[people, categories]: ln(1 + purchases) known by `moment`."""
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What a matrix holds. logarithmic: ln(1 + purchases) instead of purchases. leaves_only: nothing of the categories
+    above; these are then scored 0."""
+
+    logarithmic: bool
+    leaves_only: bool
+
+    def __str__(self) -> str:
+        kind = "ln(1 + purchases)" if self.logarithmic else "purchases"
+        return f"{kind} of {'leaves' if self.leaves_only else 'all categories'}"
+
+
+def matrix(bought: Purchases, moment: int, weighing: Weighing) -> sp.csr_matrix:
+    """float32[people, categories], of purchases known by `moment`."""
     known = bought.recorded_at <= moment
+    if weighing.leaves_only:
+        known &= bought.leaf[bought.category]
     person, category = bought.person()[known], bought.category[known]
     shape = (bought.people, len(bought.leaf))
     found = sp.csr_matrix((np.ones(len(person), np.float32), (person, category)), shape=shape)
     found.sum_duplicates()
-    return found.log1p().tocsr()
+    return found.log1p().tocsr() if weighing.logarithmic else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,7 @@ class Factors:
     cutoffs: tuple[int, ...]
     factors: int
     alpha: float
+    weighing: Weighing
     seed: int
 
     def __call__(self, bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
@@ -135,7 +152,7 @@ class Factors:
             model = AlternatingLeastSquares(
                 factors=self.factors, alpha=self.alpha, iterations=15, random_state=self.seed, num_threads=1
             )
-            model.fit(matrix(bought, moment), show_progress=False)
+            model.fit(matrix(bought, moment, self.weighing), show_progress=False)
             return np.asarray(model.user_factors @ model.item_factors.T)
 
 
@@ -145,12 +162,13 @@ class ItemItem:
 
     cutoffs: tuple[int, ...]
     neighbours: int
+    weighing: Weighing
 
     def __call__(self, bought: Purchases, pairs: Pairs) -> NDArray[np.float64]:
         return _by_cutoff(bought, pairs, self.cutoffs, self._fitted)
 
     def _fitted(self, bought: Purchases, moment: int) -> NDArray[np.float32]:
-        known = matrix(bought, moment)
+        known = matrix(bought, moment, self.weighing)
         model = CosineRecommender(K=self.neighbours, num_threads=1)
         with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore", ParameterWarning)  # implicit hands itself a matrix of the wrong form
@@ -173,6 +191,9 @@ def _by_cutoff(
     return score
 
 
+_WEIGHINGS = tuple(Weighing(*told) for told in product((True, False), (False, True)))
+
+
 def tunable(cutoffs: tuple[int, ...], seed: int) -> Mapping[str, Mapping[str, Baseline]]:
     """The settings that are tried, in words, by the baseline's name."""
     return {
@@ -180,8 +201,11 @@ def tunable(cutoffs: tuple[int, ...], seed: int) -> Mapping[str, Mapping[str, Ba
             f"half-life {days} days": RecencyWeighted(float(days)) for days in (30, 90, 180, 365)
         },
         "ALS (implicit)": {
-            f"{count} factors, alpha {alpha}": Factors(cutoffs, count, alpha, seed)
-            for count, alpha in ((8, 1.0), (32, 1.0), (8, 20.0), (32, 20.0))
+            f"{count} factors, alpha {alpha}, {held}": Factors(cutoffs, count, alpha, held, seed)
+            for count, alpha, held in product((4, 8, 32), (1.0, 20.0), _WEIGHINGS[:2])
         },
-        "item-item (implicit)": {f"{count} neighbours": ItemItem(cutoffs, count) for count in (5, 20, 100)},
+        "item-item (implicit)": {
+            f"{count} neighbours, {held}": ItemItem(cutoffs, count, held)
+            for count, held in product((2, 5, 20, 100), _WEIGHINGS)
+        },
     }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features import build
 from features.candidates import Candidates
 from features.definitions import names
-from features.history import Records
+from features.history import EVENT, Records, as_of
 from features.progress import Progress
 from features.stores.protocol import CatalogueStore, HistoryStore
 from models.columns import CompiledCatalogue, compile_catalogue
@@ -64,7 +64,7 @@ class Dataset:
     """known_at: ms UTC, the latest clock in the store unless said otherwise; nothing recorded later is seen.
     histories: EVENT records by person, sorted by (occurred_at, sequence). zones: IANA
     names, None unknown. withdrawn: contacts left out because the catalogue has no such action on
-    that channel any more. digest: hex, of exposures, labels, purchases and catalogue."""
+    that channel any more. digest: hex, of the catalogue, everybody's events and zone as of known_at, and labels."""
 
     known_at: int
     compiled: CompiledCatalogue
@@ -101,7 +101,7 @@ def read(store: TrainingStore, known_at: int | None, progress: Progress) -> Data
     moment = last if known_at is None else known_at
     exposures, withdrawn = _exposures(histories, compiled, reward_rules(compiled.catalogue, store.vocabulary), moment)
     bought = purchases(histories, compiled.facts, moment)
-    digest = _digest(stored.digest, moment, exposures, bought)
+    digest = _digest(stored.digest, moment, histories, zones, exposures, bought)
     return Dataset(moment, compiled, tuple(histories), tuple(zones), exposures, bought, withdrawn, digest)
 
 
@@ -143,17 +143,28 @@ def _exposures(
     return Exposures(pairs, np.ascontiguousarray(every["matured_at"]), success), int((~kept).sum())
 
 
-def _digest(catalogue: str, known_at: int, exposures: Exposures, bought: Purchases) -> str:
+def _digest(
+    catalogue: str,
+    known_at: int,
+    histories: Sequence[Records],
+    zones: Sequence[str | None],
+    exposures: Exposures,
+    bought: Purchases,
+) -> str:
+    """Of everything that was seen and what was made of it; somebody of whom nothing was recorded yet was not seen. An
+    event's number in the log counts by its order only."""
     whole = hashlib.sha256(f"{catalogue}:{known_at}".encode())
+    for records, zone in zip(histories, zones, strict=True):
+        seen = as_of(records, known_at)
+        if len(seen) == 0:
+            continue
+        whole.update(repr((len(seen), zone)).encode())
+        for name in EVENT.names or ():
+            if name != "sequence":
+                whole.update(seen[name].tobytes())
     pairs = exposures.pairs
-    for column in (
-        pairs.person,
-        pairs.moment,
-        pairs.candidate,
-        exposures.success,
-        bought.start,
-        bought.at,
-        bought.category,
-    ):
+    for column in (pairs.person, pairs.moment, pairs.candidate, exposures.matured_at, exposures.success):
+        whole.update(np.ascontiguousarray(column).tobytes())
+    for column in (bought.person(), bought.at, bought.recorded_at, bought.order, bought.category):
         whole.update(np.ascontiguousarray(column).tobytes())
     return whole.hexdigest()

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from features.columns import CUSTOMER_SCHEMA
 from features.event import Kind
 from features.identity import customer_identifier
 from features.progress import Silent
@@ -20,8 +23,9 @@ from models.inputs import affinity_columns
 from models.local_time import utc_offset
 from models.population import COLUMNS, Population
 from models.response import ModelScorer
-from tests.training.small_shop import LEAVES, PEOPLE, open_shop
+from tests.training.small_shop import LEAVES, PEOPLE, as_table, events, open_shop
 from training import affinity, baselines, census, table
+from training.baselines import Weighing
 from training.contacts import DAY
 from training.errors import NothingToLearn
 from training.evaluate import Evaluation, evaluate
@@ -202,6 +206,31 @@ def test_the_dataset_digest_changes_with_what_is_known(shop: Store, dataset: Dat
     assert table.read(shop, dataset.known_at - DAY, Silent()).digest != dataset.digest
 
 
+def _digest_of(path: Path, rows: pa.Table, until: int, zone: str | None = None) -> str:
+    store = open_shop(path, rows=rows)
+    if zone is not None:
+        told = {"customer_id": ["c-1"], "traits": [None], "identifiers": [None], "time_zone": [zone]}
+        store.import_customers(pa.table(told, schema=CUSTOMER_SCHEMA), "synthetic-zones")
+    try:
+        return table.read(store, until, Silent()).digest
+    finally:
+        store.close()
+
+
+def test_the_dataset_digest_is_of_all_that_was_seen_and_of_nothing_else(tmp_path: Path, dataset: Dataset) -> None:
+    until = dataset.known_at - DAY
+    rows = events(7).to_pylist()
+    first = _digest_of(tmp_path / "first.db", as_table(rows), until)
+    assert _digest_of(tmp_path / "again.db", as_table(rows), until) == first
+    ordered = next(place for place, row in enumerate(rows) if row["kind"] == Kind.ORDERED)
+    for name, value in (("amount", 99.0), ("quantity", 7.0), ("channel", "email")):
+        changed = [*rows[:ordered], {**rows[ordered], name: value}, *rows[ordered + 1 :]]
+        assert _digest_of(tmp_path / f"{name}.db", as_table(changed), until) != first
+    assert _digest_of(tmp_path / "zone.db", as_table(rows), until, "Asia/Tokyo") != first
+    later = {**rows[ordered], "customer_id": "newcomer", "occurred_at": until + 1, "recorded_at": until + 1}
+    assert _digest_of(tmp_path / "later.db", as_table([*rows, later]), until) == first
+
+
 def test_the_model_has_learned_the_shops_tastes(evaluation: Evaluation) -> None:
     figures = evaluation.response.figures
     assert figures[OURS]["AUC"].value > figures["popularity"]["AUC"].value + 0.1
@@ -257,6 +286,24 @@ def test_what_was_bought_later_is_unknown_to_every_baseline(shop: Store, dataset
     methods += [option for options in baselines.tunable((moment,), 1).values() for option in options.values()]
     for method in methods:
         np.testing.assert_array_equal(method(dataset.purchases, pairs), method(earlier.purchases, pairs))
+
+
+def test_a_matrix_counts_purchases_as_it_was_told(dataset: Dataset) -> None:
+    bought, moment = dataset.purchases, dataset.known_at - HORIZON
+    expected = np.zeros((bought.people, len(bought.leaf)))
+    for person, category, recorded_at in zip(bought.person(), bought.category, bought.recorded_at, strict=True):
+        expected[person, category] += recorded_at <= moment
+    for logarithmic in (False, True):
+        for leaves_only in (False, True):
+            found = baselines.matrix(bought, moment, Weighing(logarithmic, leaves_only)).toarray()
+            plain = np.where(bought.leaf | (not leaves_only), expected, 0.0)
+            np.testing.assert_allclose(found, np.log1p(plain) if logarithmic else plain, rtol=1e-6)
+
+
+def test_rivals_may_count_plainly_of_leaves_only_and_with_few_neighbours() -> None:
+    tried = baselines.tunable((0,), 1)
+    assert "2 neighbours, purchases of leaves" in tried["item-item (implicit)"]
+    assert "4 factors, alpha 1.0, ln(1 + purchases) of leaves" in tried["ALS (implicit)"]
 
 
 def test_own_counts_are_those_of_a_plain_loop(dataset: Dataset) -> None:
