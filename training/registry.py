@@ -158,7 +158,7 @@ class Registry:
                 signature=_signature(trained),
                 input_example=_example(trained),
                 registered_model_name=self.name,
-                pip_requirements=["nextbest"],
+                pip_requirements=[],  # whoever loads it has this package, which no index knows
                 await_registration_for=30,
             )
         return str(model.registered_model_version)

@@ -3,6 +3,7 @@ scientist."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,6 +123,18 @@ def test_a_data_scientist_predicts_with_the_champion(trained: Trained) -> None:
     assert np.asarray(model.predict(shuffled)).tobytes() == expected.tobytes()
     with pytest.raises(MlflowException, match="missing inputs"):
         model.predict(frame.drop(columns=[response_inputs()[5]]))
+
+
+def test_a_model_asks_an_index_for_mlflow_only_and_loads_without_a_warning(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"models:/{MODEL_NAME}/{trained.first.registered.version}"
+    place = Path(mlflow.artifacts.download_artifacts(uri))
+    assert [line.partition("==")[0] for line in (place / "requirements.txt").read_text().split()] == ["mlflow"]
+    told: list[str] = []
+    monkeypatch.setattr(logging.getLogger("mlflow.pyfunc"), "warning", lambda text, *_: told.append(text))
+    mlflow.pyfunc.load_model(uri)
+    assert told == []
 
 
 def test_the_stored_model_holds_no_pickle(trained: Trained) -> None:
