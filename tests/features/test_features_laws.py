@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features import build
+from features import build, definitions
 from features.candidates import Candidates
 from features.definitions import FEATURES, names, schema_digest
 from features.event import Kind
@@ -154,3 +154,9 @@ def test_names_are_unique_and_the_digest_is_of_the_declarations() -> None:
     assert len(set(names())) == len(FEATURES) >= 150
     assert len(schema_digest()) == 64
     assert len(build.category_feature_index()) < len(FEATURES)
+
+
+def test_another_revision_of_the_kernel_is_another_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = schema_digest()
+    monkeypatch.setattr(definitions, "KERNEL_REVISION", definitions.KERNEL_REVISION + 1)
+    assert schema_digest() != before
