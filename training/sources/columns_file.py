@@ -1,7 +1,8 @@
 """A company's own history: events, customers and a catalogue from files whose columns docs/importing.md documents.
 
-Everything is checked before anything is written. Each of the three is then written in one transaction, and an import
-that is repeated is an import once: rows are named by the digest of their file.
+Everything is checked before anything is written, by the store's own rules too, and the catalogue is published last:
+history that it does not know yet changes no decision. Each step is one transaction, and an import that is repeated is
+an import once: rows are named by the digest of their file.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ import pyarrow.compute as pc
 from models import catalogue_file
 from training.sources.files import customers as customer_rows
 from training.sources.files import events as event_rows
+from training.sources.files.accepted import check_channels, check_people
+from training.sources.files.columns import Faults
 from training.sources.files.tables import digest, read
+from training.sources.publishing import publish
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,9 +70,9 @@ def import_files(
     dry_run: bool = False,
 ) -> FileReport:
     """Check all the files, then write them; a dry run only checks. present: ms UTC; nothing lies more than 10 minutes
-    after it. Raises SourceError with the first faults, CatalogueInvalid with all of them, StoreError; nothing is then
-    written."""
-    with progress.step("Check the files", total=3) as advance:
+    after it. Raises SourceError with the first faults, CatalogueInvalid with all of them; nothing is then written.
+    Raises StoreError when the store is away; the same import again then completes it."""
+    with progress.step("Check the files", total=4) as advance:
         source = catalogue_file.read(catalogue) if catalogue is not None else None
         advance()
         channels = _channels(source, store)
@@ -83,15 +87,14 @@ def import_files(
             people_source = f"customers-{digest(customers)}"
             people = customer_rows.checked(customers.name, rows, people_source, present, channels)
         advance()
-    checked = _Checked(source, told, told_source, people, people_source)
+        checked = _Checked(source, told, told_source, people, people_source)
+        _check_against(store, checked, channels, events, customers)
+        advance()
     return _report(checked, store) if dry_run else _write(store, progress, checked, present)
 
 
 def _write(store: Store, progress: Progress, checked: _Checked, present: int) -> FileReport:
     version = taken = people = said = None
-    if checked.catalogue is not None:
-        with progress.step("Publish the catalogue"):
-            version = _publish(store, checked.catalogue, present)
     if checked.customers is not None:
         with progress.step(f"Import {checked.customers.customers.num_rows:,} customers"):
             people = store.import_customers(checked.customers.customers, checked.customers_source)
@@ -99,19 +102,29 @@ def _write(store: Store, progress: Progress, checked: _Checked, present: int) ->
     if checked.events is not None:
         with progress.step(f"Import {checked.events.num_rows:,} events"):
             taken = store.import_events(checked.events, checked.events_source)
+    if checked.catalogue is not None:
+        with progress.step("Publish the catalogue"):
+            version = publish(store, checked.catalogue, present, "import", "imported from a file")
     return _report(checked, store, taken, people, said, version)
 
 
-def _publish(store: Store, source: CatalogueSource, published_at: int) -> int:
-    stored = store.publish_catalogue(
-        source.document,
-        source.items_ipc(),
-        expected_version=None,
-        published_at=published_at,
-        author="import",
-        note="imported from a file",
-    )
-    return stored.version
+def _check_against(
+    store: Store,
+    checked: _Checked,
+    channels: Collection[str] | None,
+    events: Path | None,
+    customers: Path | None,
+) -> None:
+    """What only the store's contents and the other file can refuse. Raises InvalidRows."""
+    event_faults = Faults(events.name if events is not None else "")
+    people = checked.customers
+    customer_faults = Faults(customers.name if customers is not None else "")
+    told_faults = customer_faults.of(people.event_rows if people is not None else [])
+    check_people(store, checked.events, people.customers if people else None, event_faults, customer_faults)
+    told = [("consent", people.events if people else None, told_faults), ("channel", checked.events, event_faults)]
+    check_channels(store, channels, told)
+    for faults in (customer_faults, told_faults, event_faults):
+        faults.check()
 
 
 def _report(

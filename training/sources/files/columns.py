@@ -38,14 +38,18 @@ class Faults:
         places = wrong.fill_null(value=False).arg_true()
         self.total += len(places)
         for place in places.head(SHOWN).to_list():
-            row = place if self.rows is None else self.rows[place]
-            sentence = f"{self.file} row {row + 1}: {column} is {_shown(values[place])}; {rule}; {advice}"
+            row = self.number(place)
+            sentence = f"{self.file} row {row}: {column} is {_shown(values[place])}; {rule}; {advice}"
             self.found.append((row, sentence))
 
-    def of(self, rows: list[int]) -> Faults:
-        """The faults of values that come from these rows of the file, several from one perhaps, gathered on their
+    def number(self, place: int) -> int:
+        """The row of the file, from 1, that a value at `place` comes from."""
+        return (place if self.rows is None else self.rows[place]) + 1
+
+    def of(self, places: list[int]) -> Faults:
+        """The faults of values that come from those at these places, several from one perhaps, gathered on their
         own."""
-        return Faults(self.file, rows)
+        return Faults(self.file, places if self.rows is None else [self.rows[place] for place in places])
 
     def take(self, other: Faults) -> None:
         self.found += other.found

@@ -4,6 +4,7 @@ documented in docs/importing.md."""
 from __future__ import annotations
 
 import json
+import zoneinfo
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ import pyarrow as pa
 from features.columns import CUSTOMER_SCHEMA, IMPORT_SCHEMA
 from features.event import Kind
 from features.identity import IdentityError, normalise
+from features.stores.import_columns import checked_events
+from training.sources.files.accepted import called, check_acceptable, customer_ids, customers_acceptable
 from training.sources.files.columns import Faults, moments, numbers, texts
 from training.sources.files.events import objects
 from training.sources.files.tables import check_columns
@@ -26,11 +29,12 @@ _CONSENTS: Final = {"granted": Kind.CONSENT_GRANTED, "withdrawn": Kind.CONSENT_W
 
 @dataclass(frozen=True, slots=True)
 class CustomerColumns:
-    """customers: CUSTOMER_SCHEMA. events: IMPORT_SCHEMA, the consents and holdings; each with a message id of its
-    own."""
+    """customers: CUSTOMER_SCHEMA. events: IMPORT_SCHEMA, the consents and holdings; each with a message id of its own.
+    event_rows: the place in `customers` that each of the events comes from."""
 
     customers: pa.Table
     events: pa.Table
+    event_rows: list[int]
 
 
 def checked(
@@ -40,19 +44,24 @@ def checked(
     there is none to check against. Raises InvalidRows with the first faults."""
     check_columns(name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
     faults = Faults(name)
-    customer = texts(rows["customer_id"], faults, required=True)
-    twice = customer.is_duplicated() & customer.is_not_null()
+    customer = customer_ids(rows["customer_id"], faults)
+    names = customer if faults.total else customer.map_elements(called, return_dtype=pl.String)
+    twice = names.is_duplicated() & names.is_not_null()
     faults.add("customer_id", customer, twice, "a customer has one row", "join the rows")
-    zones = texts(rows["time_zone"], faults) if "time_zone" in rows.columns else None
     told = {
         "customer_id": customer.to_list(),
         "traits": _traits(rows, faults),
         "identifiers": _identifiers(rows, faults),
-        "time_zone": zones.to_list() if zones is not None else [None] * rows.height,
+        "time_zone": _zones(rows, faults),
     }
     events = [*_consents(rows, faults, present, channels), *_holdings(rows, faults, present)]
     faults.check()
-    return CustomerColumns(pa.Table.from_pydict(told, schema=CUSTOMER_SCHEMA), _events(events, customer, source))
+    customers = pa.Table.from_pydict(told, schema=CUSTOMER_SCHEMA)
+    said = _events(events, customer, source)
+    places = [one.row for one in events]
+    check_acceptable(faults, customers_acceptable, customers)
+    check_acceptable(faults.of(places), checked_events, said)
+    return CustomerColumns(customers, said, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +90,32 @@ def _traits(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
     whole = objects(rows["traits"], faults).to_list() if "traits" in rows.columns else [None] * rows.height
     if faults.total:
         return [None] * rows.height
-    if not own.columns:
-        return whole
     names = [column.removeprefix("trait.") for column in own.columns]
-    told = zip(whole, own.iter_rows(), strict=True)
-    return [_joined(text, dict(zip(names, row, strict=True))) for text, row in told]
+    told = whole
+    if names:
+        pairs = zip(whole, own.iter_rows(), strict=True)
+        told = [_joined(text, dict(zip(names, row, strict=True))) for text, row in pairs]
+    _check_zones(pl.Series("trait.time_zone", [_zone_of(text) for text in told], dtype=pl.String), faults)
+    return told
+
+
+def _zones(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
+    if "time_zone" not in rows.columns:
+        return [None] * rows.height
+    zones = texts(rows["time_zone"], faults)
+    _check_zones(zones, faults)
+    return zones.to_list()
+
+
+def _zone_of(traits: str | None) -> str | None:
+    """The trait time_zone is the customer's time zone however it is brought; what is no text is shown as it is."""
+    zone = json.loads(traits).get("time_zone") if traits and "zone" in traits else None
+    return None if zone is None else str(zone)
+
+
+def _check_zones(zones: pl.Series, faults: Faults) -> None:
+    unknown = zones.is_not_null() & ~zones.is_in(sorted(zoneinfo.available_timezones()))
+    faults.add(zones.name, zones, unknown, "this is an IANA name", 'write it like "Europe/Paris"')
 
 
 def _joined(text: str | None, own: dict[str, object]) -> str:
@@ -184,6 +214,8 @@ def _held(text: object) -> list[tuple[object, object, object]] | None:
         return []
     try:
         listed = json.loads(text) if isinstance(text, str) else text
+        if isinstance(text, str) and "\\u" in text:
+            json.dumps(listed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     if not isinstance(listed, list | pl.Series):

@@ -12,7 +12,11 @@ import pyarrow as pa
 
 from features.columns import IMPORT_SCHEMA
 from features.event import Kind
+from features.stores.acceptance import json_text
+from features.stores.import_columns import checked_events
+from features.stores.protocol import InvalidEvent
 from features.wire.names import EVENT_NAMES
+from training.sources.files.accepted import check_acceptable, customer_ids
 from training.sources.files.columns import Faults, moments, numbers, texts, whole_numbers
 from training.sources.files.tables import check_columns
 
@@ -57,7 +61,9 @@ def checked(name: str, rows: pl.DataFrame, present: int, channels: Collection[st
     columns = _read(rows, faults, present)
     _check_rows(columns, faults, channels)
     faults.check()
-    return _arrow(columns)
+    table = _arrow(columns)
+    check_acceptable(faults, checked_events, table)
+    return table
 
 
 def _read(rows: pl.DataFrame, faults: Faults, present: int) -> pl.DataFrame:
@@ -66,7 +72,7 @@ def _read(rows: pl.DataFrame, faults: Faults, present: int) -> pl.DataFrame:
     _unknown_events(said, kind, faults)
     occurred_at = moments(rows["occurred_at"], faults, present, required=True)
     found = [
-        texts(rows["customer_id"], faults, required=True),
+        customer_ids(rows["customer_id"], faults),
         kind.alias("kind"),
         occurred_at.alias("occurred_at"),
         *(texts(rows[column], faults) for column in _TEXTS if column in rows.columns),
@@ -111,18 +117,25 @@ def _unknown_events(said: pl.Series, kind: pl.Series, faults: Faults) -> None:
 def objects(column: pl.Series, faults: Faults) -> pl.Series:
     """JSON objects as text. A structured column of a .parquet is written as JSON."""
     if isinstance(column.dtype, pl.Struct):
-        return column.struct.json_encode()
+        known = column.to_frame().select(pl.when(column.is_not_null()).then(column.struct.json_encode())).to_series()
+        column = known.alias(column.name)
     written = column.cast(pl.String, strict=False)
     wrong = written.map_elements(_is_no_object, return_dtype=pl.Boolean)
-    faults.add(column.name, column, wrong, "this is a JSON object", "correct it")
+    faults.add(column.name, column, wrong, "this is a JSON object of finite numbers and valid Unicode", "correct it")
     return written
 
 
 def _is_no_object(text: str) -> bool:
     try:
-        return not isinstance(json.loads(text, parse_constant=_refuse_constant), dict)
-    except (ValueError, RecursionError):
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if not isinstance(value, dict):
+            return True
+        json_text(value)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError, InvalidEvent):
         return True
+    return False
 
 
 def _refuse_constant(name: str) -> object:
