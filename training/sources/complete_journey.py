@@ -19,13 +19,13 @@ from training.sources.journey import frames
 from training.sources.journey.catalogue import catalogue
 from training.sources.journey.credit import UNCREDITED, credited
 from training.sources.journey.events import customers, events
+from training.sources.publishing import publish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.progress import Progress
     from features.stores.protocol import BulkReceipt, Store
-    from models.catalogue_file import CatalogueSource
 
 RULES_VERSION: Final = 1
 """Part of the source's name: raise it when the tables become other rows, lest new rows be taken for old ones."""
@@ -67,7 +67,8 @@ def import_into(store: Store, progress: Progress, folder: Path | None = None) ->
     present: int = pc.max(table["recorded_at"]).as_py()
     source = f"complete-journey-{RULES_VERSION}-{frames.digest(place)}"
     with progress.step("Publish the catalogue"):
-        version = _publish(store, catalogue(tables, lines), present)
+        note = "products, categories and coupon offers of The Complete Journey"
+        version = publish(store, catalogue(tables, lines), present, "complete_journey", note)
     with progress.step(f"Import {table.num_rows:,} events") as advance:
         stored = store.import_events(table, source)
         advance(table.num_rows)
@@ -106,15 +107,3 @@ def an_item_of(store: Store, decision: Mapping[str, object]) -> str:
     items = pl.from_arrow(from_ipc(stored.items))
     promoted = pl.DataFrame(items).filter(pl.col("category").is_in(action.categories)).sort("id")
     return str(promoted["id"][0])
-
-
-def _publish(store: Store, source: CatalogueSource, published_at: int) -> int:
-    stored = store.publish_catalogue(
-        source.document,
-        source.items_ipc(),
-        expected_version=None,
-        published_at=published_at,
-        author="complete_journey",
-        note="products, categories and coupon offers of The Complete Journey",
-    )
-    return stored.version
