@@ -2,7 +2,8 @@
 
 Everything is checked before anything is written, by the store's own rules too, and the catalogue is published last:
 history that it does not know yet changes no decision. Each step is one transaction, and an import that is repeated is
-an import once: rows are named by the digest of their file.
+an import once: an event is named by its own id, or by the digest of its file and its row; what is told of a customer,
+by what it says.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def import_files(
         if customers is not None:
             rows = read(customers)
             people_source = f"customers-{digest(customers)}"
-            people = customer_rows.checked(customers.name, rows, people_source, present, channels)
+            people = customer_rows.checked(customers.name, rows, present, channels)
         advance()
         checked = _Checked(source, told, told_source, people, people_source)
         _check_against(store, checked, channels, events, customers)

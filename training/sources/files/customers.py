@@ -3,8 +3,10 @@ documented in docs/importing.md."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zoneinfo
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -37,10 +39,8 @@ class CustomerColumns:
     event_rows: list[int]
 
 
-def checked(
-    name: str, rows: pl.DataFrame, source: str, present: int, channels: Collection[str] | None
-) -> CustomerColumns:
-    """name: of the file, for faults. source: what names its rows. present: ms UTC. channels: the catalogue's; None when
+def checked(name: str, rows: pl.DataFrame, present: int, channels: Collection[str] | None) -> CustomerColumns:
+    """name: of the file, for faults. present: ms UTC. channels: the catalogue's; None when
     there is none to check against. Raises InvalidRows with the first faults."""
     check_columns(name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
     faults = Faults(name)
@@ -57,7 +57,7 @@ def checked(
     events = [*_consents(rows, faults, present, channels), *_holdings(rows, faults, present)]
     faults.check()
     customers = pa.Table.from_pydict(told, schema=CUSTOMER_SCHEMA)
-    said = _events(events, customer, source)
+    said = _events(events, customer)
     places = [one.row for one in events]
     check_acceptable(faults, customers_acceptable, customers)
     check_acceptable(faults.of(places), checked_events, said)
@@ -66,10 +66,9 @@ def checked(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A consent or a holding of one row; what: names it among those of the row."""
+    """A consent or a holding of one row."""
 
     row: int
-    what: str
     kind: Kind
     at: int
     channel: str | None = None
@@ -166,7 +165,7 @@ def _consents(rows: pl.DataFrame, faults: Faults, present: int, channels: Collec
         faults.add("consent_at", written, said.is_not_null() & written.is_null(), "a consent has a time", "fill it in")
         for row, (value, moment) in enumerate(zip(said, at, strict=True)):
             if value in _CONSENTS and moment is not None:
-                yield _Told(row, name, _CONSENTS[value], moment, channel=channel)
+                yield _Told(row, _CONSENTS[value], moment, channel=channel)
 
 
 def _holdings(rows: pl.DataFrame, faults: Faults, present: int) -> list[_Told]:
@@ -199,8 +198,8 @@ def _checked_holdings(entries: list[tuple[int, object, object, object]], faults:
     if inner.total:
         return []
     return [
-        _Told(row, f"holds[{place}]", Kind.ORDERED, moment, item=thing, quantity=units)
-        for place, (row, thing, units, moment) in enumerate(zip(places, item, quantity, at, strict=True))
+        _Told(row, Kind.ORDERED, moment, item=thing, quantity=units)
+        for row, thing, units, moment in zip(places, item, quantity, at, strict=True)
     ]
 
 
@@ -231,7 +230,20 @@ def _held(text: object) -> list[tuple[object, object, object]] | None:
     return found
 
 
-def _events(told: list[_Told], customer: pl.Series, source: str) -> pa.Table:
+def _message_ids(told: list[_Told], customer: pl.Series) -> list[str]:
+    """Made of the fact alone, without its file and row: the same fact told again is the same event. Equal ones of a
+    customer are counted, for two may be held."""
+    facts = [(called(customer[one.row]), one.kind.name, one.channel, one.item, one.at, one.quantity) for one in told]
+    equals: Counter[tuple[object, ...]] = Counter()
+    ids = []
+    for fact in facts:
+        text = json.dumps([*fact, equals[fact]], ensure_ascii=False)
+        ids.append("customers:" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+        equals[fact] += 1
+    return ids
+
+
+def _events(told: list[_Told], customer: pl.Series) -> pa.Table:
     names = ("customer_id", "kind", "name", "occurred_at", "recorded_at", "message_id", "channel", "item", "quantity")
     rows = [
         {
@@ -240,11 +252,11 @@ def _events(told: list[_Told], customer: pl.Series, source: str) -> pa.Table:
             "name": one.kind.name.lower(),
             "occurred_at": one.at,
             "recorded_at": one.at,
-            "message_id": f"{source}:{one.row}:{one.what}",
+            "message_id": message_id,
             "channel": one.channel,
             "item": one.item,
             "quantity": one.quantity,
         }
-        for one in told
+        for one, message_id in zip(told, _message_ids(told, customer), strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=pa.schema([IMPORT_SCHEMA.field(name) for name in names]))
