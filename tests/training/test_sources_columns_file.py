@@ -186,6 +186,19 @@ def test_many_faults_are_counted_and_the_first_rows_shown(store: Store, tmp_path
     assert str(found).endswith("... and 60 more")
 
 
+def test_two_facts_under_one_name_are_refused_and_one_fact_told_twice_is_one(store: Store, tmp_path: Path) -> None:
+    header = "customer_id,event,occurred_at,item,message_id"
+    pen, ink = f"c,ordered,{NOON},pen,m-1", f"c,ordered,{NOON},ink,m-1"
+    found = faults_of(store, events_csv(tmp_path, pen, pen, ink, f"d,ordered,{NOON},pen,", header=header))
+    assert found.total == 1
+    assert found.faults[0].startswith("events.csv row 3: message_id is 'm-1'; ")
+    assert found.faults[0].endswith("give each line of a message its `line`")
+    lines = [f"{pen},", f"{pen},0", f"{ink},1", f"c,viewed,{NOON},pen,,", f"c,viewed,{NOON},ink,,"]
+    receipt = bring(store, events=events_csv(tmp_path, *lines, header=f"{header},line")).events
+    assert receipt is not None
+    assert (receipt.stored, receipt.duplicates) == (4, 1)
+
+
 def test_a_misspelt_event_gets_a_hint(store: Store, tmp_path: Path) -> None:
     assert "'Order Completed'" in faults_of(store, events_csv(tmp_path, f"c,Order Complete,{NOON},1,,")).faults[0]
 

@@ -164,6 +164,20 @@ def _check_rows(columns: pl.DataFrame, faults: Faults, channels: Collection[str]
             f"the catalogue's channels are {known}",
             "correct it, or add it to the catalogue",
         )
+    _check_lines(columns, faults)
+
+
+def _check_lines(columns: pl.DataFrame, faults: Faults) -> None:
+    """A store takes a message's line once, so a row that says something else under the same name would be lost."""
+    if faults.total or "message_id" not in columns.columns:
+        return
+    line = pl.col("line").fill_null(0) if "line" in columns.columns else pl.lit(0, pl.Int64)
+    named = columns.with_columns(line.alias("line")).with_row_index("place").filter(pl.col("message_id").is_not_null())
+    told = named.unique(columns.columns, keep="first", maintain_order=True)
+    again = told.filter(~pl.struct("message_id", "line").is_first_distinct())["place"]
+    lost = pl.Series("place", range(columns.height)).is_in(again.implode())
+    rule = "another row has the same message_id and line, and says something else"
+    faults.add("message_id", columns["message_id"], lost, rule, "give each line of a message its `line`")
 
 
 def _arrow(columns: pl.DataFrame) -> pa.Table:
