@@ -6,7 +6,11 @@ Exit codes: 0 done; 1 something was found to be wrong (a failed check); 2 it cou
 
 from __future__ import annotations
 
+import errno
+import importlib.metadata
+import json
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,22 +32,32 @@ if TYPE_CHECKING:
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-console = Console(stderr=True)
+console = Console(stderr=True, soft_wrap=True)
 app = typer.Typer(
     name="nextbest",
     help="Next-best-action: one history per customer, one calibrated model, one honest decision per channel.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def show_version(asked: bool) -> None:
+    if asked:
+        print(importlib.metadata.version("nextbest"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it.")] = False,
+) -> None: ...
+
+
 @contextmanager
 def one_line() -> Iterator[None]:
     """What we foresee ends in one line and exit code 2, Ctrl-C in 130; any other fault is ours and keeps its trace."""
-    import errno
-    import sqlite3
-
     from pydantic import ValidationError
 
     from features.stores.protocol import StoreError
@@ -58,9 +72,8 @@ def one_line() -> Iterator[None]:
         stop(str(error))
     except ValidationError as error:
         first = error.errors()[0]
-        stop(
-            f"{first['loc'][0]} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{str(first['loc'][0]).upper()}"
-        )
+        name = str(first["loc"][0])
+        stop(f"{name} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{name.upper()}")
     except ModuleNotFoundError as error:
         stop(f"package is {error.name}; this command needs it; install nextbest[train]")
     except sqlite3.OperationalError as error:
@@ -81,10 +94,11 @@ def stop(line: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def settings() -> Settings:
+def settings(**given: object) -> Settings:
+    """From the environment; what was given (is not None) instead."""
     from serving.settings import Settings
 
-    return Settings()
+    return Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager
@@ -168,10 +182,11 @@ def recommend(
     explain: Annotated[bool, typer.Option(help="Add what was refused, and why.")] = False,
 ) -> None:
     """Ask for a decision without a service and without leaving a trace (a dry run); JSON on standard output."""
-    import json
-
     with one_line():
-        print(json.dumps(dry_run(settings(), customer, channel, limit, explain=explain), indent=2, ensure_ascii=False))
+        answer = dry_run(settings(), customer, channel, limit, explain=explain)
+    if answer["degraded"]:
+        console.print("no model answers, so the ranking is value times lever; run `nextbest train`, `nextbest promote`")
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
 def dry_run(
@@ -179,7 +194,7 @@ def dry_run(
 ) -> dict[str, object]:
     """The service's own answer. Whoever can read the store needs no key."""
     import asyncio
-    import json
+    import logging
 
     from pydantic import ValidationError
 
@@ -195,6 +210,7 @@ def dry_run(
         finally:
             await runtime.close()
 
+    logging.getLogger("nextbest").addHandler(logging.NullHandler())
     try:
         request = RecommendRequest(customer_id=customer, channels=channels, limit=limit, explain=explain)
         found: dict[str, object] = json.loads(asyncio.run(answer(request)))
@@ -216,8 +232,7 @@ def serve(
     from serving.launch import serve as run
 
     with one_line():
-        given = {"host": host, "port": port, "workers": workers}
-        chosen = settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+        chosen = settings(host=host, port=port, workers=workers)
         try:
             raise typer.Exit(run(chosen, chosen.workers))
         except NotStartable as error:
@@ -307,17 +322,18 @@ def demo(
         from training.run import learn
         from training.sources import complete_journey
 
-        chosen = settings() if port is None else settings().model_copy(update={"port": port})
+        chosen = settings(port=port)
         try:
             if not only_prepare:
                 require_free_port(chosen.host, chosen.port)
             with the_store(create=True) as store:
                 complete_journey.import_once(store, Terminal(console))
-                versions = registry()
-                if versions.champion() is None:
-                    made = learn(store, versions, told(None), None, Terminal(console), evaluated=True)
-                    versions.promote(store, made.registered.version, present_of(store))
+                if dry_run(chosen, complete_journey.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
+                    made = learn(store, registry(), told(None), None, Terminal(console), evaluated=True)
+                    registry().promote(store, made.registered.version, present_of(store))
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
+                else:
+                    console.print("history and model are there already and serve as they are")
                 welcome = what_to_try(chosen, store)
             raise typer.Exit(0 if only_prepare else run(chosen, chosen.workers, welcome))
         except NotStartable as error:
@@ -364,7 +380,7 @@ def revoke_key(key_id: str) -> None:
     """Take a key out of force; running services notice within seconds."""
     with one_line(), the_store() as store:
         if not store.revoke_key(key_id):
-            stop(f"key is {key_id}; no such key is in force; see `nextbest keys list`")
+            stop("key id is unknown; it is the short name of a key in force, not the key; see `nextbest keys list`")
 
 
 @keys.command("list")

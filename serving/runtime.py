@@ -71,7 +71,7 @@ class Runtime:
         """Raises Refusal while there is none."""
         compiled = self._in_force.catalogue
         if compiled is None:
-            raise unavailable("no catalogue is published yet")
+            raise unavailable("no catalogue is published yet; import one with `nextbest import --catalogue`")
         return compiled
 
     def start_watching(self) -> None:
