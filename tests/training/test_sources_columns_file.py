@@ -199,6 +199,34 @@ def test_two_facts_under_one_name_are_refused_and_one_fact_told_twice_is_one(sto
     assert (receipt.stored, receipt.duplicates) == (4, 1)
 
 
+def test_blank_lines_are_left_out_and_counted_as_rows(store: Store, tmp_path: Path) -> None:
+    path = events_csv(tmp_path, "", f"c,viewed,{NOON},1,,", " ,,,,,", f"d,vieuwed,{NOON},1,,", "", "")
+    found = faults_of(store, path)
+    assert found.total == 1
+    assert found.faults[0].startswith("events.csv row 4: event is 'vieuwed'; ")
+    for _ in range(2):
+        report = bring(store, events=written(tmp_path, "good.csv", path.read_text().replace("vieuwed", "viewed")))
+    assert report.events is not None
+    assert (report.event_rows, report.events.duplicates, store.people()) == (2, 2, 2)
+    customers = written(tmp_path, "customers.csv", f'customer_id,holds,holds_since\n\nc,,\n\nd,"[7, 7.5]",{NOON}\n\n')
+    with pytest.raises(InvalidRows, match=r"^customers\.csv row 4: holds is '\[7, 7\.5\]'"):
+        bring(store, customers=customers)
+    customers.write_text(customers.read_text(encoding="utf-8").replace("7.5", '{""item"": """"}'), encoding="utf-8")
+    with pytest.raises(InvalidRows, match=r"^customers\.csv row 4: holds is ''"):
+        bring(store, customers=customers)
+
+
+def test_a_day_that_is_not_is_told_as_such(store: Store, tmp_path: Path) -> None:
+    for time in ("2026-02-30T12:00:00Z", "2026-01-31T25:00:00+01:00"):
+        found = faults_of(store, events_csv(tmp_path, f"c,viewed,{time},1,,"))
+        assert (found.total, "there is no such day or time of day" in found.faults[0]) == (1, True)
+
+
+def test_a_doubled_column_is_told_by_its_name(store: Store, tmp_path: Path) -> None:
+    path = events_csv(tmp_path, f"c,viewed,{NOON},1,2", header="customer_id,event,occurred_at,item,item")
+    assert faults_of(store, path).faults[0].startswith("events.csv: column item is doubled; ")
+
+
 def test_a_misspelt_event_gets_a_hint(store: Store, tmp_path: Path) -> None:
     assert "'Order Completed'" in faults_of(store, events_csv(tmp_path, f"c,Order Complete,{NOON},1,,")).faults[0]
 
@@ -351,8 +379,9 @@ def test_whatever_the_cells_say_it_is_stored_whole_or_refused(
         assert store.people() == 0
     else:
         assert report.events is not None
-        assert report.events.stored == len(rows)
-        texts = [json.loads(row[5] or "{}") for row in rows]
+        told = [row for row in rows if any(cell.strip() for cell in row)]
+        assert report.events.stored == len(told)
+        texts = [json.loads(row[5] or "{}") for row in told]
         assert all(isinstance(text, dict) for text in texts)
     finally:
         store.close()

@@ -77,19 +77,20 @@ def import_files(
         source = catalogue_file.read(catalogue) if catalogue is not None else None
         advance()
         channels = _channels(source, store)
-        told, told_source = None, ""
+        told, told_source, told_faults = None, "", Faults("")
         if events is not None:
-            told = event_rows.checked(events.name, read(events), present, channels)
-            told_source = f"events-{digest(events)}"
+            file = read(events)
+            told = event_rows.checked(file, present, channels)
+            told_source, told_faults = f"events-{digest(events)}", file.faults()
         advance()
-        people, people_source = None, ""
+        people, people_source, people_faults = None, "", Faults("")
         if customers is not None:
-            rows = read(customers)
-            people_source = f"customers-{digest(customers)}"
-            people = customer_rows.checked(customers.name, rows, present, channels)
+            file = read(customers)
+            people = customer_rows.checked(file, present, channels)
+            people_source, people_faults = f"customers-{digest(customers)}", file.faults()
         advance()
         checked = _Checked(source, told, told_source, people, people_source)
-        _check_against(store, checked, channels, events, customers)
+        _check_against(store, checked, channels, told_faults, people_faults)
         advance()
     return _report(checked, store) if dry_run else _write(store, progress, checked, present)
 
@@ -113,13 +114,11 @@ def _check_against(
     store: Store,
     checked: _Checked,
     channels: Collection[str] | None,
-    events: Path | None,
-    customers: Path | None,
+    event_faults: Faults,
+    customer_faults: Faults,
 ) -> None:
     """What only the store's contents and the other file can refuse. Raises InvalidRows."""
-    event_faults = Faults(events.name if events is not None else "")
     people = checked.customers
-    customer_faults = Faults(customers.name if customers is not None else "")
     told_faults = customer_faults.of(people.event_rows if people is not None else [])
     check_people(store, checked.events, people.customers if people else None, event_faults, customer_faults)
     told = [("consent", people.events if people else None, told_faults), ("channel", checked.events, event_faults)]

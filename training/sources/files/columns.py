@@ -118,6 +118,10 @@ def moments(column: pl.Series, faults: Faults, present: int, *, required: bool =
         faults.add(column.name, column, column.is_null(), "every row needs it", "fill it in")
     value = _moments(column)
     wrong = column.is_not_null() & value.is_null()
+    if column.dtype == pl.String:
+        absent = wrong & column.str.contains(_TIME)
+        faults.add(column.name, column, absent, "there is no such day or time of day", "correct it at its source")
+        wrong = wrong & ~absent
     faults.add(
         column.name,
         column,

@@ -21,7 +21,7 @@ from features.stores.import_columns import checked_events
 from training.sources.files.accepted import called, check_acceptable, customer_ids, customers_acceptable
 from training.sources.files.columns import Faults, moments, numbers, texts
 from training.sources.files.events import objects
-from training.sources.files.tables import check_columns
+from training.sources.files.tables import FileRows, check_columns
 
 REQUIRED: Final = ("customer_id",)
 OPTIONAL: Final = ("traits", "trait.", "identifier.", "consent.", "consent_at", "holds", "holds_since", "time_zone")
@@ -39,11 +39,12 @@ class CustomerColumns:
     event_rows: list[int]
 
 
-def checked(name: str, rows: pl.DataFrame, present: int, channels: Collection[str] | None) -> CustomerColumns:
-    """name: of the file, for faults. present: ms UTC. channels: the catalogue's; None when
-    there is none to check against. Raises InvalidRows with the first faults."""
-    check_columns(name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
-    faults = Faults(name)
+def checked(file: FileRows, present: int, channels: Collection[str] | None) -> CustomerColumns:
+    """present: ms UTC. channels: the catalogue's; None when there is none to check against. Raises InvalidRows with the
+    first faults."""
+    rows = file.rows
+    check_columns(file.name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
+    faults = file.faults()
     customer = customer_ids(rows["customer_id"], faults)
     names = customer if faults.total else customer.map_elements(called, return_dtype=pl.String)
     twice = names.is_duplicated() & names.is_not_null()

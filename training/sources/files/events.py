@@ -18,7 +18,7 @@ from features.stores.protocol import InvalidEvent
 from features.wire.names import EVENT_NAMES
 from training.sources.files.accepted import check_acceptable, customer_ids
 from training.sources.files.columns import Faults, moments, numbers, texts, whole_numbers
-from training.sources.files.tables import check_columns
+from training.sources.files.tables import FileRows, check_columns
 
 REQUIRED: Final = ("customer_id", "event", "occurred_at")
 OPTIONAL: Final = (
@@ -52,13 +52,12 @@ _NEED_CHANNEL: Final = [Kind.SENT, Kind.DISPLAYED, Kind.CONSENT_GRANTED, Kind.CO
 _NEED_THING: Final = [Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED]
 
 
-def checked(name: str, rows: pl.DataFrame, present: int, channels: Collection[str] | None) -> pa.Table:
-    """The rows as columns of IMPORT_SCHEMA, in their order. name: of the file, for faults. present: ms UTC, nothing
-    lies later. channels: the catalogue's; None when there is none to check against. Raises InvalidRows with the first
-    faults."""
-    check_columns(name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
-    faults = Faults(name)
-    columns = _read(rows, faults, present)
+def checked(file: FileRows, present: int, channels: Collection[str] | None) -> pa.Table:
+    """The rows as columns of IMPORT_SCHEMA, in their order. present: ms UTC, nothing lies later. channels: the
+    catalogue's; None when there is none to check against. Raises InvalidRows with the first faults."""
+    check_columns(file.name, file.rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
+    faults = file.faults()
+    columns = _read(file.rows, faults, present)
     _check_rows(columns, faults, channels)
     faults.check()
     table = _arrow(columns)
