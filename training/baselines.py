@@ -2,7 +2,8 @@
 
 Each answers the same question, float64[n] for n pairs (person, moment, category), higher is likelier, from purchases
 known by the moment only. What has to be fitted is fitted at the same cutoffs as our affinity models; what has a
-setting gets the best of a few on the purchases before the test.
+setting gets the best of a few on the purchases of the 28 days before those that the next purchase is judged on. The
+test of response may have begun by then, which favours the baselines there.
 """
 
 from __future__ import annotations

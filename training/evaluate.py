@@ -52,8 +52,8 @@ CHUNK = 200
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """next_purchase: for the next order, and for the next 28 days. settings: those that did best before the test, by
-    baseline."""
+    """next_purchase: for the next order, and for the next 28 days. settings: those that did best in the 28 days
+    before next_purchase's, by baseline."""
 
     response: Table
     next_purchase: tuple[Table, ...]
