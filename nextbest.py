@@ -146,8 +146,8 @@ def import_(
                 "told of customers": report.consents_and_holdings,
             }
             print(f"checked {report.event_rows:,} events and {report.customer_rows:,} customers; no faults")
-            if report.unknown_items or report.unknown_actions:
-                print(f"not in the catalogue: {report.unknown_items:,} items, {report.unknown_actions:,} actions")
+            for remark in report.remarks():
+                print(remark)
     for what, receipt in taken.items():
         if receipt is not None:
             print(f"{what}: {receipt.stored:,} new, {receipt.duplicates:,} known already, {receipt.people:,} people")

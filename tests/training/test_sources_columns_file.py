@@ -20,7 +20,7 @@ from features.identity import customer_identifier, normalise
 from features.ledger import owned
 from features.progress import Silent
 from features.stores import open_store
-from features.stores.protocol import Store
+from features.stores.protocol import AmbiguousIdentifier, Store
 from models.catalogue import CatalogueInvalid
 from training.sources.columns_file import FileReport, import_files
 from training.sources.errors import InvalidRows, SourceMissing
@@ -349,6 +349,20 @@ def test_a_customers_fault_names_its_place(store: Store, tmp_path: Path, header:
         bring(store, customers=path, catalogue=catalogue)
     assert caught.value.faults[0].startswith(f"customers.csv row 2: {column} is ")
     assert store.people() == 0
+
+
+def test_identifiers_that_several_customers_have_are_counted(store: Store, tmp_path: Path) -> None:
+    rows = "c,a@example.com,1\nd,A@Example.com,2\ne,b@example.com,2\nf,b@example.com,\ng,c@example.com,3\n"
+    path = written(tmp_path, "customers.csv", f"customer_id,identifier.email,identifier.card\n{rows}")
+    expected = ("identifiers of several customers, which find none of them: 3",)
+    for dry_run in (True, False):
+        report = bring(store, customers=path, dry_run=dry_run)
+        assert (report.shared_identifiers, report.remarks()) == (3, expected)
+    alone = written(tmp_path, "alone.csv", "customer_id,identifier.email\nh,h@example.com\n")
+    assert bring(store, customers=alone).remarks() == ()
+    with pytest.raises(AmbiguousIdentifier):
+        store.read(normalise("email", "a@example.com"))
+    assert store.read(normalise("email", "c@example.com")).customer_id == "g"
 
 
 def test_a_customer_has_one_row(store: Store, tmp_path: Path) -> None:

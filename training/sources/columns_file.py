@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from models import catalogue_file
 from training.sources.files import customers as customer_rows
 from training.sources.files import events as event_rows
-from training.sources.files.accepted import check_channels, check_people
+from training.sources.files.accepted import check_channels, check_people, shared_identifiers
 from training.sources.files.columns import Faults
 from training.sources.files.tables import digest, read
 from training.sources.publishing import publish
@@ -37,7 +37,8 @@ class FileReport:
     """events, customers: what the store took, None when there was no such file or in a dry run. consents_and_holdings:
     what the customers file said of them. catalogue_version: the one published, None without. unknown_items,
     unknown_actions: how many different ones the events name that the catalogue does not list; they count as history,
-    but nothing is known of them."""
+    but nothing is known of them. shared_identifiers: how many, an e-mail address perhaps, the customers file gives to
+    several customers; none of them is found by it."""
 
     event_rows: int
     customer_rows: int
@@ -47,6 +48,14 @@ class FileReport:
     catalogue_version: int | None
     unknown_items: int
     unknown_actions: int
+    shared_identifiers: int
+
+    def remarks(self) -> tuple[str, ...]:
+        """What came in and may surprise, one sentence each."""
+        unknown = f"not in the catalogue: {self.unknown_items:,} items, {self.unknown_actions:,} actions"
+        shared = f"identifiers of several customers, which find none of them: {self.shared_identifiers:,}"
+        said = ((unknown, self.unknown_items or self.unknown_actions), (shared, self.shared_identifiers))
+        return tuple(sentence for sentence, count in said if count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ def _report(
         catalogue_version=version,
         unknown_items=items,
         unknown_actions=actions,
+        shared_identifiers=shared_identifiers(checked.customers.customers) if checked.customers is not None else 0,
     )
 
 

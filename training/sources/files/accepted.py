@@ -79,6 +79,14 @@ def links(customers: pa.Table) -> list[Link]:
     ]
 
 
+def shared_identifiers(customers: pa.Table) -> int:
+    """How many different identifiers several customers of a table of CUSTOMER_SCHEMA have."""
+    having: dict[Identifier, set[Identifier]] = {}
+    for customer, other in links(customers):
+        having.setdefault(other, set()).add(customer)
+    return sum(len(several) > 1 for several in having.values())
+
+
 def check_people(
     store: Store, events: pa.Table | None, customers: pa.Table | None, event_faults: Faults, customer_faults: Faults
 ) -> None:
