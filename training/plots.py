@@ -36,6 +36,7 @@ def calibration(probability: NDArray[np.float64], label: NDArray[np.bool_], weig
     axes.plot(predicted, observed, marker="o", label="model")
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=float(ends[0]))
+    axes.set_ylim(bottom=0.0)  # no successes at all has no logarithm, yet must show
     axes.legend()
     return figure
 

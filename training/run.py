@@ -131,7 +131,9 @@ def model_card(trained: Trained) -> str:
         if (trained.dataset.compiled.all.channel[exposures.pairs.candidate] == codes[name]).any()
     ]
     unseen = [name for name in channels if name not in seen]
-    measured = "\n".join(f"- {name}: {value:.6g}" for name, value in _metrics(trained.backtest).items())
+    figures = _metrics(trained.backtest)
+    judged = {name: value for name, value in figures.items() if name.startswith("test.")}
+    measured = "\n".join(f"- {name.removeprefix('test.')}: {value:,.6g}" for name, value in judged.items())
     return f"""# Model card
 
 Answers: the probability, calibrated, that a contact with an action on a channel succeeds inside the channel's reward
@@ -139,12 +141,12 @@ window.
 
 - learned from {origin.exposures:,} matured exposures, {origin.positives:,} of them successes, and from the purchases of
   {trained.dataset.people:,} people
-- sees nothing recorded after {origin.trained_until} (ms UTC); dataset {origin.dataset_digest}
+- {trained.backtest.rounds} trees; sees nothing recorded after {text_of(origin.trained_until)}; dataset {origin.dataset_digest}
 - catalogue version {origin.catalogue_version}; seed {origin.seed}
 - contacts were seen on: {", ".join(seen) or "no channel"}; any other is an extrapolation: {", ".join(unseen) or "none"}
 - exposures were chosen by whoever sent them, not at random: differences between actions are associations
 
-Judged on contacts after the cutoff, by a model that had not seen them:
+Judged on contacts after the cutoff, by a model that had not seen them (exposures are a weighted sample's estimate):
 
 {measured}
 """
