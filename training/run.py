@@ -141,7 +141,8 @@ window.
 
 - learned from {origin.exposures:,} matured exposures, {origin.positives:,} of them successes, and from the purchases of
   {trained.dataset.people:,} people
-- {trained.backtest.rounds} trees; sees nothing recorded after {text_of(origin.trained_until)}; dataset {origin.dataset_digest}
+- {trained.backtest.rounds} trees; sees nothing recorded after {text_of(origin.trained_until)}
+- dataset {origin.dataset_digest}
 - catalogue version {origin.catalogue_version}; seed {origin.seed}
 - contacts were seen on: {", ".join(seen) or "no channel"}; any other is an extrapolation: {", ".join(unseen) or "none"}
 - exposures were chosen by whoever sent them, not at random: differences between actions are associations

@@ -101,7 +101,7 @@ def choose_splits(exposures: Exposures) -> Splits:
 def _latest(moments: NDArray[np.int64], enough: int, part: str) -> int:
     if len(moments) < enough:
         raise NothingToLearn(
-            f"successes for {part} are {len(moments)}; {enough} are needed there, {3 * FEWEST} in all, spread over time; "
+            f"successes for {part} are {len(moments)}; {enough} are needed there, {3 * FEWEST} in all; "
             "import contacts (sent, displayed) of actions and the outcomes that the catalogue calls their success"
         )
     return int(np.sort(moments)[-enough])
