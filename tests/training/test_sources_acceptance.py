@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from features.columns import CUSTOMER_SCHEMA
 from features.event import Event, Identifier, Kind
 from features.identity import customer_identifier
-from features.progress import Silent
+from features.progress import Advance, Silent
 from features.stores import open_store
 from features.stores.protocol import Append, Store
 from training.sources.columns_file import FileReport, import_files
@@ -160,6 +161,36 @@ def test_the_stores_own_rules_have_the_last_word_in_the_rows_of_the_file() -> No
     table = pa.Table.from_pydict(columns, schema=CUSTOMER_SCHEMA)
     with pytest.raises(InvalidRows, match=r"^people\.csv: time_zone of row 2 is 'Mars/Olympus'; "):
         check_acceptable(Faults("people.csv"), customers_acceptable, table)
+
+
+class Interrupted:
+    """A progress whose watcher stops everything when a step begins."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    @contextmanager
+    def step(self, title: str, total: float | None = None) -> Iterator[Advance]:  # noqa: ARG002
+        if title.startswith(self._title):
+            raise KeyboardInterrupt
+        yield lambda steps=1.0, /: None  # noqa: ARG005
+
+
+@pytest.mark.parametrize("title", ["Check", "Import 1 customers", "Import 1 events", "Publish"])
+def test_an_import_that_was_interrupted_publishes_nothing_and_is_completed_by_the_next(
+    store: Store, tmp_path: Path, title: str
+) -> None:
+    files = {
+        "events": written(tmp_path, "events.csv", EVENTS),
+        "customers": written(tmp_path, "customers.csv", f"customer_id,holds,holds_since\nc,[7],{NOON}\n"),
+        "catalogue": written(tmp_path, "catalogue.yaml", CATALOGUE),
+    }
+    with pytest.raises(KeyboardInterrupt):
+        import_files(store, Interrupted(title), PRESENT, **files)
+    assert store.catalogue_version() == 0
+    bring(store, **files)
+    assert (store.catalogue_version(), len(store.read(customer_identifier("c")).page)) == (1, 2)
+    assert store.check().faults == ()
 
 
 _TEXT = st.text(alphabet='ab:"\\ud80{}[]1e9 ß\u0130\u200b', max_size=8)
