@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.columns import CUSTOMER_SCHEMA
+from features.consent import state
 from features.event import Event, Identifier, Kind
 from features.identity import customer_identifier
+from features.ledger import owned
 from features.progress import Advance, Silent
 from features.stores import open_store
 from features.stores.protocol import Append, Store
@@ -26,6 +28,7 @@ from training.sources.files.columns import Faults
 
 PRESENT = 1_770_000_000_000
 NOON = "2026-01-31T12:00:00Z"
+NOON_MS = 1_769_860_800_000
 EVENTS = f"customer_id,event,occurred_at\nc,viewed,{NOON}\n"
 CATALOGUE = """
 currency: EUR
@@ -163,6 +166,24 @@ def test_the_stores_own_rules_have_the_last_word_in_the_rows_of_the_file() -> No
         check_acceptable(Faults("people.csv"), customers_acceptable, table)
 
 
+def test_a_fact_told_again_in_another_file_is_the_same_event(store: Store, tmp_path: Path) -> None:
+    header = "customer_id,consent.email,consent.web,consent_at,holds"
+    pen = '{""item"": ""pen"", ""since"": ""2025-11-01T00:00:00Z""}'
+    row = f'c,granted,granted,{NOON},"[{pen}, {pen}]"'
+    first = bring(store, customers=written(tmp_path, "customers.csv", f"{header}\n{row}\n")).consents_and_holdings
+    later = f'c,granted,withdrawn,{NOON_MS},"[{pen}, {pen}, {pen}]"'
+    grown = f"{header}\na,granted,,{NOON},\n{later}\n"
+    again = bring(store, customers=written(tmp_path, "grown.csv", grown)).consents_and_holdings
+    assert first is not None
+    assert again is not None
+    assert (first.stored, again.stored, again.duplicates) == (4, 3, 3)
+    held = owned(store.read(customer_identifier("c")).ledger, PRESENT)
+    assert held["quantity"].sum() == 3
+    withdrawn = state(store.read(customer_identifier("c")).consents, store.vocabulary.code("channel", "web"), PRESENT)
+    assert withdrawn is not None
+    assert not withdrawn.granted
+
+
 class Interrupted:
     """A progress whose watcher stops everything when a step begins."""
 
@@ -186,7 +207,7 @@ def test_an_import_that_was_interrupted_publishes_nothing_and_is_completed_by_th
         "catalogue": written(tmp_path, "catalogue.yaml", CATALOGUE),
     }
     with pytest.raises(KeyboardInterrupt):
-        import_files(store, Interrupted(title), PRESENT, **files)
+        import_files(store, Interrupted(title), PRESENT, files["events"], files["customers"], files["catalogue"])
     assert store.catalogue_version() == 0
     bring(store, **files)
     assert (store.catalogue_version(), len(store.read(customer_identifier("c")).page)) == (1, 2)

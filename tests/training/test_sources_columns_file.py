@@ -302,24 +302,6 @@ def test_customers_bring_traits_identifiers_consents_and_holdings(store: Store, 
     assert store.check().faults == ()
 
 
-def test_a_fact_told_again_in_another_file_is_the_same_event(store: Store, tmp_path: Path) -> None:
-    header = "customer_id,consent.email,consent.web,consent_at,holds"
-    pen = '{""item"": ""pen"", ""since"": ""2025-11-01T00:00:00Z""}'
-    row = f'c,granted,granted,{NOON},"[{pen}, {pen}]"'
-    first = bring(store, customers=written(tmp_path, "customers.csv", f"{header}\n{row}\n")).consents_and_holdings
-    later = f'c,granted,withdrawn,{NOON_MS},"[{pen}, {pen}, {pen}]"'
-    grown = f"{header}\na,granted,,{NOON},\n{later}\n"
-    again = bring(store, customers=written(tmp_path, "grown.csv", grown)).consents_and_holdings
-    assert first is not None
-    assert again is not None
-    assert (first.stored, again.stored, again.duplicates) == (4, 3, 3)
-    held = owned(store.read(customer_identifier("c")).ledger, PRESENT)
-    assert held["quantity"].sum() == 3
-    withdrawn = state(store.read(customer_identifier("c")).consents, store.vocabulary.code("channel", "web"), PRESENT)
-    assert withdrawn is not None
-    assert not withdrawn.granted
-
-
 def test_parquet_traits_keep_their_types(store: Store, tmp_path: Path) -> None:
     rows = {"customer_id": ["c"], "trait.age": [41], "trait.vip": [True], "traits": ['{"plan": "0"}']}
     pl.DataFrame(rows).write_parquet(tmp_path / "customers.parquet")
