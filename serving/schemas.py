@@ -123,8 +123,6 @@ class DecisionQuestion(_Request):
 class RecommendRequest(DecisionQuestion):
     """Exactly one of customer_id and identifier."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"customer_id": "1", "channels": ["mail"], "limit": 3}]})
-
     customer_id: IdText | None = None
     identifier: IdentifierText | None = None
 
