@@ -29,6 +29,12 @@ class Kind(IntEnum):
     CHECKOUT_STARTED = 7
     SEARCHED = 8
     PAGE_SEEN = 9
+    ORDER_UPDATED = 10
+    ORDER_SHIPPED = 11
+    ORDER_DELIVERED = 12
+    SUBSCRIPTION_STARTED = 13  # owned from here until the newest statement about the same subscription ends it
+    SUBSCRIPTION_CHANGED = 14
+    SUBSCRIPTION_ENDED = 15
 
     DECIDED = 20
     RESERVED = 21
@@ -60,6 +66,8 @@ class Kind(IntEnum):
     DELIVERY_DELAYED = 71
     FORM_FIELD_CAPTURED = 72
     SURVEY_ANSWERED = 73
+    HANDED_OFF = 74  # a journey passed to another channel
+    HANDOFF_TAKEN = 75
 
 
 CONTACTS = frozenset({Kind.SENT, Kind.DISPLAYED})
@@ -93,7 +101,8 @@ class Event:
     message_id and line together are unique: the same pair again is the same event. channel, item, action, order and
     decision are the outside world's texts, None for none. quantity is in units, amount in the catalogue's currency
     for the whole line (not per unit); NaN is unknown for both. properties is the rest of the payload as JSON text; it
-    lives in the log only.
+    lives in the log only. topic: what a statement of consent is about, None for everything on the channel. ends_at: of
+    a subscription's term, ms UTC, None when it renews by itself; such an event has no decision.
     """
 
     message_id: str
@@ -111,3 +120,5 @@ class Event:
     amount: float = field(default=math.nan)
     severity: int = 0
     properties: str = "{}"
+    topic: str | None = None
+    ends_at: int | None = None

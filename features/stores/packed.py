@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from features import consent, ledger
-from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, PAGE_LIMIT, Records, page
+from features.event import Event
+from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, PAGE_LIMIT, Records, page, text_code
 
 TAIL_LIMIT = 32
 RECORD = struct.Struct("<qqqqqdfiiBBh")
@@ -33,6 +34,25 @@ class Sealed:
 
 
 NOTHING = Sealed()
+
+
+def record_of(event: Event, sequence: int, channel: int, item: int, action: int) -> bytes:
+    """One EVENT record. A statement of consent has no order and no decision: its topic takes the order's place; the end
+    of a subscription's term takes the decision's."""
+    return RECORD.pack(
+        event.occurred_at,
+        event.recorded_at,
+        sequence,
+        text_code(event.order if event.topic is None else event.topic),
+        text_code(event.decision) if event.ends_at is None else event.ends_at,
+        event.amount,
+        event.quantity,
+        item,
+        action,
+        event.kind,
+        channel,
+        event.severity,
+    )
 
 
 def events(blob: bytes) -> Records:

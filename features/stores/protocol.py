@@ -72,13 +72,20 @@ class InvalidImport(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events of one person, who is found by `identifier` and created if nobody has it. traits are merged over the
+    """Events told under `identifier`, which anchors a profile (created if there is none). traits are merged over the
     person's (None removes), with the moment at which the newest of the events was recorded; not again when all events
-    are duplicates. The trait time_zone is the person's time zone."""
+    are duplicates, and neither is what follows. The trait time_zone is the person's time zone.
+
+    also: further identifiers of the same person that the call names: claims. previous: ids that the call says are the
+    same person's older names (an alias). addressed: identifiers through which a withdrawal of consent among the events
+    was made: it binds whoever holds one of them, now or later. What claims and aliases lead to: docs/identity.md."""
 
     identifier: Identifier
     events: tuple[Event, ...]
     traits: Mapping[str, object] = field(default_factory=dict)
+    also: tuple[Identifier, ...] = ()
+    previous: tuple[Identifier, ...] = ()
+    addressed: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +143,13 @@ class DecisionReceipt:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A refused event: the payload as text (cut at 32 KB), why, when (ms UTC)."""
+    """A refused event: the payload as text (cut at 32 KB), why, when (ms UTC), and the identifiers in it that could be
+    read, so that it can be found when the person is erased."""
 
     received_at: int
     reason: str
     payload: str
+    about: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +169,15 @@ class StoredCatalogue:
 @dataclass(frozen=True, slots=True)
 class AccessKey:
     """A key's record; the key itself is never stored. digest: SHA-256 hex of the key. rights: of write, decide, read,
-    admin, replay."""
+    admin, replay. origins: the web pages that may use it ("https://shop.example"); empty for a key that no browser
+    holds."""
 
     key_id: str
     digest: str
     rights: frozenset[str]
     created_at: int
     note: str
+    origins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from features.event import LOG_ONLY, Event, Identifier
-from features.history import text_code
 from features.identity import outside_name
 from features.stores import packed
 from features.stores.acceptance import json_text
@@ -176,7 +175,7 @@ class _Group:
             self.messages.add(key)
             self.sequence += 1
             stored += 1
-            record = _record(event, self.sequence, channel, item, action)
+            record = packed.record_of(event, self.sequence, channel, item, action)
             if event.kind not in LOG_ONLY:
                 state.add_record(record, self.sequence)
             texts = (event.name, event.order, event.decision, event.properties)
@@ -206,20 +205,3 @@ def _counters(connection: sqlite3.Connection) -> tuple[int, int]:
                       (SELECT coalesce(max(person), 0) + 1 FROM person)"""
     sequence, person = connection.execute(query).fetchone()
     return int(sequence), int(person)
-
-
-def _record(event: Event, sequence: int, channel: int, item: int, action: int) -> bytes:
-    return packed.RECORD.pack(
-        event.occurred_at,
-        event.recorded_at,
-        sequence,
-        text_code(event.order),
-        text_code(event.decision),
-        event.amount,
-        event.quantity,
-        item,
-        action,
-        event.kind,
-        channel,
-        event.severity,
-    )

@@ -1,0 +1,96 @@
+"""What any store must do about people beyond their events: who is who, what happened, what a person may demand.
+
+Held to by the contract suites like the rest of features.stores.protocol, whose errors these methods raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from features.event import Event, Identifier, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class HeldIdentifier:
+    """One identifier of a person. value: in clear, None where the store keeps no clear values. profile: the outside
+    name of the profile that it anchors or that claimed it. since: first claimed (ms UTC of recording). anchor: events
+    arrive under it. severed: cut off by a split, and counts no longer."""
+
+    type: str
+    value: str | None
+    profile: str
+    since: int
+    anchor: bool
+    severed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is: the outside name, all names that lead to the same person, and their identifiers."""
+
+    person: int
+    customer_id: str
+    names: tuple[str, ...]
+    identifiers: tuple[HeldIdentifier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event in words as the log holds it. sequence: the log's own order. profile: the outside name under which it
+    was told."""
+
+    sequence: int
+    profile: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Something done about a person, without saying about whom. what: "erased", "exported", "split". at: ms UTC.
+    author: who did it (a key's id or an operator's name). subject: a keyed digest of the person's name, hex, so that
+    one who knows the name can find the entry. counts: JSON text of how many rows of what."""
+
+    number: int
+    at: int
+    what: str
+    author: str
+    subject: str
+    counts: str
+
+
+class IdentityStore(Protocol):
+    def identity(self, identifier: Identifier) -> Identity | None:
+        """None when nobody has it. Raises AmbiguousIdentifier."""
+
+    def split(self, customer: Identifier, identifier: Identifier, at: int, author: str) -> Identity:
+        """Cut `identifier` off the person whom `customer` names: what made them one is severed for good, whoever claims
+        it again, and every event goes back to the name under which it was told. The person that is left. Repeating it
+        changes nothing. Raises StoreError when the person has no such identifier."""
+
+
+class Timeline(Protocol):
+    def timeline(
+        self, identifier: Identifier, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] | None = None
+    ) -> tuple[LoggedEvent, ...]:
+        """The person's events (of `kinds`, None: of every kind) before the given (occurred_at, sequence), newest first;
+        none of an unknown person. Raises AmbiguousIdentifier."""
+
+    def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
+        """(person, event) of everybody's events of these kinds, by person and sequence, for offline work."""
+
+
+class RightsStore(Protocol):
+    """Erasure and access (GDPR articles 15, 17 and 20)."""
+
+    def export(self, identifier: Identifier, at: int, author: str) -> str | None:
+        """Everything held on the person as one JSON text; None of an unknown one. Leaves an audit entry. Raises
+        AmbiguousIdentifier."""
+
+    def erase(self, identifier: Identifier, at: int, author: str) -> AuditEntry | None:
+        """Remove the person from log, projections, decisions, identifiers and dead letters; None of an unknown one.
+        Leaves an audit entry. Raises AmbiguousIdentifier."""
+
+    def audit(self, limit: int) -> tuple[AuditEntry, ...]:
+        """Newest first."""
