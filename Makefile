@@ -47,7 +47,7 @@ lock: $(INSTALLED) ## resolve every version and hash anew
 		--no-annotate --all-extras pyproject.toml -o locks/all.txt
 	sed 's/ *\\$$//; /--hash/d' locks/all.txt > .venv/constraints.txt
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--no-annotate -c .venv/constraints.txt pyproject.toml -o locks/service.txt
+		--no-annotate -c .venv/constraints.txt --extra postgres pyproject.toml -o locks/service.txt
 
 .PHONY: clean
 clean: ## remove the environment and the demo's home
