@@ -23,6 +23,10 @@ demo: $(INSTALLED) ## real data in, a trained model out, the service running (PO
 test: $(INSTALLED) lint ## lint, types, import contracts, then the whole suite
 	$(BIN)/python -m pytest
 
+.PHONY: test-long
+test-long: $(INSTALLED) ## what takes minutes: hundreds of killed writers, twenty killed servers
+	$(BIN)/python -m pytest -m long --timeout 1800
+
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
