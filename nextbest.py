@@ -6,21 +6,20 @@ Exit codes: 0 done; 1 something was found to be wrong (a failed check); 2 it cou
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
-import json
 import os
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from features.progress import Terminal
+from serving.commands import asking, keys, shell
+from serving.commands.asking import dry_run
+from serving.commands.shell import console, present_of, settings, stop, the_store
 
 if TYPE_CHECKING:
     from features.stores import Store
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-console = Console(stderr=True, soft_wrap=True)
 app = typer.Typer(
     name="nextbest",
     help="Next-best-action: one history per customer, one calibrated model, one honest decision per channel.",
@@ -57,64 +55,12 @@ def common(
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """What we foresee ends in one line and exit code 2, Ctrl-C in 130; any other fault is ours and keeps its trace."""
-    from pydantic import ValidationError
-
-    from features.stores.protocol import StoreError
-    from models.bundle import BundleError
-    from models.catalogue import CatalogueError
+    """As for every command, and with what training foresees."""
     from training.errors import TrainingError
     from training.sources.errors import SourceError
 
-    try:
+    with shell.one_line(TrainingError, SourceError):
         yield
-    except (StoreError, CatalogueError, BundleError, TrainingError, SourceError) as error:
-        stop(str(error))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        stop(f"{name} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{name.upper()}")
-    except ModuleNotFoundError as error:
-        stop(f"package is {error.name}; this command needs it; install nextbest[train]")
-    except sqlite3.OperationalError as error:
-        stop(f"database is unusable; {error}; free disk space or mend it and try again")
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            stop("disk is full; nothing half-written was kept; free some space and run the same command again")
-        if error.filename is None:
-            raise
-        stop(f"file is {error.filename}; {error.strerror}; name another or mend it")
-    except KeyboardInterrupt:
-        console.print("stopped; what was finished is kept, the rest starts over")
-        raise typer.Exit(130) from None
-
-
-def stop(line: str) -> NoReturn:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2)
-
-
-def settings(**given: object) -> Settings:
-    """From the environment; what was given (is not None) instead."""
-    from serving.settings import Settings
-
-    return Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
-
-
-@contextmanager
-def the_store(create: bool = False) -> Iterator[Store]:
-    from features.stores import open_store
-
-    where = settings()
-    if create:
-        where.absolute_home.mkdir(parents=True, exist_ok=True)
-    elif where.effective_store_url.startswith("sqlite:///") and not Path(where.effective_store_url[10:]).exists():
-        stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
-    store = open_store(where.effective_store_url)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 @app.command("import")
@@ -153,15 +99,6 @@ def import_(
             print(f"{what}: {receipt.stored:,} new, {receipt.duplicates:,} known already, {receipt.people:,} people")
 
 
-def present_of(store: Store) -> int:
-    """ms UTC: the store's own present when its clock is driven, else the system's."""
-    import time
-
-    if store.setting("clock") == "driven":
-        return store.advance_present(0)
-    return time.time_ns() // 1_000_000
-
-
 @app.command()
 def check() -> None:
     """Rebuild every page, ledger and consent from the log and compare; exit code 1 when anything differs."""
@@ -174,51 +111,7 @@ def check() -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def recommend(
-    customer: Annotated[str, typer.Argument(help="The customer's id.")],
-    channel: Annotated[list[str] | None, typer.Option(help="May be repeated; none means every channel.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=20, help="Actions per channel.")] = 3,
-    explain: Annotated[bool, typer.Option(help="Add what was refused, and why.")] = False,
-) -> None:
-    """Ask for a decision without a service and without leaving a trace (a dry run); JSON on standard output."""
-    with one_line():
-        answer = dry_run(settings(), customer, channel, limit, explain=explain)
-    if answer["degraded"]:
-        console.print("no model answers, so the ranking is value times lever; run `nextbest train`, `nextbest promote`")
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
-
-
-def dry_run(
-    where: Settings, customer: str, channels: list[str] | None, limit: int, *, explain: bool
-) -> dict[str, object]:
-    """The service's own answer. Whoever can read the store needs no key."""
-    import asyncio
-    import logging
-
-    from pydantic import ValidationError
-
-    from serving.deciding import look
-    from serving.errors import Refusal
-    from serving.runtime import Runtime
-    from serving.schemas import RecommendRequest
-
-    async def answer(request: RecommendRequest) -> bytes:
-        runtime = Runtime(where)
-        try:
-            return await look(runtime, request)
-        finally:
-            await runtime.close()
-
-    logging.getLogger("nextbest").addHandler(logging.NullHandler())
-    try:
-        request = RecommendRequest(customer_id=customer, channels=channels, limit=limit, explain=explain)
-        found: dict[str, object] = json.loads(asyncio.run(answer(request)))
-    except ValidationError as error:
-        stop(f"customer or channel is not valid; {error.errors()[0]['msg']}; correct it")
-    except Refusal as refusal:
-        stop(str(refusal))
-    return found
+app.command()(asking.recommend)
 
 
 @app.command()
@@ -351,44 +244,7 @@ def what_to_try(where: Settings, store: Store) -> str:
     )
 
 
-keys = typer.Typer(help="Access keys: who may write events, ask for decisions, read customers.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
-
-
-@keys.command("add")
-def add_key(
-    right: Annotated[list[str], typer.Option(help="write, decide, read, admin or replay; may be repeated.")],
-    note: Annotated[str, typer.Option(help="Who it is for.")] = "",
-) -> None:
-    """Make a key and show it once; only its hash is kept."""
-    import time
-
-    from serving.security import new_key
-
-    with one_line(), the_store(create=True) as store:
-        try:
-            key, record = new_key(right, time.time_ns() // 1_000_000, note)
-        except ValueError as error:
-            stop(str(error))
-        store.add_key(record)
-    print(key)
-    console.print(f"key {record.key_id} may {', '.join(sorted(record.rights))}; it is not shown again")
-
-
-@keys.command("revoke")
-def revoke_key(key_id: str) -> None:
-    """Take a key out of force; running services notice within seconds."""
-    with one_line(), the_store() as store:
-        if not store.revoke_key(key_id):
-            stop("key id is unknown; it is the short name of a key in force, not the key; see `nextbest keys list`")
-
-
-@keys.command("list")
-def list_keys() -> None:
-    """The keys in force."""
-    with one_line(), the_store() as store:
-        for key in store.keys():  # noqa: SIM118 - a store is no mapping
-            print(key.key_id, ",".join(sorted(key.rights)), key.note, sep="\t")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

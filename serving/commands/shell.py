@@ -1,0 +1,94 @@
+"""What every command shares: how it ends, where its settings and its store come from.
+
+Exit codes: 0 done; 1 something was found to be wrong; 2 it could not be done, and one line says why; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from features.stores import Store
+    from serving.settings import Settings
+
+console = Console(stderr=True, soft_wrap=True)
+"""For what people read; results go to standard output."""
+
+
+@contextmanager
+def one_line(*foreseen: type[Exception]) -> Iterator[None]:
+    """What we foresee ends in one line and exit code 2, Ctrl-C in 130; any other fault is ours and keeps its trace.
+    foreseen: further exceptions whose text is that line."""
+    from pydantic import ValidationError
+
+    from features.stores.protocol import StoreError
+    from models.bundle import BundleError
+    from models.catalogue import CatalogueError
+
+    expected: tuple[type[Exception], ...] = (StoreError, CatalogueError, BundleError, *foreseen)
+    try:
+        yield
+    except expected as error:
+        stop(str(error))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        stop(f"{name} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{name.upper()}")
+    except ModuleNotFoundError as error:
+        stop(f"package is {error.name}; this command needs it; install nextbest[train]")
+    except sqlite3.OperationalError as error:
+        stop(f"database is unusable; {error}; free disk space or mend it and try again")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            stop("disk is full; nothing half-written was kept; free some space and run the same command again")
+        if error.filename is None:
+            raise
+        stop(f"file is {error.filename}; {error.strerror}; name another or mend it")
+    except KeyboardInterrupt:
+        console.print("stopped; what was finished is kept, the rest starts over")
+        raise typer.Exit(130) from None
+
+
+def stop(line: str) -> NoReturn:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def settings(**given: object) -> Settings:
+    """From the environment; what was given (is not None) instead."""
+    from serving.settings import Settings
+
+    return Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+@contextmanager
+def the_store(create: bool = False) -> Iterator[Store]:
+    from features.stores import open_store
+
+    where = settings()
+    if create:
+        where.absolute_home.mkdir(parents=True, exist_ok=True)
+    elif where.effective_store_url.startswith("sqlite:///") and not Path(where.effective_store_url[10:]).exists():
+        stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
+    store = open_store(where.effective_store_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def present_of(store: Store) -> int:
+    """ms UTC: the store's own present when its clock is driven, else the system's."""
+    import time
+
+    if store.setting("clock") == "driven":
+        return store.advance_present(0)
+    return time.time_ns() // 1_000_000
