@@ -1,4 +1,10 @@
-"""Whether a person has said yes or no to a channel, as of any moment."""
+"""Whether a person has said yes or no to a topic on a channel, as of any moment.
+
+A statement names a channel or none, and a topic or none (0: everything on the channel). The newest by occurred_at
+holds, whenever and in whatever order we came to know of it; at equal times no wins. A withdrawal without a channel
+binds every channel, a grant without one grants nothing. A topic's withdrawal stands until that topic is granted; a
+channel's withdrawal is lifted for a topic by a later grant of the channel or of the topic.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +13,104 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.event import Kind
-from features.history import CONSENT_ENTRY, NO_CHANNEL, Records, as_of
+from features.history import CONSENT_ENTRY, NO_CHANNEL, Records, as_of, text_code
 
 CONSENT_KINDS = frozenset({Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN})
+
+EVERYTHING = 0
+"""The topic code of a statement that names none."""
+
+PROFILING_TOPIC = "profiling"
+"""The topic by which a person objects to being profiled."""
+
+PROFILING = text_code(PROFILING_TOPIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the person last said: granted, or withdrawn, and since when (ms UTC)."""
+    """What holds: granted, or withdrawn, and since when (ms UTC). topic: the code that the deciding statement names,
+    EVERYTHING where it spoke of the whole channel."""
 
     granted: bool
     since: int
+    topic: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing said. channel: vocabulary code, NO_CHANNEL where none was named. topic: text_code, EVERYTHING where
+    none was named. occurred_at, recorded_at: ms UTC."""
+
+    channel: int
+    topic: int
+    granted: bool
+    occurred_at: int
+    recorded_at: int
 
 
 def entries(records: Records) -> Records:
-    """The CONSENT_ENTRY rows that EVENT records hold, sorted by sequence. A grant that names no channel is left out: it
-    grants nothing. A withdrawal that names none stays and holds for every channel."""
+    """The CONSENT_ENTRY rows that EVENT records hold, sorted by sequence. In the record of a statement the topic stands
+    in the place of the order."""
     granted = records["kind"] == Kind.CONSENT_GRANTED
-    kept = (granted & (records["channel"] != NO_CHANNEL)) | (records["kind"] == Kind.CONSENT_WITHDRAWN)
+    kept = granted | (records["kind"] == Kind.CONSENT_WITHDRAWN)
     chosen = records[kept]
     made = np.zeros(len(chosen), dtype=CONSENT_ENTRY)
     for name in ("occurred_at", "recorded_at", "sequence", "channel"):
         made[name] = chosen[name]
+    made["topic"] = chosen["order"]
     made["granted"] = granted[kept]
     return made[np.argsort(made["sequence"], kind="stable")]
 
 
-def state(consents: Records, channel: int, moment: int) -> Consent | None:
-    """What holds for the channel (vocabulary code) at `moment`: the statement with the newest occurred_at; a withdrawal
-    wins a tie. None when nothing is known."""
-    known = as_of(consents, moment)
-    known = known[(known["channel"] == channel) | (known["channel"] == NO_CHANNEL)]
-    if len(known) == 0:
+def state(consents: Records, channel: int, topic: int, moment: int) -> Consent | None:
+    """What holds for the topic (text_code, EVERYTHING for none) on the channel (vocabulary code) at `moment` (ms UTC).
+    None when nothing is known."""
+    if len(consents) == 0:
         return None
-    newest = known["occurred_at"].max()
-    granted = known["granted"][known["occurred_at"] == newest].all()
-    return Consent(bool(granted), int(newest))
+    known = as_of(consents, moment)
+    spoken = known["channel"] == channel
+    known = known[spoken | ((known["channel"] == NO_CHANNEL) & (known["granted"] == 0))]
+    whole = _newest(known, EVERYTHING)
+    own = _newest(known, topic) if topic != EVERYTHING else None
+    if own is None or whole is None:
+        return own or whole
+    if own.granted == whole.granted:
+        return max(own, whole, key=lambda one: one.since)
+    if own.granted and whole.since < own.since:
+        return own
+    return whole if own.granted else own
+
+
+def objects_to_profiling(consents: Records, moment: int) -> bool:
+    """Whether the newest statement on profiling by `moment` (ms UTC) is a no, wherever it was said: it is about what we
+    do with the person's history, on no channel in particular."""
+    if len(consents) == 0:
+        return False
+    newest = _newest(as_of(consents, moment), PROFILING)
+    return newest is not None and not newest.granted
+
+
+def history(consents: Records, moment: int) -> tuple[Statement, ...]:
+    """Every statement known at `moment` (ms UTC), the oldest first, as it was said."""
+    known = as_of(consents, moment)
+    known = known[np.lexsort((known["sequence"], known["occurred_at"]))]
+    return tuple(
+        Statement(
+            channel=int(one["channel"]),
+            topic=int(one["topic"]),
+            granted=bool(one["granted"]),
+            occurred_at=int(one["occurred_at"]),
+            recorded_at=int(one["recorded_at"]),
+        )
+        for one in known
+    )
+
+
+def _newest(known: Records, topic: int) -> Consent | None:
+    """The newest statement of exactly this topic; at equal times a withdrawal."""
+    said = known[known["topic"] == topic]
+    if len(said) == 0:
+        return None
+    newest = said["occurred_at"].max()
+    granted = said["granted"][said["occurred_at"] == newest].all()
+    return Consent(bool(granted), int(newest), topic)

@@ -55,12 +55,13 @@ CONSENT_ENTRY = np.dtype(
         ("occurred_at", "<i8"),
         ("recorded_at", "<i8"),
         ("sequence", "<i8"),
-        ("channel", "u1"),
+        ("topic", "<i8"),  # text_code of the topic; 0 everything on the channel
+        ("channel", "u1"),  # vocabulary code; 255 none was named
         ("granted", "u1"),
         ("padding", "u1", (6,)),
     ]
 )
-"""One grant (1) or withdrawal (0) for one channel: a stored format."""
+"""One grant (1) or withdrawal (0) for one channel and topic, 40 bytes, little-endian: a stored format."""
 
 NO_CHANNEL = 255
 

@@ -81,7 +81,7 @@ def _owned(record: CustomerRecord, vocabulary: Vocabulary, present: int) -> list
 def _consents(record: CustomerRecord, vocabulary: Vocabulary, present: int) -> list[dict[str, object]]:
     answers: list[dict[str, object]] = []
     for code in np.unique(record.consents["channel"]):
-        state = consent.state(record.consents, int(code), present)
+        state = consent.state(record.consents, int(code), consent.EVERYTHING, present)
         if state is not None:
             channel = vocabulary.text("channel", int(code))
             answers.append({"channel": channel, "granted": state.granted, "since": render_instant(state.since)})

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.columns import CUSTOMER_SCHEMA
-from features.consent import state
+from features.consent import EVERYTHING, state
 from features.event import Event, Identifier, Kind
 from features.identity import customer_identifier
 from features.ledger import owned
@@ -179,7 +179,9 @@ def test_a_fact_told_again_in_another_file_is_the_same_event(store: Store, tmp_p
     assert (first.stored, again.stored, again.duplicates) == (4, 3, 3)
     held = owned(store.read(customer_identifier("c")).ledger, PRESENT)
     assert held["quantity"].sum() == 3
-    withdrawn = state(store.read(customer_identifier("c")).consents, store.vocabulary.code("channel", "web"), PRESENT)
+    withdrawn = state(
+        store.read(customer_identifier("c")).consents, store.vocabulary.code("channel", "web"), EVERYTHING, PRESENT
+    )
     assert withdrawn is not None
     assert not withdrawn.granted
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.consent import state
+from features.consent import EVERYTHING, state
 from features.event import Kind
 from features.identity import customer_identifier, normalise
 from features.ledger import owned
@@ -289,8 +289,8 @@ def test_customers_bring_traits_identifiers_consents_and_holdings(store: Store, 
     assert record.customer_id == "c"
     assert record.traits["postcode"] == "01067"
     assert record.time_zone == "Europe/Berlin"
-    granted = state(record.consents, store.vocabulary.code("channel", "email"), PRESENT)
-    withdrawn = state(record.consents, store.vocabulary.code("channel", "web"), PRESENT)
+    granted = state(record.consents, store.vocabulary.code("channel", "email"), EVERYTHING, PRESENT)
+    withdrawn = state(record.consents, store.vocabulary.code("channel", "web"), EVERYTHING, PRESENT)
     assert granted is not None
     assert withdrawn is not None
     assert (granted.granted, granted.since, withdrawn.granted) == (True, NOON_MS, False)

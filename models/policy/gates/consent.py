@@ -36,7 +36,9 @@ class ConsentGiven:
 
 
 def _known(situation: Situation, channel: str) -> consent.Consent | None:
-    return consent.state(situation.customer.consents, situation.compiled.channel_codes[channel], situation.moment)
+    return consent.state(
+        situation.customer.consents, situation.compiled.channel_codes[channel], consent.EVERYTHING, situation.moment
+    )
 
 
 def _open(situation: Situation, channel: str) -> bool:
