@@ -115,6 +115,9 @@ class Whose:
             for days in half_lives
         ]
 
+    def term(self, name: str, kinds: Kinds, words: str) -> Feature:
+        return self.feature(name, "days", words, Op.VALUE, Term(self.role, Measure.TERM, kinds, 0))
+
     def basket(self) -> Feature:
         term = Term(self.role, Measure.IN_BASKET, BASKET, 0)
         words = "lines added to the basket less those removed, since the last purchase of it"

@@ -69,6 +69,14 @@ SEVERITY = Sum("severity", Measure.SEVERITY, GRIEVED, "severity", "severities of
 FAILED = count("payment_failed", of_kinds(Kind.PAYMENT_FAILED), "failed payments")
 DELAYED = count("delivery_delayed", of_kinds(Kind.DELIVERY_DELAYED), "delayed deliveries")
 VISITS = count("store_visits", of_kinds(Kind.STORE_VISITED), "store visits")
+HANDED_OFF = count("handed_off", of_kinds(Kind.HANDED_OFF), "journeys passed to another channel")
+MENU = count("ivr_menu", of_kinds(Kind.IVR_MENU_SELECTED), "choices in a telephone menu")
+CASE_UPDATES = count("case_updates", of_kinds(Kind.CASE_UPDATED), "cases updated")
+SHIPPED = count("shipped", of_kinds(Kind.ORDER_SHIPPED), "orders shipped")
+DELIVERED = count("delivered", of_kinds(Kind.ORDER_DELIVERED), "orders delivered")
+REFUNDED = count("refunded", of_kinds(Kind.REFUNDED), "lines refunded")
+CANCELLED = count("cancelled", of_kinds(Kind.CANCELLED), "lines cancelled")
+TERMS = of_kinds(Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED)
 SURVEYS = count("surveys", of_kinds(Kind.SURVEY_ANSWERED), "surveys answered")
 EVENTS = count("events", _ANY, "events of any kind")
 
@@ -132,7 +140,9 @@ def _interest() -> Iterable[Feature]:
     yield from CUSTOMER.within(CHECKOUT, 1, 7)
     yield from CUSTOMER.timing("checkout_started", CHECKOUT.kinds, "checkout started", LAST)
     yield from CUSTOMER.within(SEARCHED, 1, 28)
-    yield from CUSTOMER.within(PAGES, 1, 28)
+    yield from CUSTOMER.within(PAGES, 1, 7, 28)
+    for of, name in ((SEARCHED, "search"), (PAGES, "page seen")):
+        yield from CUSTOMER.timing(of.name, of.kinds, name, LAST)
 
 
 def _pressure_and_response() -> Iterable[Feature]:
@@ -154,20 +164,42 @@ def _pressure_and_response() -> Iterable[Feature]:
 
 def _service() -> Iterable[Feature]:
     yield from CUSTOMER.within(CALLS, 1, 7, 28, 365)
-    yield from CUSTOMER.within(CHATS, 7, 28)
+    yield from CUSTOMER.within(CHATS, 1, 7, 28)
+    yield from CUSTOMER.within(MENU, 1, 7, 28)
     yield from CUSTOMER.within(TRANSFERS, 28)
-    yield from CUSTOMER.within(CASES, 28, 365)
+    yield from CUSTOMER.within(HANDED_OFF, 7)
+    yield from CUSTOMER.within(CASES, 7, 28, 365)
+    yield from CUSTOMER.within(CASE_UPDATES, 7)
     yield from CUSTOMER.within(SEVERITY, 28)
-    yield from CUSTOMER.within(FAILED, 7, 28)
-    yield from CUSTOMER.within(DELAYED, 7, 28)
+    yield from CUSTOMER.within(FAILED, 1, 7, 28)
+    yield from CUSTOMER.within(DELAYED, 1, 7, 28)
     yield from CUSTOMER.within(VISITS, 28, 365)
     yield from CUSTOMER.within(SURVEYS, 365)
     terms = CUSTOMER.cell(CASES, window(EVER)), CUSTOMER.cell(CLOSED, window(EVER))
     yield CUSTOMER.feature("cases.open", "events", "cases opened less cases closed, ever", Op.SURPLUS, *terms)
     for of, name in ((CALLS, "call"), (CHATS, "chat"), (CASES, "case opened"), (CLOSED, "case closed")):
         yield from CUSTOMER.timing(of.name, of.kinds, name, LAST)
+    for of, name in ((MENU, "choice in a telephone menu"), (CASE_UPDATES, "case updated")):
+        yield from CUSTOMER.timing(of.name, of.kinds, name, LAST)
     for of, name in ((FAILED, "failed payment"), (DELAYED, "delayed delivery"), (VISITS, "store visit")):
         yield from CUSTOMER.timing(of.name, of.kinds, name, LAST)
+
+
+def _after_the_order() -> Iterable[Feature]:
+    yield from CUSTOMER.within(SHIPPED, 7)
+    yield from CUSTOMER.within(DELIVERED, 1, 7, 28)
+    yield from CUSTOMER.within(REFUNDED, 7)
+    yield from CUSTOMER.within(CANCELLED, 7)
+    for of, name in ((SHIPPED, "order shipped"), (DELIVERED, "order delivered")):
+        yield from CUSTOMER.timing(of.name, of.kinds, name, LAST)
+    for of, name in ((REFUNDED, "refund"), (CANCELLED, "cancellation")):
+        yield from CUSTOMER.timing(of.name, of.kinds, name, LAST)
+    yield from CUSTOMER.timing("order_updated", of_kinds(Kind.ORDER_UPDATED), "change of an order", LAST)
+    for kind in sorted(TERMS):
+        name = kind.name.lower()
+        yield from CUSTOMER.timing(name, of_kinds(kind), name.replace("_", " "), LAST)
+    words = "days until the term ends that was stated last, below 0 once it has ended; NaN when it renews by itself"
+    yield CUSTOMER.term("subscription.term", TERMS, f"{words}, was ended, or there is none")
 
 
 def _activity() -> Iterable[Feature]:
@@ -300,6 +332,7 @@ FEATURES: tuple[Feature, ...] = (
     *_interest(),
     *_pressure_and_response(),
     *_service(),
+    *_after_the_order(),
     *_activity(),
     *_category(),
     *_parent(),

@@ -57,7 +57,8 @@ class Measure(IntEnum):
     a quantity above 0. LISTED, LIST_PRICE: events whose item has a price in the catalogue, and those prices. SAME_*:
     events whose local hour (within one) or weekday is that of the moment. ORDERS, ITEMS, CATEGORIES, CONTACTS: distinct
     ones, each at its newest. OCCASIONS: distinct instants. DECAYED: sums of 2 ** (-age / half-life). TIMES: gaps
-    between distinct instants. IN_BASKET: added minus removed since the last purchase.
+    between distinct instants. IN_BASKET: added minus removed since the last purchase. TERM: days until the term
+    ends that the newest of the events states, below 0 once it has ended; never of the items of a candidate.
     """
 
     COUNT = 0
@@ -78,6 +79,7 @@ class Measure(IntEnum):
     DECAYED = 15
     TIMES = 16
     IN_BASKET = 17
+    TERM = 18
     NOTHING = 19
 
 

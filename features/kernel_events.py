@@ -59,6 +59,8 @@ def weigh(
     price = known.price[event.item] if 0 <= event.item < len(known.price) else math.nan
     worth[Measure.LISTED] = 0.0 if math.isnan(price) else 1.0
     worth[Measure.LIST_PRICE] = 0.0 if math.isnan(price) else price
+    stated = event.decision != 0 and event.kind != 15  # a SUBSCRIPTION_ENDED has no term any more
+    worth[Measure.TERM] = (event.decision - now[0]) / DAY if stated else math.nan
     hour, day = local(event.occurred_at, now[1])
     hour_now, day_now = local(now[0], now[1])
     apart = abs(hour - hour_now)
@@ -141,6 +143,9 @@ def absorb(
         elif measure < Measure.OCCASIONS:
             if desk.news[measure - Measure.ITEMS] & (np.int64(1) << bit) != 0:
                 cells[base + band] += 1.0
+        elif measure == Measure.TERM:
+            if cells[base + 7] == 0.0:
+                cells[base], cells[base + 7] = desk.worth[measure], 1.0
         else:
             fold(cells, base, measure, band, age, weight, kind)
 

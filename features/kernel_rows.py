@@ -58,6 +58,8 @@ def finish(cells: NDArray[np.float64], plan: Plan, row: int, store: int) -> None
             finish_times(cells, base)
         elif measure == Measure.IN_BASKET:
             cells[base] = max(cells[base], 0.0)
+        elif measure == Measure.TERM:
+            cells[base] = cells[base] if cells[base + 7] > 0.0 else math.nan
         elif measure != Measure.DECAYED:
             for window in range(1, len(plan.windows)):
                 cells[base + window] += cells[base + window - 1]

@@ -105,6 +105,8 @@ def read(term: Term, belongs: Sequence[Callable[[Happening], bool]], question: Q
     pools = [[event for event in of_kinds if mine(event)] for mine in belongs]
     if term.measure == Measure.TIMES:
         return timing(Timing(term.cell), [sorted({event.at for event in pool}) for pool in pools], question.moment)
+    if term.measure == Measure.TERM:
+        return days_left(of_kinds, question.moment)
     if term.measure == Measure.IN_BASKET:
         return max(0.0, sum(basket(pool) for pool in pools))
     if term.measure == Measure.DECAYED:
@@ -161,6 +163,13 @@ def basket(events: Sequence[Happening]) -> float:
     for event in events:
         lines = {Kind.ORDERED: 0.0, Kind.BASKET_ADDED: lines + 1, Kind.BASKET_REMOVED: lines - 1}[Kind(event.kind)]
     return lines
+
+
+def days_left(statements: Sequence[Happening], moment: int) -> float:
+    """The end of a subscription's term stands where other events have their decision."""
+    if not statements or statements[-1].kind == Kind.SUBSCRIPTION_ENDED or not statements[-1].decision:
+        return UNKNOWN
+    return (statements[-1].decision - moment) / DAY
 
 
 def timing(which: Timing, pools: Sequence[Sequence[int]], moment: int) -> float:

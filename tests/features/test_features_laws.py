@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from features import build, definitions
 from features.candidates import Candidates
 from features.definitions import FEATURES, names, schema_digest
-from features.event import Kind
+from features.event import Event, Kind
 from features.history import EVENT, NO_CHANNEL, PAGE_LIMIT, Records, as_of, page
+from features.stores.packed import record_of
 from tests.features.histories import DAY, NOW, World, crowded_world, records, worlds
 
 QUICK = settings(max_examples=40, deadline=None)
@@ -135,6 +136,29 @@ def test_a_mailing_of_many_actions_is_one_contact() -> None:
     found = dict(zip(names(), rows(replace(world, records=mailing))[0], strict=True))
     assert found["customer.contacts.1d"] == found["customer.contacts.365d"] == 1
     assert found["customer.contacts.last"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ([], None),
+        ([(Kind.SUBSCRIPTION_STARTED, 30)], 30),
+        ([(Kind.SUBSCRIPTION_STARTED, None)], None),
+        ([(Kind.SUBSCRIPTION_STARTED, 30), (Kind.SUBSCRIPTION_CHANGED, 12)], 12),
+        ([(Kind.SUBSCRIPTION_STARTED, 30), (Kind.SUBSCRIPTION_CHANGED, None)], None),
+        ([(Kind.SUBSCRIPTION_STARTED, 30), (Kind.SUBSCRIPTION_ENDED, 30)], None),
+        ([(Kind.SUBSCRIPTION_ENDED, None), (Kind.SUBSCRIPTION_STARTED, -2)], -2),
+    ],
+)
+def test_a_term_is_the_one_that_was_stated_last(told: list[tuple[Kind, int | None]], left: int | None) -> None:
+    events = [
+        Event("m", kind, "", NOW - 9 + number, NOW - 1, ends_at=None if days is None else NOW + days * DAY)
+        for number, (kind, days) in enumerate(told)
+    ]
+    written = b"".join(record_of(event, number, NO_CHANNEL, -1, -1) for number, event in enumerate(events))
+    world = replace(crowded_world(1, 0, 1), records=np.frombuffer(written, dtype=EVENT))
+    found = dict(zip(names(), rows(world)[0], strict=True))["customer.subscription.term"]
+    assert np.isnan(found) if left is None else found == left
 
 
 def test_read_only_and_writable_arrays_are_served_by_one_compilation() -> None:
