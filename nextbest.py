@@ -194,7 +194,7 @@ def told(seed: int | None) -> TrainingSettings:
 
 
 def moment(text: str | None) -> int | None:
-    from serving.clock import parse_instant
+    from features.instants import parse_instant
 
     try:
         return None if text is None else parse_instant(text)

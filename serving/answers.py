@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from features.instants import render_instant
 from models.decision import ChosenAction, Decision, Slate
-from serving.clock import render_instant
 from serving.errors import Refusal
 from serving.tokens import Signer, TokenClaims
 

@@ -9,10 +9,10 @@ from features import consent, ledger
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier, normalise
+from features.instants import render_instant
 from features.stores.protocol import AmbiguousIdentifier
 from features.vocabulary import Vocabulary
 from serving.call import Call
-from serving.clock import render_instant
 from serving.errors import conflict, invalid, invalid_sentence, not_found
 from serving.runtime import Runtime
 

@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier, normalise
+from features.instants import render_instant
 from features.stores.protocol import AmbiguousIdentifier, DecisionConflict, LogDecision, LoggedDecision
 from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
@@ -25,7 +26,6 @@ from serving import metrics
 from serving.answers import ARM, decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
-from serving.clock import render_instant
 from serving.errors import Refusal, conflict, invalid, invalid_sentence, not_found, shortened
 from serving.runtime import InForce, Runtime
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from features.instants import render_instant
 from serving import metrics
 from serving.call import Call
-from serving.clock import render_instant
 from serving.errors import unavailable
 from serving.runtime import Runtime
 

@@ -9,13 +9,13 @@ import msgspec
 from pydantic import JsonValue
 
 from features.identity import IdentityError, normalise
+from features.instants import parse_instant
 from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent
 from features.wire import segment
 from features.wire.errors import WireError
 from features.wire.segment import WireRules
 from serving import metrics
 from serving.call import Call
-from serving.clock import parse_instant
 from serving.errors import ErrorBody, Refusal, invalid, malformed
 from serving.runtime import Runtime
 

@@ -8,7 +8,7 @@ import logging.config
 
 import msgspec
 
-from serving.clock import render_instant
+from features.instants import render_instant
 
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _encode = msgspec.json.Encoder(enc_hook=str).encode

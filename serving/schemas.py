@@ -24,8 +24,8 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from features.event import Kind
+from features.instants import parse_instant, render_instant
 from features.wire.fields import MAX_NUMBER
-from serving.clock import parse_instant, render_instant
 
 BATCH_LIMIT = 1000
 """Customers in one /recommend_batch, and reports in one /feedback."""

@@ -13,16 +13,13 @@ from typing import Final
 
 from features.event import Event, Identifier, Kind
 from features.identity import ANONYMOUS_PREFIX
+from features.instants import EARLIEST, TOLERATED_LEAD
 from features.wire import fields
 from features.wire.errors import WireError
 from features.wire.lines import Line, lines_of
 from features.wire.names import EVENT_NAMES, FAMILY_CHANNELS, UNKNOWN_NAME, Meaning, Shape
 
 CALLS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
-AHEAD_LIMIT: Final = 10 * 60 * 1000
-"""ms that an event may lie ahead of its arrival after correction."""
-EARLIEST: Final = 946_684_800_000
-"""2000-01-01T00:00:00Z in ms."""
 
 _OTHER_CALLS: Final[Mapping[str, Meaning]] = {
     "identify": Meaning(Kind.IDENTIFIED, None, Shape.PLAIN),
@@ -158,7 +155,7 @@ def _occurred_at(payload: Mapping[str, object], received_at: int, sent_at: int |
     if original is None:
         return received_at
     corrected = original if sent is None else received_at - (sent - original)
-    if corrected > received_at + AHEAD_LIMIT:
+    if corrected > received_at + TOLERATED_LEAD:
         raise WireError(field, payload[field], "an event lies at most 10 minutes ahead", "correct the sender's clock")
     if corrected < EARLIEST:
         raise WireError(field, payload[field], "an event lies after the year 2000", "correct the time")

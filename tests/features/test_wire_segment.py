@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.event import Event, Identifier, Kind
+from features.instants import EARLIEST, TOLERATED_LEAD
 from features.wire import fields
 from features.wire.errors import SHOWN, WireError
 from features.wire.names import EVENT_NAMES, Shape
-from features.wire.segment import AHEAD_LIMIT, CALLS, EARLIEST, WireMessage, WireRules, read
+from features.wire.segment import CALLS, WireMessage, WireRules, read
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "wire_segment.json"
 RULES = WireRules(frozenset({"email", "sms", "web", "app", "store", "agent", "mail"}), "USD")
@@ -121,7 +122,7 @@ def test_the_batch_may_bring_sent_at() -> None:
 def test_a_little_ahead_is_now_and_more_is_refused() -> None:
     assert occurred(timestamp="2026-01-31T12:09:00Z") == NOON
     refused(track(timestamp="2026-01-31T12:10:01Z"), "timestamp")
-    assert occurred(timestamp=_rfc3339(NOON + AHEAD_LIMIT)) == NOON
+    assert occurred(timestamp=_rfc3339(NOON + TOLERATED_LEAD)) == NOON
 
 
 def test_before_2000_is_refused() -> None:

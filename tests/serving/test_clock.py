@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.clock import EARLIEST, TOLERATED_LEAD, occurred_at, parse_instant, render_instant
+from features.instants import EARLIEST, TOLERATED_LEAD, parse_instant, render_instant
+from serving.clock import occurred_at
 from serving.errors import Refusal
 
 MOMENTS = st.integers(EARLIEST, 4_102_444_800_000)
