@@ -1,0 +1,56 @@
+"""Whom a refused payload names, where its reader could not say: the text is searched, whole or cut short.
+
+E-mail addresses and phone numbers speak for themselves wherever they stand. Any other identifier may look like a price
+or a number of pieces, so it counts under a key that names people, or when it is long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+
+from features.event import Identifier
+from features.identity import IdentityError, normalise
+
+LONG = 8
+"""Characters from which a text is no accident."""
+
+_TEXT = r'"((?:[^"\\]|\\.)*)"'
+_VALUE = re.compile(rf"(?:{_TEXT}\s*:\s*)?(?:{_TEXT}|(-?\d+))")
+_ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]]+@[^\s\"'<>,;:()\[\]]+")
+_NUMBER = re.compile(r"[+(]?\d[\d\s()./-]{5,}\d")
+_NAMING = re.compile(r"user|customer|person|profile|anonymous|previous|member|loyalty|card|device|contact|id$", re.I)
+
+
+def named(payload: str, types: Collection[str]) -> Iterator[Identifier]:
+    """Every identifier of these types that the payload may name, normalised."""
+    for match in _VALUE.finditer(payload):
+        key, quoted, digits = match.groups()
+        text = digits if quoted is None else _unescaped(quoted)
+        for type_ in types:
+            yield from _readings(type_, key or "", text)
+
+
+def _readings(type_: str, key: str, text: str) -> Iterator[Identifier]:
+    found: Collection[str]
+    if type_ == "email":
+        found = _ADDRESS.findall(text)
+    elif type_ == "phone":
+        found = _NUMBER.findall(text)
+    else:
+        found = (text,) if len(text) >= LONG or _NAMING.search(key) else ()
+    for one in found:
+        try:
+            yield normalise(type_, one)
+        except IdentityError:
+            continue
+
+
+def _unescaped(quoted: str) -> str:
+    if "\\" not in quoted:
+        return quoted
+    try:
+        return str(json.loads(f'"{quoted}"'))
+    except ValueError:
+        return quoted
