@@ -6,6 +6,11 @@
     calibration.json   slope and offset
     population.json    the categories' figures
 
+and, when enough contacts carried a reason to learn from, both or neither of
+
+    contact_reason.json   reasons, their base rates, calibration
+    contact_reason.txt    LightGBM text, multi-class
+
 Loading refuses, and says why, whatever this version of the features could not feed:
 
     BundleError
@@ -27,6 +32,7 @@ import numpy as np
 
 from features.definitions import schema_digest
 from models.calibration import Calibration
+from models.contact_reason import ContactReasonModel, contact_reason_inputs
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
@@ -34,6 +40,7 @@ from models.population import COLUMNS, Population
 FORMAT = 1
 MANIFEST = "manifest.json"
 PARTS = ("affinity.txt", "calibration.json", "population.json", "response.txt")
+OPTIONAL_PARTS = ("contact_reason.json", "contact_reason.txt")
 
 
 class BundleError(Exception):
@@ -64,13 +71,15 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Everything that scoring needs. affinity, response: see the modules of that name for their columns."""
+    """Everything that scoring needs. affinity, response: see the modules of that name for their columns.
+    contact_reason: None when too few contacts carried a reason; no decision reads it."""
 
     provenance: Provenance
     affinity: Forest
     response: Forest
     calibration: Calibration
     population: Population
+    contact_reason: ContactReasonModel | None = None
 
 
 def serialise(bundle: Bundle) -> dict[str, bytes]:
@@ -89,12 +98,15 @@ def serialise(bundle: Bundle) -> dict[str, bytes]:
         "calibration.json": _json({"slope": bundle.calibration.slope, "offset": bundle.calibration.offset}),
         "population.json": _json(population),
         "response.txt": bundle.response.text.encode(),
+        **_reason_parts(bundle.contact_reason),
     }
+    reasons = bundle.contact_reason
     manifest = {
         "format": FORMAT,
         "feature_schema": schema_digest(),
         "affinity_inputs": bundle.affinity.inputs,
         "response_inputs": bundle.response.inputs,
+        **({} if reasons is None else {"contact_reason_inputs": reasons.forest.inputs}),
         "provenance": asdict(bundle.provenance),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()},
     }
@@ -115,6 +127,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
         raise BundleIncompatible(f"format is {manifest.get('format')!r}; this version reads {FORMAT}; train again")
     _check_parts(manifest, files)
     _check_schema(manifest)
+    reasons = OPTIONAL_PARTS[0] in _named_parts(manifest)
     try:
         bundle = Bundle(
             provenance=_provenance(manifest["provenance"]),
@@ -122,14 +135,16 @@ def load(files: Mapping[str, bytes]) -> Bundle:
             response=Forest(files["response.txt"].decode()),
             calibration=_calibration(_object("calibration.json", files)),
             population=_population(_object("population.json", files)),
+            contact_reason=_contact_reason(files) if reasons else None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleCorrupt(f"bundle is unreadable ({error}); its files contradict one another; train again") from error
-    for name, wanted, forest in (
-        ("affinity_inputs", manifest["affinity_inputs"], bundle.affinity),
-        ("response_inputs", manifest["response_inputs"], bundle.response),
+    for name, forest in (
+        ("affinity_inputs", bundle.affinity),
+        ("response_inputs", bundle.response),
+        *((("contact_reason_inputs", bundle.contact_reason.forest),) if bundle.contact_reason else ()),
     ):
-        if tuple(cast("list[str]", wanted)) != forest.inputs:
+        if tuple(cast("list[str]", manifest[name])) != forest.inputs:
             raise BundleCorrupt(f"{name} is not what the trees were grown on; both must agree; train again")
     return bundle
 
@@ -145,10 +160,13 @@ def write(bundle: Bundle, path: Path) -> str:
 
 def read_files(path: Path) -> dict[str, bytes]:
     """The files of the folder `path`. Raises BundleCorrupt when one is missing."""
-    missing = [name for name in (MANIFEST, *PARTS) if not (path / name).is_file()]
+    wanted = [MANIFEST, *PARTS]
+    if (path / MANIFEST).is_file():
+        wanted = [MANIFEST, *_named_parts(_object(MANIFEST, {MANIFEST: (path / MANIFEST).read_bytes()}))]
+    missing = [name for name in wanted if not (path / name).is_file()]
     if missing:
         raise BundleCorrupt(f"{path} is without {', '.join(missing)}; a bundle has every part; train or promote again")
-    return {name: (path / name).read_bytes() for name in (MANIFEST, *PARTS)}
+    return {name: (path / name).read_bytes() for name in wanted}
 
 
 def read(path: Path) -> Bundle:
@@ -173,14 +191,20 @@ def _object(name: str, files: Mapping[str, bytes]) -> Mapping[str, object]:
 
 
 def _check_parts(manifest: Mapping[str, object], files: Mapping[str, bytes]) -> None:
-    known = manifest.get("sha256")
-    if not isinstance(known, dict) or sorted(known) != list(PARTS):
-        raise BundleCorrupt(f"sha256 is not that of {', '.join(PARTS)}; the manifest names each part; train again")
-    for name in PARTS:
+    known = _named_parts(manifest)
+    for name in known:
         if name not in files:
             raise BundleCorrupt(f"{name} is absent; the manifest names it; train or promote again")
         if hashlib.sha256(files[name]).hexdigest() != known[name]:
             raise BundleCorrupt(f"{name} is not what was trained; its SHA-256 differs; train or promote again")
+
+
+def _named_parts(manifest: Mapping[str, object]) -> Mapping[str, str]:
+    """The SHA-256 of each file of the bundle, by name."""
+    known = manifest.get("sha256")
+    if not isinstance(known, dict) or sorted(known) not in (list(PARTS), sorted(PARTS + OPTIONAL_PARTS)):
+        raise BundleCorrupt(f"sha256 is not that of {', '.join(PARTS)}; the manifest names each part; train again")
+    return known
 
 
 def _check_schema(manifest: Mapping[str, object]) -> None:
@@ -188,7 +212,10 @@ def _check_schema(manifest: Mapping[str, object]) -> None:
         raise BundleIncompatible(
             f"feature_schema is {manifest.get('feature_schema')}; this version computes {schema_digest()}; train again"
         )
-    for name, wanted in (("affinity_inputs", affinity_inputs()), ("response_inputs", response_inputs())):
+    computed = {"affinity_inputs": affinity_inputs(), "response_inputs": response_inputs()}
+    if OPTIONAL_PARTS[0] in _named_parts(manifest):
+        computed["contact_reason_inputs"] = contact_reason_inputs()
+    for name, wanted in computed.items():
         if manifest.get(name) != list(wanted):
             raise BundleIncompatible(f"{name} is another list than this version's {len(wanted)} columns; train again")
 
@@ -201,6 +228,31 @@ def _provenance(content: object) -> Provenance:
 
 def _calibration(content: Mapping[str, object]) -> Calibration:
     return Calibration(float(cast("float", content["slope"])), float(cast("float", content["offset"])))
+
+
+def _reason_parts(model: ContactReasonModel | None) -> dict[str, bytes]:
+    if model is None:
+        return {}
+    figures = {
+        "base_rates": model.base_rates,
+        "contacts": model.contacts,
+        "offsets": model.offsets,
+        "reasons": model.reasons,
+        "slope": model.slope,
+    }
+    return {"contact_reason.json": _json(figures), "contact_reason.txt": model.forest.text.encode()}
+
+
+def _contact_reason(files: Mapping[str, bytes]) -> ContactReasonModel:
+    content = _object("contact_reason.json", files)
+    return ContactReasonModel(
+        forest=Forest(files["contact_reason.txt"].decode()),
+        reasons=tuple(cast("list[str]", content["reasons"])),
+        base_rates=tuple(cast("list[float]", content["base_rates"])),
+        slope=float(cast("float", content["slope"])),
+        offsets=tuple(cast("list[float]", content["offsets"])),
+        contacts=int(cast("int", content["contacts"])),
+    )
 
 
 def _population(content: Mapping[str, object]) -> Population:

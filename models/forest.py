@@ -36,9 +36,20 @@ class Forest:
     def rounds(self) -> int:
         return int(self.booster.num_trees())
 
+    @property
+    def classes(self) -> int:
+        """1 unless it is of a multi-class objective."""
+        return int(self.booster.num_model_per_iteration())
+
     def raw(self, rows: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
-        """float64[m], the sum of the trees for float64[m, inputs], in log odds."""
+        """float64[m], the sum of the trees for float64[m, inputs], in log odds; float64[m, classes] of several
+        classes."""
         if len(rows) == 0:
-            return np.zeros(0)
+            return np.zeros(0 if self.classes == 1 else (0, self.classes))
         score = self.booster.predict(np.ascontiguousarray(rows), raw_score=True, num_threads=threads)
         return np.asarray(score, dtype=np.float64)
+
+    def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[m, classes, inputs]: what each column adds to the raw score of each class, against what is usual."""
+        added = self.booster.predict(np.ascontiguousarray(rows), pred_contrib=True, num_threads=1)
+        return np.asarray(added, np.float64).reshape(len(rows), self.classes, -1)[:, :, :-1]

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lightgbm as lgb
@@ -16,6 +17,7 @@ from features.definitions import schema_digest
 from models import bundle
 from models.bundle import Bundle, BundleCorrupt, BundleIncompatible, Provenance
 from models.calibration import Calibration
+from models.contact_reason import ContactReasonModel, contact_reason_inputs
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
@@ -24,19 +26,30 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "bundle.json"
 
 
-def forest(inputs: tuple[str, ...], seed: int) -> Forest:
+def forest(inputs: tuple[str, ...], seed: int, classes: int = 1) -> Forest:
     """Grown on synthetic noise."""
     rng = np.random.default_rng(seed)
     columns = rng.normal(size=(300, len(inputs)))
     columns[rng.random(columns.shape) < 0.2] = np.nan
     told = {"objective": "binary", "verbose": -1, "num_leaves": 5, "min_data_in_leaf": 10, "num_threads": 1}
-    grown = lgb.Dataset(columns, rng.random(300) < 0.3, feature_name=list(inputs))
+    label = rng.random(300) < 0.3
+    if classes > 1:
+        told |= {"objective": "multiclass", "num_class": classes}
+        label = rng.integers(0, classes, 300)
+    grown = lgb.Dataset(columns, label, feature_name=list(inputs))
     return Forest(lgb.train(told, grown, 3).model_to_string())
 
 
-@pytest.fixture(scope="module")
-def made() -> Bundle:
+def reasons(inputs: tuple[str, ...] = contact_reason_inputs()) -> ContactReasonModel:
+    return ContactReasonModel(
+        forest(inputs, 3, 3), ("delivery", "Zählerstand", "other"), (0.5, 0.25, 0.25), 0.9, (0.1, -0.1, 0.0), 400
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["without reasons", "with reasons"])
+def made(request: pytest.FixtureRequest) -> Bundle:
     return Bundle(
+        contact_reason=reasons() if request.param else None,
         provenance=Provenance(1_700_000_000_000, "ab" * 32, 3, 42, 1000, 10),
         affinity=forest(affinity_inputs(), 1),
         response=forest(response_inputs(), 2),
@@ -60,6 +73,12 @@ def test_what_is_loaded_is_what_was_written(made: Bundle, files: dict[str, bytes
     assert bundle.write(made, tmp_path / "b") == bundle.digest(files)
     assert bundle.read_files(tmp_path / "b") == files
     rows = np.random.default_rng(3).normal(size=(50, len(response_inputs())))
+    if made.contact_reason is not None:
+        assert loaded.contact_reason is not None
+        some = rows[:, : len(contact_reason_inputs())]
+        chances = loaded.contact_reason.probabilities(some)
+        assert chances.tobytes() == made.contact_reason.probabilities(some).tobytes()
+        np.testing.assert_allclose(chances.sum(axis=1), 1.0)
     assert bundle.read(tmp_path / "b").response.raw(rows).tobytes() == made.response.raw(rows).tobytes()
     assert loaded.provenance == made.provenance
     assert loaded.calibration == made.calibration
@@ -68,7 +87,7 @@ def test_what_is_loaded_is_what_was_written(made: Bundle, files: dict[str, bytes
 
 
 def test_the_digest_is_of_every_file(files: dict[str, bytes], made: Bundle) -> None:
-    other = Bundle(made.provenance, made.affinity, made.response, Calibration(1.1, -0.26), made.population)
+    other = replace(made, calibration=Calibration(1.1, -0.26))
     assert bundle.digest(bundle.serialise(other)) != bundle.digest(files)
     assert bundle.digest(bundle.serialise(made)) == bundle.digest(files)
 
@@ -114,7 +133,7 @@ def test_another_schema_or_format_is_refused(field: str, content: object, named:
 
 def test_trees_grown_on_other_columns_are_refused(made: Bundle) -> None:
     renamed = tuple(f"x{place}" for place in range(len(response_inputs())))
-    mixed = Bundle(made.provenance, made.affinity, forest(renamed, 1), made.calibration, made.population)
+    mixed = replace(made, response=forest(renamed, 1))
     with pytest.raises((BundleIncompatible, BundleCorrupt), match="response_inputs"):
         bundle.load(bundle.serialise(mixed))
 
@@ -134,10 +153,51 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
     for name in ("affinity.txt", "response.txt"):
         assert len(manifest["sha256"].pop(name)) == 64
     golden = json.loads(GOLDEN.read_text())
+    if "contact_reason.json" in files:
+        assert tuple(manifest.pop("contact_reason_inputs")) == contact_reason_inputs()
+        assert len(manifest["sha256"].pop("contact_reason.txt")) == 64
+        assert json.loads(files["contact_reason.json"]) == golden["contact_reason.json"]
+        golden["manifest.json"]["sha256"]["contact_reason.json"] = golden["sha256 of contact_reason.json"]
     assert manifest == golden["manifest.json"]
     for name in ("calibration.json", "population.json"):
         assert json.loads(files[name]) == golden[name]
     assert golden["population.json"]["columns"] == list(COLUMNS)
+
+
+@pytest.mark.parametrize("name", bundle.OPTIONAL_PARTS)
+def test_the_reasons_are_whole_or_refused(name: str, made: Bundle, tmp_path: Path) -> None:
+    with_reasons = replace(made, contact_reason=reasons())
+    files = bundle.serialise(with_reasons)
+    with pytest.raises(BundleCorrupt, match=name):
+        bundle.load({**files, name: files[name].replace(b"1", b"2", 1)})
+    with pytest.raises(BundleCorrupt, match=name):
+        bundle.load({other: content for other, content in files.items() if other != name})
+    bundle.write(with_reasons, tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(BundleCorrupt, match=name):
+        bundle.read(tmp_path)
+
+
+def test_reasons_grown_on_other_columns_are_refused(made: Bundle) -> None:
+    renamed = tuple(f"x{place}" for place in range(len(contact_reason_inputs())))
+    with pytest.raises((BundleIncompatible, BundleCorrupt), match="contact_reason_inputs"):
+        bundle.load(bundle.serialise(replace(made, contact_reason=reasons(renamed))))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("reasons", ("delivery", "other"), "reasons are 2"),
+        ("reasons", ("delivery", "delivery", "other"), "reasons are 3"),
+        ("base_rates", (0.5, 0.5, 0.5), "base_rates are"),
+        ("base_rates", (1.5, -0.25, -0.25), "base_rates are"),
+        ("slope", 0.0, "slope is"),
+        ("offsets", (0.0, 0.0, float("inf")), "slope is"),
+    ],
+)
+def test_reasons_that_contradict_one_another_are_refused(field: str, value: object, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(reasons(), **{field: value})
 
 
 _LOADING = """

@@ -1,0 +1,59 @@
+"""The model of contact reasons: a multi-class ensemble over every feature of the customer, calibrated.
+
+It learns from past contacts that carry a reason. models.contact_ranking answers with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.definitions import FEATURES
+from models.forest import Forest
+
+
+@dataclass(frozen=True, slots=True)
+class ContactReasonModel:
+    """forest: multi-class, of the columns contact_reason_inputs. reasons: its classes, in order. base_rates: share of
+    each among the contacts that it learned from. P = softmax(slope x raw + offsets). contacts: learned from. Raises
+    ValueError when these do not fit together."""
+
+    forest: Forest
+    reasons: tuple[str, ...]
+    base_rates: tuple[float, ...]
+    slope: float
+    offsets: tuple[float, ...]
+    contacts: int
+
+    def __post_init__(self) -> None:
+        count = len(self.reasons)
+        if not (len(set(self.reasons)) == len(self.base_rates) == len(self.offsets) == self.forest.classes == count):
+            raise ValueError(f"reasons are {count}; rates, offsets and the trees' classes must be as many; train again")
+        if not np.isclose(sum(self.base_rates), 1.0) or min(self.base_rates) < 0.0:
+            raise ValueError(f"base_rates are {self.base_rates}; they must be shares of a whole; train again")
+        if not (np.isfinite(self.slope) and self.slope > 0.0 and np.isfinite(self.offsets).all()):
+            raise ValueError(f"slope is {self.slope}; it must be above 0 and all offsets finite; train again")
+
+    def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n, reasons] for float64[n, contact_reason_inputs]; each row sums to 1."""
+        return softmax(self.slope * self.forest.raw(rows) + np.array(self.offsets))
+
+
+def contact_reason_inputs() -> tuple[str, ...]:
+    """The names of the model's columns, in order: every feature of the customer at the moment."""
+    return tuple(FEATURES[index].name for index in contact_reason_index().tolist())
+
+
+@cache
+def contact_reason_index() -> NDArray[np.intp]:
+    """Their places among all features."""
+    return np.array([i for i, feature in enumerate(FEATURES) if feature.scope == "customer"], dtype=np.intp)
+
+
+def softmax(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n, classes] of any log odds, by row."""
+    likely = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float64)
