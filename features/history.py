@@ -41,14 +41,16 @@ LEDGER_ENTRY = np.dtype(
         ("occurred_at", "<i8"),
         ("recorded_at", "<i8"),
         ("sequence", "<i8"),
-        ("order", "<i8"),
+        ("order", "<i8"),  # text_code of the order id, or of the subscription's; 0 none
+        ("ends_at", "<i8"),  # ms UTC, end of a subscription's term; 0 none
         ("quantity", "<f4"),
         ("item", "<i4"),
         ("kind", "u1"),
         ("padding", "u1", (7,)),
     ]
 )
-"""A purchase, refund or cancellation line: a stored format. Netting happens on reading (features.ledger)."""
+"""A line of a purchase, refund or cancellation, or a statement about a subscription, 56 bytes: a stored format. What is
+owned is made of them on reading (features.ledger)."""
 
 CONSENT_ENTRY = np.dtype(
     [

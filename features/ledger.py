@@ -1,4 +1,4 @@
-"""What a person owns: every purchase ever, net of what came back, as of any moment.
+"""What a person owns: every purchase ever, net of what came back, and every running subscription, as of any moment.
 
 The ledger is a set of lines; netting happens on reading, so lines may arrive in any order. The rules:
 
@@ -9,6 +9,10 @@ The ledger is a set of lines; netting happens on reading, so lines may arrive in
   had occurred by then; with neither it says nothing.
 - An unknown quantity is one unit when bought, and everything of the line when it comes back.
 - Lines without an item are never owned: what was bought is unknown.
+- About a subscription the newest statement stands, by occurred_at; an end outdoes a change outdoes a start of the same
+  moment, and of two alike the one recorded later. Started and changed mean that its plan's item is owned from then on,
+  before the end of the term if it has one; ended means that nothing of it is. A change replaces the plan. A statement
+  without a subscription's id is about the one subscription to its item. Refunds do not touch subscriptions.
 """
 
 from __future__ import annotations
@@ -20,11 +24,13 @@ from features.compiled import compiled
 from features.event import Kind
 from features.history import LEDGER_ENTRY, Records, as_of
 
-LEDGER_KINDS = frozenset({Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED})
+SUBSCRIPTION_KINDS = frozenset({Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
+LEDGER_KINDS = frozenset({Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED}) | SUBSCRIPTION_KINDS
 
-OWNED = np.dtype([("occurred_at", "<i8"), ("order", "<i8"), ("quantity", "<f4"), ("item", "<i4")])
+OWNED = np.dtype([("occurred_at", "<i8"), ("order", "<i8"), ("quantity", "<f4"), ("item", "<i4"), ("subscribed", "?")])
 """Something owned: when it was bought (ms UTC), under which order (text_code, 0 none), how many units remain (above
-zero), and its vocabulary code."""
+zero), and its vocabulary code. subscribed: it is the plan of a running subscription, whose id is then `order`, held
+since the statement at occurred_at, however long ago that was."""
 
 Lines = tuple[
     NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.uint8]
@@ -34,18 +40,22 @@ Lines = tuple[
 Table = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
 """A hash table of (order, item): the orders, the items, what came back, and the standing report's line (-1 none)."""
 
-_ORDERED = int(Kind.ORDERED)
+_ORDERED, _CANCELLED = int(Kind.ORDERED), int(Kind.CANCELLED)
+_STARTED, _ENDED = int(Kind.SUBSCRIPTION_STARTED), int(Kind.SUBSCRIPTION_ENDED)
 _WHOLE_ORDER = -1
 _LEAST = 1e-6
 
 
 def entries(records: Records) -> Records:
-    """The LEDGER_ENTRY rows that EVENT records hold, sorted by sequence."""
+    """The LEDGER_ENTRY rows that EVENT records hold, sorted by sequence. In the record of a subscription the end of its
+    term stands where a decision would."""
     kind = records["kind"]
-    chosen = records[(kind >= _ORDERED) & (kind <= int(Kind.CANCELLED))]
+    about_orders, about_plans = (kind >= _ORDERED) & (kind <= _CANCELLED), (kind >= _STARTED) & (kind <= _ENDED)
+    chosen = records[about_orders | about_plans]
     made = np.zeros(len(chosen), dtype=LEDGER_ENTRY)
     for name in ("occurred_at", "recorded_at", "sequence", "order", "quantity", "item", "kind"):
         made[name] = chosen[name]
+    made["ends_at"] = np.where(chosen["kind"] > _CANCELLED, chosen["decision"], 0)
     return made[np.argsort(made["sequence"], kind="stable")]
 
 
@@ -54,16 +64,37 @@ def owned(ledger: Records, moment: int) -> Records:
     known = as_of(ledger, moment)
     if len(known) == 0:
         return np.zeros(0, dtype=OWNED)
-    quantity = _net(_columns(known))
-    if (loose := (known["order"] == 0) & (known["kind"] != _ORDERED)).any() and (known["item"][loose] >= 0).any():
+    quantity, any_loose, any_statement = _net(_columns(known))
+    if any_loose:
         _take_back_without_order(known, quantity)
     kept = quantity > _LEAST
-    bought = known[kept]
-    made = np.zeros(len(bought), dtype=OWNED)
-    for name in ("occurred_at", "order", "item"):
-        made[name] = bought[name]
-    made["quantity"] = quantity[kept]
+    made = _rows(known[kept], quantity[kept])
+    if any_statement:
+        made = np.concatenate((made, _subscribed(known[known["kind"] > _CANCELLED], moment)))
     return made[np.lexsort((made["quantity"], made["item"], made["order"], made["occurred_at"]))]
+
+
+def _subscribed(known: Records, moment: int) -> Records:
+    """The plans of the statements that stand, one of each subscription, unless it has ended."""
+    subscription = np.where(known["order"] == 0, -1 - known["item"].astype(np.int64), known["order"])
+    last = ("quantity", "item", "ends_at", "recorded_at", "kind", "occurred_at")
+    by_age = np.lexsort((*(known[name] for name in last), subscription))
+    newest = np.append(np.diff(subscription[by_age]) != 0, True)
+    standing = known[by_age[newest]]
+    lasts = (standing["ends_at"] == 0) | (standing["ends_at"] > moment)
+    standing = standing[lasts & (standing["kind"] != _ENDED) & (standing["item"] >= 0)]
+    units = np.where(np.isnan(standing["quantity"]), 1.0, standing["quantity"])
+    made = _rows(standing[units > _LEAST], units[units > _LEAST])
+    made["subscribed"] = True
+    return made
+
+
+def _rows(lines: Records, quantity: NDArray[np.floating]) -> Records:
+    made = np.zeros(len(lines), dtype=OWNED)
+    for name in ("occurred_at", "order", "item"):
+        made[name] = lines[name]
+    made["quantity"] = quantity
+    return made
 
 
 def _columns(known: Records) -> Lines:
@@ -86,17 +117,26 @@ def _units(quantity: float) -> float:
 
 
 @compiled
-def _came_back(known: Lines, table: Table) -> None:
-    """Add up per (order, item) what refunds and cancellations take back; infinite is everything."""
+def _came_back(known: Lines, table: Table) -> tuple[bool, bool]:
+    """Add up per (order, item) what refunds and cancellations take back; infinite is everything. Whether there are any
+    that name an item but no order, and any statements about subscriptions."""
     _, _, order, item, quantity, kind = known
     orders, items, returned, _ = table
+    any_loose, any_statement = False, False
     for line in range(len(order)):
-        if kind[line] == _ORDERED or order[line] == 0:
+        if kind[line] > _CANCELLED:
+            any_statement = True
+            continue
+        if kind[line] == _ORDERED:
+            continue
+        if order[line] == 0:
+            any_loose = any_loose or item[line] >= 0
             continue
         at = _slot(orders, items, order[line], item[line])
         orders[at], items[at] = order[line], item[line]
         everything = item[line] == _WHOLE_ORDER or np.isnan(quantity[line])
         returned[at] += np.inf if everything else max(0.0, quantity[line])
+    return any_loose, any_statement
 
 
 @compiled
@@ -125,28 +165,29 @@ def _bought(known: Lines, table: Table, net: NDArray[np.float64]) -> None:
 
 
 @compiled
-def _net(known: Lines) -> NDArray[np.float64]:
-    """Units that remain of each line; a report's units stand on its first line, zero on the others."""
+def _net(known: Lines) -> tuple[NDArray[np.float64], bool, bool]:
+    """Units that remain of each line; a report's units stand on its first line, zero on the others. And what
+    _came_back says."""
     size = 16
     while size < 2 * len(known[2]) + 2:
         size *= 2
     table = (np.zeros(size, np.int64), np.full(size, -2, np.int64), np.zeros(size), np.full(size, -1, np.int64))
     net = np.zeros(len(known[2]), np.float64)
-    _came_back(known, table)
+    any_loose, any_statement = _came_back(known, table)
     _bought(known, table, net)
     orders, items, returned, standing = table
     for at in range(size):
         if standing[at] >= 0:
             whole_order = _slot(orders, items, orders[at], _WHOLE_ORDER)
             net[standing[at]] = max(0.0, net[standing[at]] - returned[at] - returned[whole_order])
-    return net
+    return net, any_loose, any_statement
 
 
 def _take_back_without_order(known: Records, net: NDArray[np.float64]) -> None:
     """Refunds and cancellations that name an item but no order, oldest first, each from the newest purchases first."""
     loose = (known["order"] == 0) & (known["item"] >= 0)
     bought = loose & (known["kind"] == _ORDERED)
-    back = known[loose & ~bought]
+    back = known[loose & ~bought & (known["kind"] <= _CANCELLED)]
     for refund in back[np.lexsort((back["quantity"], back["occurred_at"]))]:
         by_then = known["occurred_at"] <= refund["occurred_at"]
         lines = np.flatnonzero(bought & by_then & (known["item"] == refund["item"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -27,20 +27,24 @@ class Line:
     order: int
     item: int
     quantity: float
+    ends_at: int = 0
 
 
-lines = st.lists(
-    st.builds(
-        Line,
-        kind=st.sampled_from([Kind.ORDERED, Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED]),
-        occurred_at=st.integers(0, 6),
-        lag=st.integers(0, 3),
-        order=st.integers(0, 3),
-        item=st.integers(-1, 2),
-        quantity=st.sampled_from([math.nan, 0.0, 0.5, 1.0, 1.0, 2.0, 3.0, -1.0]),
-    ),
-    max_size=14,
+SUBSCRIBING = (Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED)
+common = {
+    "occurred_at": st.integers(0, 6),
+    "lag": st.integers(0, 3),
+    "order": st.integers(0, 3),
+    "item": st.integers(-1, 2),
+    "quantity": st.sampled_from([math.nan, 0.0, 0.5, 1.0, 1.0, 2.0, 3.0, -1.0]),
+}
+order_lines = st.builds(
+    Line, kind=st.sampled_from([Kind.ORDERED, Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED]), **common
 )
+statements = st.builds(
+    Line, kind=st.sampled_from(SUBSCRIBING), ends_at=st.sampled_from([0, 0, 0, 1, 3, 5, 6, 7, 9]), **common
+)
+lines = st.lists(order_lines, max_size=14) | st.lists(order_lines | statements, max_size=14)
 
 
 def ledger_of(given_lines: Sequence[Line]) -> Records:
@@ -48,24 +52,52 @@ def ledger_of(given_lines: Sequence[Line]) -> Records:
     for row, line in zip(made, given_lines, strict=True):
         row["kind"], row["order"], row["item"], row["quantity"] = line.kind, line.order, line.item, line.quantity
         row["occurred_at"], row["recorded_at"] = line.occurred_at, line.occurred_at + line.lag
+        row["ends_at"] = line.ends_at
     made["sequence"] = np.arange(1, len(made) + 1)
     return made
 
 
-Owned = tuple[int, int, int, float]
+Owned = tuple[int, int, int, float, bool]
 
 
 def owned_slowly(given_lines: Sequence[Line], moment: int) -> list[Owned]:
-    """(occurred_at, order, item, units), sorted."""
+    """(occurred_at, order, item, units, whether subscribed), sorted."""
     known = [line for line in given_lines if line.occurred_at + line.lag <= moment]
-    return sorted(_within_orders(known) + _without_order(known))
+    bought = [line for line in known if line.kind not in SUBSCRIBING]
+    purchased = [(*one, False) for one in _within_orders(bought) + _without_order(bought)]
+    return sorted(purchased + _running([line for line in known if line.kind in SUBSCRIBING], moment))
+
+
+Bought = tuple[int, int, int, float]
+
+
+def _running(statements: Sequence[Line], moment: int) -> list[Owned]:
+    """Each subscription is a story read from its oldest statement to its newest; the last word holds."""
+    stories: dict[tuple[int, int], list[Line]] = defaultdict(list)
+    for line in statements:
+        stories[line.order, line.item if line.order == 0 else 0].append(line)
+    running = []
+    for story in stories.values():
+        held = None
+        for line in sorted(story, key=_age):
+            held = None if line.kind == Kind.SUBSCRIPTION_ENDED else line
+        if held and held.item >= 0 and _units(held) > 0 and (held.ends_at == 0 or moment < held.ends_at):
+            running.append((held.occurred_at, held.order, held.item, _units(held), True))
+    return running
+
+
+def _age(line: Line) -> tuple[float, ...]:
+    """By when it was said, an end last at one moment; then by when it was heard; any order will do for the rest."""
+    unknown = math.isnan(line.quantity)
+    heard = line.occurred_at + line.lag
+    return (line.occurred_at, line.kind, heard, line.ends_at, line.item, unknown, 0.0 if unknown else line.quantity)
 
 
 def _units(line: Line) -> float:
     return 1.0 if math.isnan(line.quantity) else max(0.0, line.quantity)
 
 
-def _within_orders(known: Sequence[Line]) -> list[Owned]:
+def _within_orders(known: Sequence[Line]) -> list[Bought]:
     reports: dict[tuple[int, int], dict[tuple[int, int], float]] = defaultdict(lambda: defaultdict(float))
     for line in known:
         if line.kind == Kind.ORDERED and line.order and line.item >= 0:
@@ -82,7 +114,7 @@ def _within_orders(known: Sequence[Line]) -> list[Owned]:
     return remaining
 
 
-def _without_order(known: Sequence[Line]) -> list[Owned]:
+def _without_order(known: Sequence[Line]) -> list[Bought]:
     bought = [
         [line.occurred_at, line.occurred_at + line.lag, _units(line), line.item]
         for line in known
@@ -103,7 +135,8 @@ def _without_order(known: Sequence[Line]) -> list[Owned]:
 
 
 def as_tuples(records: Records) -> list[Owned]:
-    return [(int(r["occurred_at"]), int(r["order"]), int(r["item"]), float(r["quantity"])) for r in records]
+    names = ("occurred_at", "order", "item", "quantity", "subscribed")
+    return [tuple(row[name].item() for name in names) for row in records]
 
 
 @settings(max_examples=300, deadline=None)
@@ -122,7 +155,7 @@ def test_the_order_of_arrival_does_not_matter(data: st.DataObject, given_lines: 
 @settings(max_examples=100, deadline=None)
 @given(given_lines=lines, later=lines, moment=st.integers(0, 8))
 def test_what_is_recorded_later_changes_nothing(given_lines: list[Line], later: list[Line], moment: int) -> None:
-    after = [Line(one.kind, one.occurred_at, moment + 1, one.order, one.item, one.quantity) for one in later]
+    after = [replace(one, lag=moment + 1) for one in later]
     before = owned(ledger_of(given_lines), moment)
     assert before.tobytes() == owned(ledger_of([*given_lines, *after]), moment).tobytes()
 
@@ -159,11 +192,65 @@ def test_cases(given_lines: list[Line], units: list[float]) -> None:
     assert owned(ledger_of(given_lines), FOREVER)["quantity"].tolist() == units
 
 
+def told(kind: Kind, occurred_at: int, *, item: int = 1, order: int = 7, lag: int = 0, ends_at: int = 0) -> Line:
+    return Line(kind, occurred_at, lag, order, item, math.nan, ends_at)
+
+
+STARTED, CHANGED, ENDED = SUBSCRIBING
+
+
+@pytest.mark.parametrize(
+    ("given_lines", "plans"),
+    [
+        ([told(STARTED, 5)], [1]),
+        ([told(STARTED, 5), told(ENDED, 6, item=-1)], []),
+        ([told(ENDED, 6, item=-1), told(STARTED, 5, lag=9)], []),
+        ([told(STARTED, 5), told(ENDED, 4, lag=9)], [1]),
+        ([told(STARTED, 5), told(CHANGED, 6, item=2)], [2]),
+        ([told(CHANGED, 6, item=2), told(STARTED, 5, lag=9)], [2]),
+        ([told(STARTED, 5), told(ENDED, 6), told(STARTED, 7)], [1]),
+        ([told(STARTED, 5), told(ENDED, 5)], []),
+        ([told(STARTED, 5, ends_at=9)], []),
+        ([told(STARTED, 5, ends_at=10)], [1]),
+        ([told(STARTED, 5, ends_at=9), told(CHANGED, 6, ends_at=20)], [1]),
+        ([told(STARTED, 5), told(STARTED, 6, order=8, item=2), told(ENDED, 7, order=8)], [1]),
+        ([told(STARTED, 5), Line(Kind.REFUNDED, 6, 0, 7, -1, math.nan)], [1]),
+        ([told(STARTED, 5, order=0), told(STARTED, 6, order=0, item=2), told(ENDED, 7, order=0)], [2]),
+    ],
+    ids=[
+        "renews by itself",
+        "ended",
+        "the start comes late",
+        "an older end comes late",
+        "changed",
+        "the old plan comes late",
+        "started again",
+        "ended at once",
+        "its term is over",
+        "the last moment of its term",
+        "prolonged",
+        "another subscription ends",
+        "a refund of the same number",
+        "without ids, by plan",
+    ],
+)
+def test_subscriptions(given_lines: list[Line], plans: list[int]) -> None:
+    have = owned(ledger_of(given_lines), 9)
+    assert have["item"].tolist() == plans
+    assert have["subscribed"].all()
+
+
+def test_a_plan_is_owned_beside_what_was_bought() -> None:
+    have = owned(ledger_of([ORDER, told(STARTED, 6)]), 9)
+    assert as_tuples(have) == [(5, 7, 1, 2.0, False), (6, 7, 1, 1.0, True)]
+
+
 def test_entries_take_ledger_lines_only_and_by_sequence() -> None:
     events = np.zeros(70, dtype=EVENT)
-    events["kind"] = np.arange(70)
+    events["kind"] = events["item"] = np.arange(70)
     events["sequence"] = 100 - np.arange(70)
-    events["item"] = np.arange(70)
+    events["decision"] = 1000 + np.arange(70)
     made = entries(events)
-    assert made["kind"].tolist() == [3, 2, 1]
-    assert made["item"].tolist() == [3, 2, 1]
+    assert made["kind"].tolist() == [15, 14, 13, 3, 2, 1]
+    assert made["item"].tolist() == [15, 14, 13, 3, 2, 1]
+    assert made["ends_at"].tolist() == [1015, 1014, 1013, 0, 0, 0]

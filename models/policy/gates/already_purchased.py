@@ -1,7 +1,8 @@
 """What a person has bought, on any channel, is not offered again within its window (t - w, t].
 
 Each thing that an action promotes has a window: for ever, N days, or none (models.promotions). An item counts by itself
-and for every category above it. What lies in the basket counts as bought now; what came back does not count.
+and for every category above it. What lies in the basket and the plan of a running subscription count as bought now;
+what came back, and a subscription that has ended, do not count.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ NEVER_BOUGHT = -(2**63)
 @dataclass(frozen=True, slots=True)
 class AlreadyPurchased:
     name: str = "already_purchased"
-    revision: int = 1
+    revision: int = 2
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         promoted = situation.compiled.promotions
-        last = _bought(situation)
+        last, _ = _held(situation)
         _add_basket(last, situation)
         refused = _refused(last, promoted.start, promoted.thing, promoted.window, promoted.needs_all, situation.moment)
         return refused[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:
-        promoted, bought = situation.compiled.promotions, _bought(situation)
-        last = bought.copy()
+        promoted = situation.compiled.promotions
+        held, running = _held(situation)
+        last = held.copy()
         _add_basket(last, situation)
         number = int(situation.candidates.action[place])
         places = range(promoted.start[number], promoted.start[number + 1])
@@ -44,11 +46,19 @@ class AlreadyPurchased:
         newest = max(counting, key=lambda at: (last[promoted.thing[at]], -at))
         name = _name(situation, number, newest - int(promoted.start[number]))
         thing, window = promoted.thing[newest], int(promoted.window[newest])
-        if bought[thing] < last[thing]:
+        if held[thing] < last[thing]:
             return Account(
                 "in_basket", f"{name} in the basket", "not in it", f"{name} lies in the basket, about to be bought"
             )
-        return _account_of_purchase(name, int(bought[thing]), window, situation.moment)
+        if running[thing] != NEVER_BOUGHT:
+            return _account_of_subscription(name, int(running[thing]))
+        return _account_of_purchase(name, int(held[thing]), window, situation.moment)
+
+
+def _account_of_subscription(name: str, since: int) -> Account:
+    when = text_of(since)
+    story = f"{name} is subscribed to since {when} and is not offered before the subscription ends"
+    return Account("subscribed", f"subscribed since {when}", "no running subscription", story)
 
 
 def _account_of_purchase(name: str, bought_at: int, window: int, moment: int) -> Account:
@@ -67,12 +77,18 @@ def _name(situation: Situation, number: int, place: int) -> str:
     return f"category {action.categories[place - len(action.items)]}"
 
 
-def _bought(situation: Situation) -> NDArray[np.int64]:
-    """int64[things]: when each promoted thing was last bought and kept, ms UTC; NEVER_BOUGHT."""
+def _held(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """int64[things], twice: when each promoted thing was last bought and kept (ms UTC; the moment itself while it is
+    subscribed to), and since when the newest running subscription to it runs. NEVER_BOUGHT where there is none."""
     last = np.full(situation.compiled.promotions.things, NEVER_BOUGHT, np.int64)
+    running = last.copy()
     have = owned(situation.customer.ledger, situation.moment)
-    _raise_to(last, have["item"], have["occurred_at"], situation)
-    return last
+    plans = have[have["subscribed"]]
+    at = np.where(have["subscribed"], situation.moment, have["occurred_at"])
+    _raise_to(last, have["item"], at, situation)
+    if len(plans):
+        _raise_to(running, plans["item"], plans["occurred_at"], situation)
+    return last, running
 
 
 def _add_basket(last: NDArray[np.int64], situation: Situation) -> None:
