@@ -51,7 +51,9 @@ def check_event(event: Event) -> None:
     _check(not math.isinf(event.amount), "amount", event.amount, "it is finite, or NaN for unknown")
     _check(not abs(event.quantity) > LARGEST_QUANTITY, "quantity", event.quantity, "it is finite, or NaN for unknown")
     _check(event.message_id != "", "message_id", "", "it is not empty")
-    optional = (event.channel, event.item, event.action, event.order, event.decision)
+    if event.ends_at is not None:
+        _check(EARLIEST <= event.ends_at <= LATEST, "ends_at", event.ends_at, "it is ms UTC, years 1 to 9999")
+    optional = (event.channel, event.item, event.action, event.order, event.decision, event.topic)
     _check_texts(event.message_id, event.name, event.properties, *(text for text in optional if text is not None))
 
 
@@ -69,8 +71,11 @@ def _check(holds: bool, field: str, value: object, rule: str) -> None:
 
 
 def _check_texts(*texts: str) -> None:
+    joined = "".join(texts)
     try:
-        "".join(texts).encode()
+        joined.encode()
     except UnicodeEncodeError as error:
         message = f"text is {error.object[error.start : error.end]!r}; lone surrogates are no text; send valid Unicode"
         raise InvalidEvent(message) from error
+    if "\0" in joined:
+        raise InvalidEvent("text is '...\\0...'; the character NUL is no text; send it without")

@@ -22,6 +22,7 @@ from features.stores.protocol import InvalidImport
 Columns = dict[str, pa.Array]
 
 LARGEST_LINE = 2**31 - 1
+_NO_NUL = "control characters such as NUL are no text"
 
 
 def filled(column: Any, missing: float) -> NDArray[Any]:
@@ -43,6 +44,8 @@ def checked_events(table: pa.Table) -> Columns:
         _refuse(np.isinf(filled(columns[name], np.nan)), name, columns[name], "it is finite, or null for unknown")
     for name in ("customer_id", "message_id"):
         _refuse(filled(pc.equal(columns[name], ""), missing=False), name, columns[name], "it is not empty")
+    for name in (field.name for field in IMPORT_SCHEMA if pa.types.is_string(field.type)):
+        _refuse(filled(pc.match_substring(columns[name], "\0"), missing=False), name, columns[name], _NO_NUL)
     return columns
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from features.event import Event, Identifier
 from features.history import CustomerRecord, Records
+from features.stores.people import Timeline
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -321,5 +322,7 @@ class DeadLetters(Protocol):
     def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]: ...
 
 
-class Store(HistoryStore, DecisionLog, CatalogueStore, BundleStore, KeyStore, Settings, DeadLetters, Protocol):
-    """Everything; SQLite implements it in one file, PostgreSQL will in one schema."""
+class Store(
+    HistoryStore, Timeline, DecisionLog, CatalogueStore, BundleStore, KeyStore, Settings, DeadLetters, Protocol
+):
+    """Everything; SQLite implements it in one file, PostgreSQL in one schema."""

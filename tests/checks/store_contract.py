@@ -34,11 +34,12 @@ from tests.checks.store_examples import (
     user,
 )
 from tests.checks.store_import_contract import ImportContract
+from tests.checks.store_timeline_contract import TimelineContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
 
 
-class StoreContract(ImportContract):
+class StoreContract(ImportContract, TimelineContract):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 
     url: str
@@ -123,6 +124,7 @@ class StoreContract(ImportContract):
             {"message_id": ""},
             {"item": "\ud800"},
             {"properties": "\udfff"},
+            {"order": "o\x00"},
         ],
     )
     def test_what_cannot_be_stored_is_refused_whole(self, store: Store, broken: dict[str, object]) -> None:
@@ -293,6 +295,8 @@ class StoreContract(ImportContract):
         assert (first.reason, second.reason) == ("first", "second")
         assert len(second.payload) == 32 * 1024
         assert store.dead_letters(1) == (second,)
+        store.bury([DeadLetter(NOON, "unreadable", "a\x00\ud800b")]).result()
+        assert store.dead_letters(1)[0].payload == "a\ufffd?b"
 
     # Life and death
 

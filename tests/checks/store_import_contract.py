@@ -54,6 +54,7 @@ class ImportContract:
             ({"customer_id": "a\x00b"}, "control characters"),
             ({"line": -4}, "line of row 1 is -4"),
             ({"message_id": ""}, "message_id of row 1"),
+            ({"properties": "a\x00b"}, "properties of row 1"),
         ],
     )
     def test_one_bad_row_refuses_the_whole_import(self, store: Store, broken: dict[str, object], words: str) -> None:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from features.event import Kind
 from features.stores import open_store
 from features.stores.protocol import Store
 from tests.checks.store_client import CUSTOMERS
@@ -32,9 +33,8 @@ def said(process: subprocess.Popen[str]) -> list[str]:
 
 
 def stored(store: Store) -> Counter[str]:
-    """The message ids in the log, from the store's own file."""
-    rows = store._reader().execute("SELECT message FROM event WHERE source = 0").fetchall()  # type: ignore[attr-defined]
-    return Counter(row[0] for row in rows)
+    """The message ids in the log."""
+    return Counter(logged.event.message_id for _, logged in store.logged(Kind))
 
 
 def test_two_processes_lose_nothing_and_see_each_other(tmp_path: Path) -> None:

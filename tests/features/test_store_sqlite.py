@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from features.event import Kind
+from features.history import LEDGER_ENTRY
 from features.stores import open_store
 from features.stores.protocol import Append, Store, StoreCorrupt, StoreError, StoreUnavailable
+from features.stores.sql.session import Session
 from tests.checks.store_contract import StoreContract
 from tests.checks.store_examples import NOON, append, event, user
 
@@ -51,7 +53,7 @@ def test_other_urls_are_refused(url: str) -> None:
 
 def test_every_commit_is_forced_to_disk(store: Store, path: Path) -> None:
     append(store, "c", event("m"))
-    connection = store._writer._connection  # type: ignore[attr-defined]
+    connection = store._engine._connection  # type: ignore[attr-defined]
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert path.exists()
@@ -105,6 +107,7 @@ def test_the_write_lock_of_another_process_is_waited_for_no_longer_than_patience
 
 _FULL_DISK = """
 import resource, signal, sys
+from features.history import LEDGER_ENTRY
 from features.stores import open_store
 from features.stores.protocol import StoreUnavailable
 from tests.checks.store_examples import append, event, user
@@ -136,8 +139,8 @@ def test_a_full_disk_leaves_nothing_half_written(path: Path) -> None:
 
 
 def test_a_fault_in_the_code_reaches_its_caller_and_the_writer_lives_on(store: Store) -> None:
-    def broken(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO setting VALUES ('x', 'y')")
+    def broken(session: Session) -> None:
+        session.execute("INSERT INTO setting VALUES ('x', 'y')")
         raise RuntimeError("planted")
 
     with pytest.raises(RuntimeError, match="planted"):
@@ -160,7 +163,7 @@ def test_a_cancelled_write_is_not_written(store: Store, path: Path) -> None:
 
 _DAMAGE = {
     "page": "UPDATE sealed SET page = substr(page, 65) WHERE person = 1",
-    "ledger": "UPDATE sealed SET ledger = substr(ledger, 49) WHERE person = 1",
+    "ledger": f"UPDATE sealed SET ledger = substr(ledger, {LEDGER_ENTRY.itemsize + 1}) WHERE person = 1",  # noqa: S608
     "consent list": "UPDATE sealed SET consents = x'' WHERE person = 1",
     "version": "UPDATE person SET version = version - 1 WHERE person = 1",
     "traits": "UPDATE person SET traits = '{}' WHERE person = 1",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +15,6 @@ from features.event import LOG_ONLY, Event, Identifier
 from features.identity import outside_name
 from features.stores import packed
 from features.stores.acceptance import json_text
-from features.stores.messages import MessageKey, message_keys
 from features.stores.protocol import (
     AmbiguousIdentifier,
     Append,
@@ -28,13 +26,31 @@ from features.stores.protocol import (
     LoggedDecision,
     StoreError,
 )
-from features.stores.sqlite_decisions import insert_decisions, select_decisions
-from features.stores.sqlite_people import PersonState, insert_people, select_people, store_people
-from features.stores.sqlite_rows import insert_rows, select_rows
-from features.stores.sqlite_vocabulary import Interning, SharedVocabulary
-from features.stores.sqlite_writer import Written
+from features.stores.sql.decisions import insert_decisions, select_decisions
+from features.stores.sql.messages import MessageKey, message_keys
+from features.stores.sql.people import PersonState, insert_people, select_people, store_people
+from features.stores.sql.session import Row, Session, columns, table
+from features.stores.sql.vocabulary import Interning, SharedVocabulary
+from features.stores.sql.writer import Written
 
 DEAD_LETTER_CHARACTERS = 32 * 1024
+
+EVENT_ROWS = table(
+    "event",
+    person="integer",
+    sequence="integer",
+    record="bytes",
+    source="integer",
+    message="text",
+    line="integer",
+    name="text",
+    order_id="text",
+    decision_id="text",
+    properties="text",
+)
+TRAIT_ROWS = table("trait_change", person="integer", sequence="integer", recorded_at="integer", changes="text")
+_LETTER_ROWS = table("dead_letter", received_at="integer", reason="text", payload="text")
+_MESSAGE_KEY = columns(source="integer", message="text", line="integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +69,10 @@ class Letters:
 
 
 Member = Appends | Decisions | Letters
-EventRow = tuple[object, ...]
 
 
-def write_group(connection: sqlite3.Connection, shared: SharedVocabulary, members: Sequence[Member]) -> Written:
-    group = _Group(connection, Interning(connection, shared))
+def write_group(session: Session, shared: SharedVocabulary, members: Sequence[Member]) -> Written:
+    group = _Group(session, Interning(session, shared))
     group.load(members)
     results: list[object] = []
     for member in members:
@@ -71,7 +86,7 @@ def write_group(connection: sqlite3.Connection, shared: SharedVocabulary, member
 
 @dataclass(slots=True)
 class _Group:
-    connection: sqlite3.Connection
+    session: Session
     interning: Interning
     people: dict[Identifier, list[PersonState]] = field(default_factory=dict)
     messages: set[MessageKey] = field(default_factory=set)
@@ -79,25 +94,25 @@ class _Group:
     decisions: dict[str, LoggedDecision] = field(default_factory=dict)
     sequence: int = 0
     next_person: int = 0
-    event_rows: list[EventRow] = field(default_factory=list)
-    trait_rows: list[tuple[object, ...]] = field(default_factory=list)
+    event_rows: list[Row] = field(default_factory=list)
+    trait_rows: list[Row] = field(default_factory=list)
     decision_rows: list[LoggedDecision] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
     def load(self, members: Sequence[Member]) -> None:
         writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
-        self.people = select_people(self.connection, {write.identifier for write in writes})
-        self.sequence, self.next_person = _counters(self.connection)
+        self.people = select_people(self.session, {write.identifier for write in writes})
+        self.sequence, self.next_person = _counters(self.session)
         events = [event for write in writes for event in write.events]
-        self.keys = message_keys(self.connection, {event.message_id for event in events})
+        self.keys = message_keys(self.session, {event.message_id for event in events})
         self.messages = self._known_messages({(*self.keys[event.message_id], event.line) for event in events})
         ids = {write.decision.decision_id for write in writes if isinstance(write, LogDecision)}
-        self.decisions = {one.decision_id: one for one in select_decisions(self.connection, ids)}
+        self.decisions = {one.decision_id: one for one in select_decisions(self.session, ids)}
 
     def _known_messages(self, wanted: set[MessageKey]) -> set[MessageKey]:
         query = """SELECT e.source, e.message, e.line FROM wanted w CROSS JOIN event e
-                   ON e.source = w.source AND e.message = w.message AND e.line = w.line"""
-        return set(select_rows(self.connection, "source, message, line", query, list(wanted)))  # type: ignore[arg-type]
+                   WHERE e.source = w.source AND e.message = w.message AND e.line = w.line"""
+        return set(self.session.wanted(_MESSAGE_KEY, query, list(wanted)))
 
     def take(self, member: Member) -> object:
         """The member's result; raises the StoreError that refuses it, having changed nothing."""
@@ -178,30 +193,33 @@ class _Group:
             record = packed.record_of(event, self.sequence, channel, item, action)
             if event.kind not in LOG_ONLY:
                 state.add_record(record, self.sequence)
-            texts = (event.name, event.order, event.decision, event.properties)
+            subject = event.order if event.topic is None else event.topic
+            texts = (event.name, subject, event.decision, event.properties)
             self.event_rows.append((state.person, self.sequence, record, *key, *texts))
         return stored
 
     def store(self) -> None:
         created = [states[0] for states in self.people.values() if states and states[0].created_by is not None]
-        insert_people(self.connection, created)
+        insert_people(self.session, created)
         self.interning.store()
-        head = """INSERT INTO event(person, sequence, record, source, message, line,
-                                    name, order_id, decision_id, properties) VALUES"""
-        insert_rows(self.connection, head, self.event_rows)
-        head = "INSERT INTO trait_change(person, sequence, recorded_at, changes) VALUES"
-        insert_rows(self.connection, head, self.trait_rows)
-        store_people(self.connection, {s.person: s for states in self.people.values() for s in states}.values())
-        insert_decisions(self.connection, self.decision_rows)
-        rows = [(one.received_at, one.reason, one.payload[:DEAD_LETTER_CHARACTERS]) for one in self.letters]
-        insert_rows(self.connection, "INSERT INTO dead_letter(received_at, reason, payload) VALUES", rows)
+        self.session.insert(EVENT_ROWS, self.event_rows)
+        self.session.insert(TRAIT_ROWS, self.trait_rows)
+        store_people(self.session, {s.person: s for states in self.people.values() for s in states}.values())
+        insert_decisions(self.session, self.decision_rows)
+        self.session.insert(_LETTER_ROWS, [_letter_row(one) for one in self.letters])
         if self.event_rows or self.trait_rows:
-            self.connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (self.sequence,))
+            self.session.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (self.sequence,))
 
 
-def _counters(connection: sqlite3.Connection) -> tuple[int, int]:
+def _letter_row(letter: DeadLetter) -> Row:
+    """Cut, and with what no text column can hold replaced: a letter is there because something was wrong with it."""
+    payload = letter.payload[:DEAD_LETTER_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return letter.received_at, letter.reason.replace("\0", "\ufffd"), payload
+
+
+def _counters(session: Session) -> tuple[int, int]:
     """The last sequence given, and the next person's number."""
     query = """SELECT (SELECT value FROM counter WHERE name = 'sequence'),
                       (SELECT coalesce(max(person), 0) + 1 FROM person)"""
-    sequence, person = connection.execute(query).fetchone()
+    ((sequence, person),) = session.rows(query)
     return int(sequence), int(person)

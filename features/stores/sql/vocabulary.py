@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 
 from features.event import NO_CODE
 from features.history import NO_CHANNEL
 from features.stores.protocol import StoreError
-from features.stores.sqlite_rows import insert_rows
+from features.stores.sql.session import Session, table
 from features.vocabulary import DOMAINS, Vocabulary
+
+_VOCABULARY = table("vocabulary", domain="text", code="integer", text="text")
+
+_ADDITION = "SELECT domain, code, text FROM vocabulary WHERE domain = ? AND code >= ?"
+_ADDITIONS = f"{' UNION ALL '.join([_ADDITION] * len(DOMAINS))} ORDER BY 1, 2"
 
 Mark = tuple[int, ...]
 
@@ -21,13 +25,14 @@ class SharedVocabulary:
         self.vocabulary = Vocabulary()
         self._lock = threading.Lock()
 
-    def refresh(self, connection: sqlite3.Connection) -> None:
+    def refresh(self, session: Session) -> None:
         """Take over the codes that any process has given since."""
-        for domain in DOMAINS:
-            known = self.vocabulary.size(domain)
-            query = "SELECT code, text FROM vocabulary WHERE domain = ? AND code >= ? ORDER BY code"
-            if additions := connection.execute(query, (domain, known)).fetchall():
-                self.learn(domain, additions)
+        known = [value for domain in DOMAINS for value in (domain, self.vocabulary.size(domain))]
+        additions: dict[str, list[tuple[int, str]]] = {}
+        for domain, code, text in session.rows(_ADDITIONS, known):
+            additions.setdefault(domain, []).append((code, text))
+        for domain, given in additions.items():
+            self.learn(domain, given)
 
     def learn(self, domain: str, additions: list[tuple[int, str]]) -> None:
         with self._lock:
@@ -37,9 +42,9 @@ class SharedVocabulary:
 class Interning:
     """Codes within one write transaction; use only while it is open, and `publish` only after its commit."""
 
-    def __init__(self, connection: sqlite3.Connection, shared: SharedVocabulary) -> None:
-        shared.refresh(connection)
-        self._connection = connection
+    def __init__(self, session: Session, shared: SharedVocabulary) -> None:
+        shared.refresh(session)
+        self._session = session
         self._shared = shared
         self._fresh: dict[str, dict[str, int]] = {domain: {} for domain in DOMAINS}
 
@@ -71,7 +76,7 @@ class Interning:
 
     def store(self) -> None:
         rows = [(domain, code, text) for domain, fresh in self._fresh.items() for text, code in fresh.items()]
-        insert_rows(self._connection, "INSERT INTO vocabulary(domain, code, text) VALUES", rows)
+        self._session.insert(_VOCABULARY, rows)
 
     def publish(self) -> None:
         for domain, fresh in self._fresh.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,9 +18,12 @@ from features.stores.protocol import (
     StoredCatalogue,
     StoreError,
 )
-from features.stores.sqlite_vocabulary import Interning, SharedVocabulary
+from features.stores.sql.session import Session, table, value
+from features.stores.sql.vocabulary import Interning, SharedVocabulary
 
 PRESENT = "present"
+
+_BUNDLE = table("bundle", digest="text", name="text", content="bytes")
 
 _CATALOGUE = """SELECT c.version, c.digest, c.document, i.items, c.published_at, c.author, c.note
                 FROM catalogue c JOIN catalogue_items i ON i.digest = c.items_digest"""
@@ -39,27 +41,27 @@ class Draft:
     note: str
 
 
-def publish(connection: sqlite3.Connection, shared: SharedVocabulary, draft: Draft) -> StoredCatalogue:
+def publish(session: Session, shared: SharedVocabulary, draft: Draft) -> StoredCatalogue:
     """The new version, or the newest when it says the same already. Raises CatalogueConflict."""
     items_digest = hashlib.sha256(draft.items).hexdigest()
     digest = hashlib.sha256(f"{items_digest}\n{draft.document}".encode()).hexdigest()
-    newest = catalogue(connection, None)
+    newest = catalogue(session, None)
     if newest is not None and newest.digest == digest:
         return newest
     version = 0 if newest is None else newest.version
     if draft.expected_version is not None and draft.expected_version != version:
         message = f"catalogue version is {version}; the change was made to {draft.expected_version}; read and redo it"
         raise CatalogueConflict(message)
-    interning = Interning(connection, shared)
+    interning = Interning(session, shared)
     for domain, text in _ids(draft):
         interning.code(domain, text)
     interning.store()
     made = StoredCatalogue(
         version + 1, digest, draft.document, draft.items, draft.published_at, draft.author, draft.note
     )
-    connection.execute("INSERT OR IGNORE INTO catalogue_items VALUES (?, ?)", (items_digest, draft.items))
+    session.execute("INSERT INTO catalogue_items VALUES (?, ?) ON CONFLICT DO NOTHING", (items_digest, draft.items))
     row = (made.version, digest, draft.document, items_digest, draft.published_at, draft.author, draft.note)
-    connection.execute("INSERT INTO catalogue VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    session.execute("INSERT INTO catalogue VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     return made
 
 
@@ -85,83 +87,84 @@ def _stream(items: bytes) -> pa.RecordBatchReader:
     return pa.ipc.open_stream(pa.BufferReader(items))
 
 
-def catalogue(connection: sqlite3.Connection, version: int | None) -> StoredCatalogue | None:
+def catalogue(session: Session, version: int | None) -> StoredCatalogue | None:
     if version is None:
-        row = connection.execute(f"{_CATALOGUE} ORDER BY c.version DESC LIMIT 1").fetchone()
+        rows = session.rows(f"{_CATALOGUE} ORDER BY c.version DESC LIMIT 1")
     else:
-        row = connection.execute(f"{_CATALOGUE} WHERE c.version = ?", (version,)).fetchone()
-    return None if row is None else StoredCatalogue(*row)
+        rows = session.rows(f"{_CATALOGUE} WHERE c.version = ?", (version,))
+    return StoredCatalogue(*rows[0]) if rows else None
 
 
-def catalogue_version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(version), 0) FROM catalogue").fetchone()[0])
+def catalogue_version(session: Session) -> int:
+    return int(value(session, "SELECT coalesce(max(version), 0) FROM catalogue"))
 
 
-def put_bundle(connection: sqlite3.Connection, digest: str, files: Mapping[str, bytes]) -> None:
+def put_bundle(session: Session, digest: str, files: Mapping[str, bytes]) -> None:
     if not files:
         raise StoreError(f"bundle {digest[:12]} is empty; it holds at least one file; write it again")
     rows = [(digest, name, content) for name, content in files.items()]
-    connection.executemany("INSERT OR IGNORE INTO bundle VALUES (?, ?, ?)", rows)
+    session.insert(_BUNDLE, rows, "ON CONFLICT DO NOTHING")
 
 
-def bundle(connection: sqlite3.Connection, digest: str) -> dict[str, bytes] | None:
-    rows = connection.execute("SELECT name, content FROM bundle WHERE digest = ? ORDER BY name", (digest,)).fetchall()
+def bundle(session: Session, digest: str) -> dict[str, bytes] | None:
+    rows = session.rows("SELECT name, content FROM bundle WHERE digest = ? ORDER BY name", (digest,))
     return dict(rows) if rows else None
 
 
-def set_serving(connection: sqlite3.Connection, model: ServingModel) -> None:
-    if connection.execute("SELECT 1 FROM bundle WHERE digest = ?", (model.digest,)).fetchone() is None:
+def set_serving(session: Session, model: ServingModel) -> None:
+    if not session.rows("SELECT 1 FROM bundle WHERE digest = ? LIMIT 1", (model.digest,)):
         raise StoreError(f"bundle is {model.digest[:12]}; what serves is stored first; put the bundle and set it again")
     row = (model.version, model.digest, model.run_id, model.since)
-    connection.execute("INSERT OR REPLACE INTO serving VALUES (1, ?, ?, ?, ?)", row)
+    session.execute("DELETE FROM serving")
+    session.execute("INSERT INTO serving VALUES (1, ?, ?, ?, ?)", row)
 
 
-def serving(connection: sqlite3.Connection) -> ServingModel | None:
-    row = connection.execute("SELECT version, digest, run_id, since FROM serving").fetchone()
-    return None if row is None else ServingModel(*row)
+def serving(session: Session) -> ServingModel | None:
+    rows = session.rows("SELECT version, digest, run_id, since FROM serving")
+    return ServingModel(*rows[0]) if rows else None
 
 
-def add_key(connection: sqlite3.Connection, key: AccessKey) -> None:
+def add_key(session: Session, key: AccessKey) -> None:
     row = (key.key_id, key.digest, ",".join(sorted(key.rights)), key.created_at, key.note)
-    if connection.execute("SELECT 1 FROM access_key WHERE key_id = ?", (key.key_id,)).fetchone():
+    if session.rows("SELECT 1 FROM access_key WHERE key_id = ?", (key.key_id,)):
         raise Conflict(f"key_id is {key.key_id}; it is taken; use another")
-    connection.execute("INSERT INTO access_key VALUES (?, ?, ?, ?, ?)", row)
+    session.execute("INSERT INTO access_key VALUES (?, ?, ?, ?, ?)", row)
 
 
-def revoke_key(connection: sqlite3.Connection, key_id: str) -> bool:
-    return connection.execute("DELETE FROM access_key WHERE key_id = ?", (key_id,)).rowcount > 0
+def revoke_key(session: Session, key_id: str) -> bool:
+    return session.execute("DELETE FROM access_key WHERE key_id = ?", (key_id,)) > 0
 
 
-def keys(connection: sqlite3.Connection) -> tuple[AccessKey, ...]:
+def keys(session: Session) -> tuple[AccessKey, ...]:
     query = "SELECT key_id, digest, rights, created_at, note FROM access_key ORDER BY created_at, key_id"
     return tuple(
         AccessKey(key_id, digest, frozenset(filter(None, rights.split(","))), created_at, note)
-        for key_id, digest, rights, created_at, note in connection.execute(query)
+        for key_id, digest, rights, created_at, note in session.rows(query)
     )
 
 
-def setting(connection: sqlite3.Connection, name: str) -> str | None:
-    row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])
+def setting(session: Session, name: str) -> str | None:
+    stored: str | None = value(session, "SELECT value FROM setting WHERE name = ?", (name,))
+    return stored
 
 
-def put_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+def put_setting(session: Session, name: str, text: str) -> None:
+    statement = "INSERT INTO setting VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+    session.execute(statement, (name, text))
 
 
-def put_setting_once(connection: sqlite3.Connection, name: str, value: str) -> str:
-    connection.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", (name, value))
-    row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-    return str(row[0])
+def put_setting_once(session: Session, name: str, text: str) -> str:
+    session.execute("INSERT INTO setting VALUES (?, ?) ON CONFLICT DO NOTHING", (name, text))
+    return str(setting(session, name))
 
 
-def advance_present(connection: sqlite3.Connection, moment: int) -> int:
-    stored = setting(connection, PRESENT)
+def advance_present(session: Session, moment: int) -> int:
+    stored = setting(session, PRESENT)
     present = moment if stored is None else max(moment, int(stored))
-    put_setting(connection, PRESENT, str(present))
+    put_setting(session, PRESENT, str(present))
     return present
 
 
-def dead_letters(connection: sqlite3.Connection, limit: int) -> tuple[DeadLetter, ...]:
+def dead_letters(session: Session, limit: int) -> tuple[DeadLetter, ...]:
     query = "SELECT received_at, reason, payload FROM dead_letter ORDER BY number DESC LIMIT ?"
-    return tuple(DeadLetter(*row) for row in connection.execute(query, (limit,)))
+    return tuple(DeadLetter(*row) for row in session.rows(query, (limit,)))

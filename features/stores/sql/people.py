@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from features.event import Identifier
 from features.history import EVENT
 from features.stores import packed
 from features.stores.acceptance import json_text
 from features.stores.packed import TAIL_LIMIT, Sealed
-from features.stores.sqlite_rows import insert_rows, select_rows
+from features.stores.sql.session import Session, columns, table
 
-_PERSON_HEAD = "INSERT INTO person(person, customer_id, version, traits, tail) VALUES"
-_PERSON_TAIL = """ON CONFLICT(person) DO UPDATE SET version = excluded.version, traits = excluded.traits,
+_PERSON = table("person", person="integer", customer_id="text", version="integer", traits="text", tail="bytes")
+_SEALED = table("sealed", person="integer", page="bytes", ledger="bytes", consents="bytes")
+_IDENTIFIER = table("identifier", type="text", value="text", person="integer")
+_NAMES = columns(type="text", value="text")
+_NUMBERS = columns(person="integer")
+_PERSON_STANDS = """ON CONFLICT(person) DO UPDATE SET version = excluded.version, traits = excluded.traits,
                   tail = excluded.tail"""
-_SEALED_HEAD = "INSERT INTO sealed(person, page, ledger, consents) VALUES"
-_SEALED_TAIL = """ON CONFLICT(person) DO UPDATE SET page = excluded.page, ledger = excluded.ledger,
+_SEALED_STANDS = """ON CONFLICT(person) DO UPDATE SET page = excluded.page, ledger = excluded.ledger,
                   consents = excluded.consents"""
 
 
@@ -52,31 +53,28 @@ def merged_traits(traits: Mapping[str, object], changes: Mapping[str, object]) -
     return {name: value for name, value in {**traits, **changes}.items() if value is not None}
 
 
-def select_people(
-    connection: sqlite3.Connection, identifiers: Collection[Identifier]
-) -> dict[Identifier, list[PersonState]]:
+def select_people(session: Session, identifiers: Collection[Identifier]) -> dict[Identifier, list[PersonState]]:
     """Everyone who has one of the identifiers; one person is one object however found."""
     query = """SELECT w.type, w.value, p.person, p.customer_id, p.version, p.traits, p.tail
-               FROM wanted w CROSS JOIN identifier i ON i.type = w.type AND i.value = w.value
-               CROSS JOIN person p ON p.person = i.person ORDER BY p.person"""
+               FROM wanted w CROSS JOIN identifier i CROSS JOIN person p
+               WHERE i.type = w.type AND i.value = w.value AND p.person = i.person ORDER BY p.person"""
     found: dict[Identifier, list[PersonState]] = {}
     states: dict[int, PersonState] = {}
     rows = [(one.type, one.value) for one in identifiers]
-    for row in select_rows(connection, "type, value", query, rows):
-        type_, value, person, name, version, traits, tail = cast("tuple[str, str, int, str, int, str, bytes]", row)
+    for type_, value, person, name, version, traits, tail in session.wanted(_NAMES, query, rows):
         state = states.setdefault(person, PersonState(person, name, None, version, traits, tail))
         found.setdefault(Identifier(type_, value), []).append(state)
     return found
 
 
-def insert_people(connection: sqlite3.Connection, created: Iterable[PersonState]) -> None:
+def insert_people(session: Session, created: Iterable[PersonState]) -> None:
     people = list(created)
-    insert_rows(connection, _PERSON_HEAD, [(one.person, one.customer_id, 0, "{}", b"") for one in people])
+    session.insert(_PERSON, [(one.person, one.customer_id, 0, "{}", b"") for one in people])
     names = [(one.created_by.type, one.created_by.value, one.person) for one in people if one.created_by is not None]
-    insert_rows(connection, "INSERT INTO identifier(type, value, person) VALUES", names)
+    session.insert(_IDENTIFIER, names)
 
 
-def store_people(connection: sqlite3.Connection, states: Iterable[PersonState]) -> None:
+def store_people(session: Session, states: Iterable[PersonState]) -> None:
     """Write every changed person's row, and seal the tails that would grow too long."""
     changed = [state for state in states if state.changed]
     full: list[tuple[PersonState, bytes]] = []
@@ -87,18 +85,18 @@ def store_people(connection: sqlite3.Connection, states: Iterable[PersonState]) 
             full.append((state, tail))
             tail = b""
         rows.append((state.person, state.customer_id, state.version, state.traits, tail))
-    insert_rows(connection, _PERSON_HEAD, rows, _PERSON_TAIL)
-    store_sealed(connection, [(state.person, tail) for state, tail in full])
+    session.insert(_PERSON, rows, _PERSON_STANDS)
+    store_sealed(session, [(state.person, tail) for state, tail in full])
 
 
-def store_sealed(connection: sqlite3.Connection, additions: list[tuple[int, bytes]]) -> None:
+def store_sealed(session: Session, additions: list[tuple[int, bytes]]) -> None:
     """Merge (person, tail) into the sealed parts."""
-    query = "SELECT s.person, s.page, s.ledger, s.consents FROM wanted w CROSS JOIN sealed s ON s.person = w.person"
-    sealed: dict[object, Sealed] = {}
-    for person, page, ledger, consents in select_rows(connection, "person", query, [(one[0],) for one in additions]):
-        sealed[person] = Sealed(cast("bytes", page), cast("bytes", ledger), cast("bytes", consents))
+    query = "SELECT s.person, s.page, s.ledger, s.consents FROM wanted w CROSS JOIN sealed s WHERE s.person = w.person"
+    sealed: dict[int, Sealed] = {}
+    for person, page, ledger, consents in session.wanted(_NUMBERS, query, [(one[0],) for one in additions]):
+        sealed[person] = Sealed(page, ledger, consents)
     rows = []
     for person, tail in additions:
         made = packed.seal(sealed.get(person, packed.NOTHING), packed.events(tail))
         rows.append((person, made.page, made.ledger, made.consents))
-    insert_rows(connection, _SEALED_HEAD, rows, _SEALED_TAIL)
+    session.insert(_SEALED, rows, _SEALED_STANDS)

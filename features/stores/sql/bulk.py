@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +17,12 @@ from features.history import EVENT, Records, text_code
 from features.identity import IdentityError, customer_identifier, outside_name
 from features.stores.acceptance import json_text
 from features.stores.import_columns import checked_customers, checked_events, filled
-from features.stores.messages import source_code
 from features.stores.protocol import BulkReceipt, InvalidImport
-from features.stores.sqlite_people import PersonState, insert_people, select_people, store_people
-from features.stores.sqlite_rows import insert_rows
-from features.stores.sqlite_vocabulary import Interning, SharedVocabulary
+from features.stores.sql.group import EVENT_ROWS, TRAIT_ROWS
+from features.stores.sql.messages import source_code
+from features.stores.sql.people import PersonState, insert_people, select_people, store_people
+from features.stores.sql.session import Column, Session, columns, value
+from features.stores.sql.vocabulary import Interning, SharedVocabulary
 
 Columns = dict[str, pa.Array]
 Integers = NDArray[np.int64]
@@ -33,33 +33,30 @@ CHUNK = 50_000
 PEOPLE = 256
 """People whose projections are in memory at one time."""
 
-_INSERT = """INSERT INTO event(person, sequence, record, source, message, line, name, order_id, decision_id, properties)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_TOLD = columns(code="integer", message="text")
 
 
-def import_events(
-    connection: sqlite3.Connection, shared: SharedVocabulary, table: pa.Table, source: str
-) -> BulkReceipt:
+def import_events(session: Session, shared: SharedVocabulary, table: pa.Table, source: str) -> BulkReceipt:
     """Raises InvalidImport; the caller's transaction is then rolled back."""
     columns = checked_events(table)
     rows = table.num_rows
-    code, seen_before = source_code(connection, source)
+    code, seen_before = source_code(session, source)
     keys = _Keys.of(columns, code)
-    fresh = np.flatnonzero(~keys.repeated(connection, seen_before))
+    fresh = np.flatnonzero(~keys.repeated(session, seen_before))
     if len(fresh) == 0:
         return BulkReceipt(rows, 0, rows, 0)
-    people = _people(connection, columns["customer_id"].take(pa.array(fresh)))
-    interning = Interning(connection, shared)
+    people = _people(session, columns["customer_id"].take(pa.array(fresh)))
+    interning = Interning(session, shared)
     by_person = np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], people.number))
     order, numbers = fresh[by_person], people.number[by_person]
     records = _records(columns, interning)[order]
-    last = int(connection.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()[0])
+    last = int(value(session, "SELECT value FROM counter WHERE name = 'sequence'"))
     records["sequence"] = np.arange(last + 1, last + 1 + len(order))
     interning.store()
     touched = len(people.states)
-    _insert_events(connection, columns, keys, order, numbers, records)
-    connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(order),))
-    _project(connection, people.states, numbers, records)
+    _insert_events(session, columns, keys, order, numbers, records)
+    session.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(order),))
+    _project(session, people.states, numbers, records)
     return BulkReceipt(rows, len(order), rows - len(order), touched)
 
 
@@ -71,10 +68,10 @@ class _People:
     states: dict[int, PersonState]
 
 
-def _people(connection: sqlite3.Connection, names: pa.Array) -> _People:
+def _people(session: Session, names: pa.Array) -> _People:
     encoded = names.dictionary_encode()
     identifiers = [_identifier(name, "customer_id") for name in encoded.dictionary.to_pylist()]
-    found = find_or_create(connection, identifiers)
+    found = find_or_create(session, identifiers)
     number = np.array([state.person for state in found], dtype=np.int64)
     states = {state.person: state for state in found}
     return _People(number[filled(encoded.indices, 0)], states)
@@ -87,10 +84,10 @@ def _identifier(name: str, column: str) -> Identifier:
         raise InvalidImport(f"{column} is {name[:40]!r}; {error}") from error
 
 
-def find_or_create(connection: sqlite3.Connection, identifiers: Sequence[Identifier]) -> list[PersonState]:
+def find_or_create(session: Session, identifiers: Sequence[Identifier]) -> list[PersonState]:
     """The person of each identifier, new ones inserted. Raises InvalidImport for one that several people have."""
-    known = select_people(connection, set(identifiers))
-    following = int(connection.execute("SELECT coalesce(max(person), 0) + 1 FROM person").fetchone()[0])
+    known = select_people(session, set(identifiers))
+    following = int(value(session, "SELECT coalesce(max(person), 0) + 1 FROM person"))
     created: list[PersonState] = []
     for identifier in identifiers:
         states = known.setdefault(identifier, [])
@@ -100,7 +97,7 @@ def find_or_create(connection: sqlite3.Connection, identifiers: Sequence[Identif
         if len(states) > 1:
             message = f"{identifier.type} is {identifier.value}; several people have it; use their customer ids"
             raise InvalidImport(message)
-    insert_people(connection, created)
+    insert_people(session, created)
     return [known[identifier][0] for identifier in identifiers]
 
 
@@ -122,18 +119,18 @@ class _Keys:
         text = filled(encoded.indices, -1).astype(np.int64)
         return cls(source, given, text, encoded.dictionary, filled(columns["line"], 0).astype(np.int64))
 
-    def repeated(self, connection: sqlite3.Connection, seen_before: bool) -> NDArray[np.bool_]:
+    def repeated(self, session: Session, seen_before: bool) -> NDArray[np.bool_]:
         """Rows whose key is stored, or stands in an earlier row."""
         repeated = np.zeros(len(self.given), dtype=np.bool_)
         if seen_before:
-            repeated |= ~self.given & self._rows_stored(connection)
+            repeated |= ~self.given & self._rows_stored(session)
         if self.given.any():
             repeated |= self._told_twice()
-            repeated |= self.given & self._texts_stored(connection)
+            repeated |= self.given & self._texts_stored(session)
         return repeated
 
-    def _rows_stored(self, connection: sqlite3.Connection) -> NDArray[np.bool_]:
-        rows = connection.execute("SELECT message, line FROM event WHERE source = ?", (self.source,)).fetchall()
+    def _rows_stored(self, session: Session) -> NDArray[np.bool_]:
+        rows = session.rows("SELECT message, line FROM event WHERE source = ?", (self.source,))
         stored = np.array(rows, dtype=np.int64).reshape(-1, 2)
         mine = np.arange(len(self.given), dtype=np.int64) << 32 | self.line
         return np.isin(mine, stored[:, 0] << 32 | stored[:, 1])
@@ -145,16 +142,13 @@ class _Keys:
         twice[rows[first]] = False
         return twice
 
-    def _texts_stored(self, connection: sqlite3.Connection) -> NDArray[np.bool_]:
+    def _texts_stored(self, session: Session) -> NDArray[np.bool_]:
         stored = np.zeros(len(self.given), dtype=np.bool_)
-        if connection.execute("SELECT 1 FROM event WHERE source = 0 LIMIT 1").fetchone() is None:
+        if not session.rows("SELECT 1 FROM event WHERE source = 0 LIMIT 1"):
             return stored
-        connection.execute("CREATE TEMP TABLE IF NOT EXISTS told(code INTEGER PRIMARY KEY, message)")
-        connection.execute("DELETE FROM temp.told")
-        connection.executemany("INSERT INTO temp.told VALUES (?, ?)", enumerate(self.texts.to_pylist()))
-        query = "SELECT t.code, e.line FROM temp.told t CROSS JOIN event e ON e.source = 0 AND e.message = t.message"
-        found = np.array(connection.execute(query).fetchall(), dtype=np.int64).reshape(-1, 2)
-        connection.execute("DELETE FROM temp.told")
+        query = "SELECT w.code, e.line FROM wanted w CROSS JOIN event e WHERE e.source = 0 AND e.message = w.message"
+        told = list(enumerate(self.texts.to_pylist()))
+        found = np.array(list(session.wanted(_TOLD, query, told)), dtype=np.int64).reshape(-1, 2)
         return np.isin(self.text << 32 | self.line, found[:, 0] << 32 | found[:, 1])
 
     def messages(self, rows: Integers) -> tuple[list[int], list[object]]:
@@ -189,36 +183,22 @@ def _looked_up(encoded: Any, codes: Sequence[int], none: int) -> Integers:
 
 
 def _insert_events(
-    connection: sqlite3.Connection, columns: Columns, keys: _Keys, order: Integers, numbers: Integers, records: Records
+    session: Session, columns: Columns, keys: _Keys, order: Integers, numbers: Integers, records: Records
 ) -> None:
     for start in range(0, len(order), CHUNK):
         part = slice(start, start + CHUNK)
-        connection.executemany(_INSERT, _event_rows(columns, keys, order[part], numbers[part], records[part]))
+        session.load(EVENT_ROWS, _event_columns(columns, keys, order[part], numbers[part], records[part]))
 
 
-def _event_rows(
-    columns: Columns, keys: _Keys, rows: Integers, numbers: Integers, records: Records
-) -> Iterator[tuple[object, ...]]:
+def _event_columns(columns: Columns, keys: _Keys, rows: Integers, numbers: Integers, records: Records) -> list[Column]:
     taken = pa.array(rows)
-    blob, size = records.tobytes(), EVENT.itemsize
     sources, messages = keys.messages(rows)
     texts = [columns[name].take(taken).to_pylist() for name in ("name", "order", "decision")]
-    return zip(
-        numbers.tolist(),
-        records["sequence"].tolist(),
-        [blob[at : at + size] for at in range(0, len(blob), size)],
-        sources,
-        messages,
-        keys.line[rows].tolist(),
-        *texts,
-        pc.fill_null(columns["properties"].take(taken), "{}").to_pylist(),
-        strict=True,
-    )
+    properties = pc.fill_null(columns["properties"].take(taken), "{}").to_pylist()
+    return [numbers, records["sequence"], records, sources, messages, keys.line[rows], *texts, properties]
 
 
-def _project(
-    connection: sqlite3.Connection, states: dict[int, PersonState], numbers: Integers, records: Records
-) -> None:
+def _project(session: Session, states: dict[int, PersonState], numbers: Integers, records: Records) -> None:
     """Bring every touched person's tail and sealed part up to the new records, which are sorted by person. Empties
     `states` as it goes."""
     kept = ~np.isin(records["kind"], [int(kind) for kind in LOG_ONLY])
@@ -233,30 +213,30 @@ def _project(
                 state.fresh.append(own.tobytes())
                 state.version, state.changed = int(own["sequence"][-1]), True
                 touched.append(state)
-        store_people(connection, touched)
+        store_people(session, touched)
 
 
-def import_customers(connection: sqlite3.Connection, table: pa.Table) -> BulkReceipt:
+def import_customers(session: Session, table: pa.Table) -> BulkReceipt:
     """Raises InvalidImport. A row that changes nothing is a duplicate. What a row says counts as always known."""
     customers = checked_customers(table)
-    states = find_or_create(connection, [one.identifier for one in customers])
-    last = int(connection.execute("SELECT value FROM counter WHERE name = 'sequence'").fetchone()[0])
+    states = find_or_create(session, [one.identifier for one in customers])
+    last = int(value(session, "SELECT value FROM counter WHERE name = 'sequence'"))
     changes: list[tuple[object, ...]] = []
     for customer, state in zip(customers, states, strict=True):
         for other in customer.others:
-            _link(connection, state.person, other)
+            _link(session, state.person, other)
         before = json.loads(state.traits)
         differing = {name: value for name, value in customer.traits.items() if before.get(name) != value}
         if differing or state.version == 0:
             sequence = last + 1 + len(changes)
             changes.append((state.person, sequence, 0, json_text(differing)))
             state.merge_traits(differing, sequence)
-    insert_rows(connection, "INSERT INTO trait_change(person, sequence, recorded_at, changes) VALUES", changes)
-    connection.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(changes),))
-    store_people(connection, {state.person: state for state in states}.values())
+    session.insert(TRAIT_ROWS, changes)
+    session.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(changes),))
+    store_people(session, {state.person: state for state in states}.values())
     return BulkReceipt(len(customers), len(changes), len(customers) - len(changes), len({s.person for s in states}))
 
 
-def _link(connection: sqlite3.Connection, person: int, identifier: Identifier) -> None:
+def _link(session: Session, person: int, identifier: Identifier) -> None:
     row = (identifier.type, identifier.value, person)
-    connection.execute("INSERT OR IGNORE INTO identifier(type, value, person) VALUES (?, ?, ?)", row)
+    session.execute("INSERT INTO identifier(type, value, person) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -14,7 +13,8 @@ from features.history import EVENT, NO_CHANNEL, Records, page
 from features.stores import packed
 from features.stores.acceptance import LATEST
 from features.stores.protocol import CheckReport
-from features.stores.sqlite_reads import log_of, traits_as_of
+from features.stores.sql.reads import log_of, traits_as_of
+from features.stores.sql.session import Session, value
 from features.vocabulary import DOMAINS
 
 _PEOPLE = """SELECT p.person, p.version, p.traits, p.tail, s.page, s.ledger, s.consents
@@ -23,32 +23,28 @@ PersonRow = tuple[int, int, str, bytes, bytes | None, bytes | None, bytes | None
 _LOG_ONLY = [int(kind) for kind in LOG_ONLY]
 
 
-def check(connection: sqlite3.Connection) -> CheckReport:
-    """One snapshot of the store, compared; writers are not held up."""
-    connection.execute("BEGIN")
-    try:
-        people = events = 0
-        faults: list[str] = []
-        sizes = _vocabulary_sizes(connection)
-        for row in connection.execute(_PEOPLE):
-            log = log_of(connection, row[0])
-            people += 1
-            events += len(log)
-            faults.extend(f"person {row[0]}: {fault}" for fault in _compare(connection, row, log))
-            faults.extend(f"person {row[0]}: {fault}" for fault in _unknown_codes(log, sizes))
-        faults.extend(_strays(connection))
-        return CheckReport(people, events, tuple(faults))
-    finally:
-        connection.execute("ROLLBACK")
+def check(session: Session) -> CheckReport:
+    """A snapshot of the store, compared."""
+    people = events = 0
+    faults: list[str] = []
+    sizes = _vocabulary_sizes(session)
+    for row in session.stream(_PEOPLE):
+        log = log_of(session, row[0])
+        people += 1
+        events += len(log)
+        faults.extend(f"person {row[0]}: {fault}" for fault in _compare(session, row, log))
+        faults.extend(f"person {row[0]}: {fault}" for fault in _unknown_codes(log, sizes))
+    faults.extend(_strays(session))
+    return CheckReport(people, events, tuple(faults))
 
 
-def _compare(connection: sqlite3.Connection, row: PersonRow, log: Records) -> Iterator[str]:
+def _compare(session: Session, row: PersonRow, log: Records) -> Iterator[str]:
     person, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row
     sizes = (len(tail) % EVENT.itemsize, len(sealed_page or b"") % EVENT.itemsize)
     if any(sizes):
         yield "page or tail is cut short"
         return
-    traits, trait_version = traits_as_of(connection, person, LATEST)
+    traits, trait_version = traits_as_of(session, person, LATEST)
     changing = log["sequence"][~np.isin(log["kind"], _LOG_ONLY)]
     expected_version = max(int(changing.max()) if len(changing) else 0, trait_version)
     if version != expected_version:
@@ -69,9 +65,9 @@ def _differ(what: str, stored: Records, rebuilt: Records) -> Iterator[str]:
     yield f"{what} has {len(stored)} rows, the log makes {len(rebuilt)}; {where}"
 
 
-def _vocabulary_sizes(connection: sqlite3.Connection) -> dict[str, int]:
+def _vocabulary_sizes(session: Session) -> dict[str, int]:
     query = "SELECT domain, count(*) FROM vocabulary GROUP BY domain"
-    return {**dict.fromkeys(DOMAINS, 0), **dict(connection.execute(query).fetchall())}
+    return {**dict.fromkeys(DOMAINS, 0), **dict(session.rows(query))}
 
 
 def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
@@ -81,15 +77,13 @@ def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
             yield f"{domain} codes in the log go to {codes.max()}, the vocabulary has {sizes[domain]}"
 
 
-def _strays(connection: sqlite3.Connection) -> Iterator[str]:
+def _strays(session: Session) -> Iterator[str]:
     """Rows that belong to nobody, and codes that name nothing."""
     for table in ("event", "sealed", "trait_change", "identifier", "decision"):
         query = f"SELECT count(*) FROM {table} WHERE person NOT IN (SELECT person FROM person)"  # noqa: S608
-        count = connection.execute(query).fetchone()[0]
-        if count:
+        if count := value(session, query):
             yield f"{count} rows of {table} belong to no person"
-    given, highest = connection.execute(
-        "SELECT (SELECT value FROM counter WHERE name = 'sequence'), (SELECT coalesce(max(sequence), 0) FROM event)"
-    ).fetchone()
+    query = "SELECT (SELECT value FROM counter WHERE name = 'sequence'), (SELECT coalesce(max(sequence), 0) FROM event)"
+    ((given, highest),) = session.rows(query)
     if highest > given:
         yield f"the counter stands at {given}, below sequence {highest}"

@@ -1,0 +1,119 @@
+"""A store in one SQLite file: durable commits, microsecond reads, any number of processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from features.stores.engines.sqlite_file import Whereabouts, connect, prepare, speaking, translated
+from features.stores.engines.sqlite_lock import FileLock
+from features.stores.engines.sqlite_session import SQLiteSession
+from features.stores.protocol import StoreError
+from features.stores.sql.session import Session
+
+T = TypeVar("T")
+
+_READER_CACHE = 16
+_WRITER_CACHE = 64
+"""Megabytes."""
+
+
+class SQLiteEngine:
+    """Implements features.stores.sql.session.Engine. Safe to read from any thread; not to be carried over a fork.
+
+    patience: seconds to wait for another process's write."""
+
+    def __init__(self, path: Path, patience: float) -> None:
+        self._path = path
+        self._patience = patience
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(path.with_name(path.name + ".lock"), patience)
+        except OSError as error:
+            message = f"store is {path.name}; its folder must be writable ({error.strerror}); name another"
+            raise StoreError(message) from error
+        try:
+            with self._lock.held():
+                prepare(path, patience)
+            self._whereabouts = Whereabouts(path)
+            with speaking():
+                self._connection: sqlite3.Connection | None = connect(path, patience, _WRITER_CACHE)
+        except StoreError:
+            self._lock.close()
+            raise
+        except OSError as error:
+            self._lock.close()
+            raise StoreError(f"store is {path.name}; it cannot be created ({error.strerror}); name another") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        try:
+            yield self._reader()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def _reader(self) -> SQLiteSession:
+        session: SQLiteSession | None = getattr(self._local, "session", None)
+        if self._closed:
+            raise StoreError("store is closed; nothing can be read; open it again")
+        self._whereabouts.require()
+        if session is None:
+            connection = connect(self._path, self._patience, _READER_CACHE)
+            connection.execute("PRAGMA query_only = ON")
+            self._local.session = session = SQLiteSession(connection)
+            with self._readers_lock:
+                self._readers.append(connection)
+        return session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        with speaking():
+            connection = connect(self._path, self._patience, _READER_CACHE)
+            try:
+                connection.execute("BEGIN")
+                yield SQLiteSession(connection)
+            finally:
+                connection.close()
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        with speaking(), self._lock.held():
+            self._whereabouts.require()
+            if self._connection is None:
+                self._connection = connect(self._path, self._patience, _WRITER_CACHE)
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(SQLiteSession(connection))
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+            return result
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # A connection that cannot even roll back is given up; its locks go with it.
+            self._connection = None
+            connection.close()
+
+    def close(self) -> None:
+        """Call after the writer has stopped."""
+        self._closed = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+        self._lock.close()

@@ -1,0 +1,206 @@
+"""The store's logic on whatever engine it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from threading import local
+from typing import TYPE_CHECKING
+
+from features.event import Identifier, Kind
+from features.history import CustomerRecord
+from features.stores.acceptance import check_append, check_decision
+from features.stores.people import LoggedEvent
+from features.stores.protocol import (
+    AccessKey,
+    Append,
+    Appended,
+    BulkReceipt,
+    CheckReport,
+    DeadLetter,
+    DecisionReceipt,
+    LogDecision,
+    LoggedDecision,
+    PersonEvents,
+    ServingModel,
+    StoredCatalogue,
+)
+from features.stores.sql import admin, reads, timeline
+from features.stores.sql.bulk import import_customers, import_events
+from features.stores.sql.check import check
+from features.stores.sql.decisions import select_decisions, select_decisions_of
+from features.stores.sql.group import Appends, Decisions, Letters, write_group
+from features.stores.sql.session import Engine, Session, value
+from features.stores.sql.vocabulary import SharedVocabulary
+from features.stores.sql.writer import WriterThread
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from features.vocabulary import Vocabulary
+
+
+class SQLStore:
+    """Implements features.stores.protocol.Store and features.stores.people.Timeline. Safe to use from any thread; not
+    to be carried over a fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._local = local()
+        self._closed = False
+        self._shared = SharedVocabulary()
+        self._writer = WriterThread(engine, lambda session, members: write_group(session, self._shared, members))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        self._engine.close()
+
+    # People and their history
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """This process's copy, brought up to every commit."""
+        with self._engine.reading() as session:
+            self._follow(session)
+        return self._shared.vocabulary
+
+    def _follow(self, session: Session) -> None:
+        version = session.version()
+        if version != getattr(self._local, "seen", None):
+            self._shared.refresh(session)
+            self._local.seen = version
+
+    def append(self, writes: Sequence[Append]) -> Future[tuple[Appended, ...]]:
+        """Raises InvalidEvent at once; the future raises what only the database can know."""
+        for write in writes:
+            check_append(write)
+        return self._writer.submit(Appends(tuple(writes)))
+
+    def resolve(self, identifier: Identifier) -> int | None:
+        with self._engine.reading() as session:
+            found = reads.find(session, identifier)
+        return None if found is None else found[0]
+
+    def read(self, identifier: Identifier) -> CustomerRecord:
+        with self._engine.reading() as session:
+            return reads.present(session, identifier)
+
+    def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
+        with self._engine.reading() as session:
+            return reads.earlier(session, identifier, moment)
+
+    def people(self) -> int:
+        with self._engine.reading() as session:
+            return int(value(session, "SELECT count(*) FROM person WHERE merged_into IS NULL"))
+
+    def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+        with self._engine.reading() as session:
+            yield from reads.scan(session, bucket, buckets)
+
+    def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
+        return self._writer.alone(lambda session: import_events(session, self._shared, table, source))
+
+    def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:  # noqa: ARG002
+        return self._writer.alone(lambda session: import_customers(session, table))
+
+    def check(self) -> CheckReport:
+        with self._engine.snapshot() as session:
+            return check(session)
+
+    # The log in words
+
+    def timeline(
+        self, identifier: Identifier, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] | None = None
+    ) -> tuple[LoggedEvent, ...]:
+        with self._engine.reading() as session:
+            return timeline.timeline(session, self._shared, identifier, before, limit, kinds)
+
+    def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
+        with self._engine.snapshot() as session:
+            yield from timeline.logged(session, self._shared, kinds)
+
+    # Decisions
+
+    def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
+        """Raises InvalidEvent at once; the future raises DecisionConflict."""
+        for write in writes:
+            check_decision(write)
+        return self._writer.submit(Decisions(tuple(writes)))
+
+    def decision(self, decision_id: str) -> LoggedDecision | None:
+        with self._engine.reading() as session:
+            return next(iter(select_decisions(session, [decision_id])), None)
+
+    def decisions_of(self, person: int, limit: int) -> tuple[LoggedDecision, ...]:
+        with self._engine.reading() as session:
+            return tuple(select_decisions_of(session, person, limit))
+
+    # Catalogue and bundles
+
+    def publish_catalogue(
+        self, document: str, items: bytes, expected_version: int | None, published_at: int, author: str, note: str
+    ) -> StoredCatalogue:
+        draft = admin.Draft(document, items, expected_version, published_at, author, note)
+        return self._writer.alone(lambda session: admin.publish(session, self._shared, draft))
+
+    def catalogue(self, version: int | None = None) -> StoredCatalogue | None:
+        with self._engine.reading() as session:
+            return admin.catalogue(session, version)
+
+    def catalogue_version(self) -> int:
+        with self._engine.reading() as session:
+            return admin.catalogue_version(session)
+
+    def put_bundle(self, digest: str, files: Mapping[str, bytes]) -> None:
+        self._writer.alone(lambda session: admin.put_bundle(session, digest, files))
+
+    def bundle(self, digest: str) -> Mapping[str, bytes] | None:
+        with self._engine.reading() as session:
+            return admin.bundle(session, digest)
+
+    def set_serving(self, version: str, digest: str, run_id: str, since: int) -> None:
+        model = ServingModel(version, digest, run_id, since)
+        self._writer.alone(lambda session: admin.set_serving(session, model))
+
+    def serving(self) -> ServingModel | None:
+        with self._engine.reading() as session:
+            return admin.serving(session)
+
+    # Keys, settings, dead letters
+
+    def add_key(self, key: AccessKey) -> None:
+        self._writer.alone(lambda session: admin.add_key(session, key))
+
+    def revoke_key(self, key_id: str) -> bool:
+        return self._writer.alone(lambda session: admin.revoke_key(session, key_id))
+
+    def keys(self) -> tuple[AccessKey, ...]:
+        with self._engine.reading() as session:
+            return admin.keys(session)
+
+    def setting(self, name: str) -> str | None:
+        with self._engine.reading() as session:
+            return admin.setting(session, name)
+
+    def put_setting(self, name: str, value: str) -> None:
+        self._writer.alone(lambda session: admin.put_setting(session, name, value))
+
+    def put_setting_once(self, name: str, value: str) -> str:
+        return self._writer.alone(lambda session: admin.put_setting_once(session, name, value))
+
+    def advance_present(self, moment: int) -> int:
+        """Writes only when time moves; the setting `present` holds it, in ms UTC."""
+        stored = self.setting(admin.PRESENT)
+        if stored is not None and int(stored) >= moment:
+            return int(stored)
+        return self._writer.alone(lambda session: admin.advance_present(session, moment))
+
+    def bury(self, letters: Sequence[DeadLetter]) -> Future[None]:
+        return self._writer.submit(Letters(tuple(letters)))
+
+    def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
+        with self._engine.reading() as session:
+            return admin.dead_letters(session, limit)

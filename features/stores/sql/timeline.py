@@ -1,0 +1,105 @@
+"""Events of the log in words again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+
+from features.consent import CONSENT_KINDS
+from features.event import Event, Identifier, Kind
+from features.history import EVENT, Records
+from features.stores import packed
+from features.stores.people import LoggedEvent
+from features.stores.sql.reads import find, log_of
+from features.stores.sql.session import Row, Session, columns
+from features.stores.sql.vocabulary import SharedVocabulary
+
+_TERMS = frozenset({Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
+_KIND_AT = 1 + (EVENT.fields["kind"][1] if EVENT.fields else 0)
+_TEXTS = "e.sequence, e.record, e.source, e.message, e.line, e.name, e.order_id, e.decision_id, e.properties"
+_PLACE = columns(person="integer", sequence="integer")
+
+Before = tuple[int, int] | None
+"""(occurred_at, sequence)."""
+
+
+def timeline(
+    session: Session,
+    shared: SharedVocabulary,
+    identifier: Identifier,
+    before: Before,
+    limit: int,
+    kinds: Collection[Kind] | None,
+) -> tuple[LoggedEvent, ...]:
+    """See features.stores.people.Timeline."""
+    found = find(session, identifier)
+    if found is None:
+        return ()
+    person, profile = found
+    chosen = _newest(log_of(session, person), before, limit, kinds)
+    query = f"SELECT {_TEXTS} FROM wanted w CROSS JOIN event e WHERE e.person = w.person AND e.sequence = w.sequence"  # noqa: S608
+    places = [(person, int(sequence)) for sequence in chosen["sequence"]]
+    rows = list(session.wanted(_PLACE, query, places))
+    words = _Words(session, shared)
+    logged = {row[0]: words.logged(profile, row) for row in rows}
+    return tuple(logged[sequence] for _, sequence in places if sequence in logged)
+
+
+def _newest(log: Records, before: Before, limit: int, kinds: Collection[Kind] | None) -> Records:
+    kept = np.ones(len(log), dtype=np.bool_)
+    if kinds is not None:
+        kept &= np.isin(log["kind"], [int(kind) for kind in kinds])
+    if before is not None:
+        earlier, same = log["occurred_at"] < before[0], log["occurred_at"] == before[0]
+        kept &= earlier | (same & (log["sequence"] < before[1]))
+    chosen = log[kept]
+    order = np.lexsort((chosen["sequence"], chosen["occurred_at"]))[::-1]
+    return chosen[order[: max(0, limit)]]
+
+
+def logged(session: Session, shared: SharedVocabulary, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
+    """(person, event) of these kinds, by person and sequence; the session is a snapshot."""
+    if not kinds:
+        return
+    marks = ", ".join("?" * len(kinds))
+    query = f"""SELECT e.person, p.customer_id, {_TEXTS} FROM event e JOIN person p ON p.person = e.person
+                WHERE substr(e.record, {_KIND_AT}, 1) IN ({marks}) ORDER BY e.person, e.sequence"""  # noqa: S608
+    words = _Words(session, shared)
+    for person, profile, *row in session.stream(query, [bytes([kind]) for kind in kinds]):
+        yield person, words.logged(profile, tuple(row))
+
+
+class _Words:
+    """What codes and short keys stand for; knows all that rows read before it was made can hold."""
+
+    def __init__(self, session: Session, shared: SharedVocabulary) -> None:
+        shared.refresh(session)
+        self._vocabulary = shared.vocabulary
+        self._sources: dict[int, str] = dict(session.rows("SELECT code, text FROM source"))
+
+    def logged(self, profile: str, row: Row) -> LoggedEvent:
+        sequence, record, source, message, line, name, order_id, decision_id, properties = row
+        (one,) = packed.events(record)
+        kind, text = Kind(int(one["kind"])), self._vocabulary.text
+        stated, term = kind in CONSENT_KINDS, kind in _TERMS and decision_id is None and one["decision"] != 0
+        event = Event(
+            message_id=str(message) if source == 0 else f"{self._sources[source]}:{message}",
+            kind=kind,
+            name=name if name is not None else kind.name.replace("_", " ").capitalize(),
+            occurred_at=int(one["occurred_at"]),
+            recorded_at=int(one["recorded_at"]),
+            line=line,
+            channel=text("channel", int(one["channel"])),
+            item=text("item", int(one["item"])),
+            action=text("action", int(one["action"])),
+            order=None if stated else order_id,
+            decision=decision_id,
+            quantity=float(one["quantity"]),
+            amount=float(one["amount"]),
+            severity=int(one["severity"]),
+            properties=properties,
+            topic=order_id if stated else None,
+            ends_at=int(one["decision"]) if term else None,
+        )
+        return LoggedEvent(sequence, profile, event)

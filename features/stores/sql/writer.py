@@ -1,0 +1,132 @@
+"""One thread per process writes, in groups.
+
+Everything submitted while a group is being written makes the next one, and groups begin at least PACE apart, so that
+one durable commit serves all that arrived meanwhile.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from features.stores.protocol import StoreError
+from features.stores.sql.session import Engine, Session
+
+T = TypeVar("T")
+
+PACE = 0.002
+"""Seconds between the beginnings of two groups."""
+GROUP_LIMIT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Submission(Generic[T]):
+    """Work and where its result goes. work runs by itself in a transaction of its own; a group member has None and is a
+    value that the group writer understands."""
+
+    future: Future[T]
+    work: Callable[[Session], T] | None
+    member: object = None
+
+
+Member = Submission[Any]
+Written = tuple[Sequence[object], Callable[[], None]]
+"""Each member's result, or the exception that refuses it; and what to do once all is durable."""
+GroupWork = Callable[[Session, Sequence[Any]], Written]
+
+
+class WriterThread:
+    """Owns the engine's writing side. Every future is settled after the commit, or with a StoreError."""
+
+    def __init__(self, engine: Engine, group: GroupWork) -> None:
+        self._engine = engine
+        self._group = group
+        self._queue: queue.SimpleQueue[Member | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._last = 0.0
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, member: object) -> Future[Any]:
+        """Join the next group."""
+        return self._put(Submission(Future(), None, member))
+
+    def alone(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a transaction of its own and wait; what it raises is raised and nothing of it stored."""
+        return self._put(Submission(Future(), work)).result()
+
+    def _put(self, submission: Submission[T]) -> Future[T]:
+        with self._closing:
+            if self._closed:
+                raise StoreError("store is closed; nothing can be written; open it again")
+            self._queue.put(submission)
+        return submission.future
+
+    def close(self) -> None:
+        """Write what was submitted, then stop."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            members, alone, ending = self._gather(first)
+            if members:
+                self._attempt(members, partial(_grouped, self._group, [one.member for one in members]))
+            if alone is not None and alone.work is not None:
+                self._attempt([alone], partial(_by_itself, alone.work))
+            if ending:
+                return
+
+    def _gather(self, first: Member) -> tuple[list[Member], Member | None, bool]:
+        """What arrives until the next group may begin; work of its own ends the group."""
+        members: list[Member] = []
+        following: Member | None = first
+        while following is not None:
+            if following.future.set_running_or_notify_cancel():
+                if following.work is not None:
+                    return members, following, False
+                members.append(following)
+            if len(members) >= GROUP_LIMIT:
+                return members, None, False
+            remaining = self._last + PACE - time.monotonic()
+            try:
+                following = self._queue.get(block=remaining > 0, timeout=max(remaining, 0.0))
+            except queue.Empty:
+                return members, None, False
+        return members, None, True
+
+    def _attempt(self, members: Sequence[Member], write: Callable[[Session], Written]) -> None:
+        """Never raises: this thread outlives a full disk and a lost server."""
+        self._last = time.monotonic()
+        try:
+            results, durable = self._engine.write(write)
+            durable()
+        except Exception as error:  # noqa: BLE001
+            results = [error] * len(members)
+        for submission, result in zip(members, results, strict=True):
+            if isinstance(result, Exception):
+                submission.future.set_exception(result)
+            else:
+                submission.future.set_result(result)
+
+
+def _grouped(group: GroupWork, members: Sequence[Any], session: Session) -> Written:
+    return group(session, members)
+
+
+def _by_itself(work: Callable[[Session], object], session: Session) -> Written:
+    return [work(session)], _nothing
+
+
+def _nothing() -> None:
+    """What follows a commit that needs nothing."""
