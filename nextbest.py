@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.progress import Terminal
-from serving.commands import asking, keys, shell
+from serving.commands import asking, customers, identity, keys, shell
 from serving.commands.asking import dry_run
 from serving.commands.shell import console, present_of, settings, stop, the_store
 
@@ -245,6 +245,9 @@ def what_to_try(where: Settings, store: Store) -> str:
 
 
 app.add_typer(keys.app, name="keys")
+app.add_typer(identity.app, name="identity")
+app.add_typer(customers.app, name="customers")
+app.command()(customers.audit)
 
 
 def main() -> None:

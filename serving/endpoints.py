@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
-from serving import customers, deciding, feedback, health, ingest
+from serving import customers, deciding, feedback, health, ingest, rights
 from serving.body import checked
 from serving.call import Call
 from serving.metrics import CONTENT_TYPE
@@ -44,7 +44,7 @@ class Endpoint:
     """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: for the
     interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
     declared: also a @bentoml.api of the service, under this path. bulk: has the time of a batch. query: names of the
-    query's parameters."""
+    query's parameters. headers: sent along with every answer."""
 
     method: str
     path: str
@@ -59,6 +59,7 @@ class Endpoint:
     declared: bool = False
     bulk: bool = False
     query: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -92,6 +93,14 @@ async def _customer(runtime: Runtime, asked: Asked) -> bytes:
 
 async def _lookup(runtime: Runtime, asked: Asked) -> bytes:
     return await customers.lookup(runtime, asked.query.get("type"), asked.query.get("value"), asked.call)
+
+
+async def _erase(runtime: Runtime, asked: Asked) -> bytes:
+    return await rights.erase(runtime, asked.path["customer_id"], asked.call)
+
+
+async def _export(runtime: Runtime, asked: Asked) -> bytes:
+    return await rights.export(runtime, asked.path["customer_id"], asked.call)
 
 
 async def _decision(runtime: Runtime, asked: Asked) -> bytes:
@@ -176,7 +185,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         for name in ("track", "identify", "page", "screen", "group", "alias")
     ),
     Endpoint("GET", "/customers/lookup", "read", "Who has an identifier.", _lookup, query=("type", "value")),
+    Endpoint(
+        "GET",
+        "/customers/{customer_id:path}/export",
+        "admin",
+        "Everything held on one customer, as a file.",
+        _export,
+        bulk=True,
+        headers=(("Content-Disposition", 'attachment; filename="customer.json"'), ("Cache-Control", "no-store")),
+    ),
     Endpoint("GET", "/customers/{customer_id:path}", "read", "What is held on one customer.", _customer),
+    Endpoint("DELETE", "/customers/{customer_id:path}", "admin", "Forget one customer, for good.", _erase, bulk=True),
     Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
     Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),
     Endpoint(

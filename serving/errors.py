@@ -9,6 +9,7 @@ Refusal
 +-- 404 not_found
 +-- 405 method_not_allowed
 +-- 409 conflict             the same id for another request; an identifier that several people answer to
++-- 410 gone                 it was there; the person was erased
 +-- 413 too_large
 +-- 422 unknown_field, invalid_value
 +-- 429 too_many_requests    with Retry-After
@@ -28,13 +29,15 @@ VALUE_LIMIT = 120
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """field: where, as a path into the request ("channels[0]"), "" for the whole. value: what was there, shortened."""
+    """field: where, as a path into the request ("channels[0]"), "" for the whole. value: what was there, shortened.
+    candidates: the customers of whom one must be named, only where several people answer to an identifier."""
 
     type: str
     field: str
     value: str | None
     rule: str
     message: str
+    candidates: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
@@ -97,6 +100,17 @@ def not_found(field: str, value: str, rule: str, remedy: str) -> Refusal:
 
 def conflict(field: str, value: str, rule: str, remedy: str) -> Refusal:
     return _refusal(HTTPStatus.CONFLICT, "conflict", field, value, rule, remedy)
+
+
+def ambiguous(field: str, value: str, customer_ids: Sequence[str]) -> Refusal:
+    """409 with the candidates: known people are never mistaken for one another."""
+    rule = f"several people answer to it: {', '.join(customer_ids)}"
+    plain = conflict(field, value, rule, "name one of them by customer_id")
+    return Refusal(plain.status, msgspec.structs.replace(plain.body, candidates=tuple(customer_ids)))
+
+
+def gone(field: str, value: str, rule: str, remedy: str) -> Refusal:
+    return _refusal(HTTPStatus.GONE, "gone", field, value, rule, remedy)
 
 
 def too_large(field: str, value: str, rule: str, remedy: str) -> Refusal:

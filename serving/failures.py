@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
-from features.stores.protocol import AmbiguousIdentifier, InvalidEvent, StoreError, StoreUnavailable
+from features.stores.protocol import AmbiguousIdentifier, HistoryGone, InvalidEvent, StoreError, StoreUnavailable
 from serving.errors import ErrorBody, Refusal, conflict, invalid_sentence, unavailable
 
 logger = logging.getLogger("nextbest.http")
@@ -39,6 +39,10 @@ def _away(error: Exception) -> Refusal:
     return unavailable("the store is away")
 
 
+def _forgotten(_error: Exception) -> Refusal:
+    return unavailable("the customer was erased while the decision was made")
+
+
 def _too_slow(_error: Exception) -> Refusal:
     return unavailable("it took too long")
 
@@ -52,6 +56,7 @@ _RENDERED: tuple[tuple[type[Exception], Callable[[Exception], Refusal]], ...] = 
     (StoreUnavailable, _away),
     (TimeoutError, _too_slow),
     (AmbiguousIdentifier, _ambiguous),
+    (HistoryGone, _forgotten),
     (InvalidEvent, _invalid),
     (StoreError, _store_fault),
 )

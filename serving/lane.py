@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -39,8 +39,10 @@ class Lane:
         self._runtime = runtime
         self._in_flight = 0
         served = [endpoint for endpoint in ENDPOINTS if fast or not endpoint.declared]
-        self._exact = {endpoint.path: endpoint for endpoint in served if "{" not in endpoint.path}
-        self._patterns = [(Route(e.path, _unused, methods=[e.method]), e) for e in served if "{" in e.path]
+        self._methods: dict[str, dict[str, Endpoint]] = {}
+        for endpoint in served:
+            self._methods.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+        self._patterns = [Route(path, _unused) for path in self._methods if "{" in path]
         self._slow = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.declared and not fast)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,9 +50,9 @@ class Lane:
             await self._behind(scope, receive, send)
             return
         path: str = scope["path"]
-        endpoint = self._exact.get(path)
-        if endpoint is not None:
-            await self._serve(endpoint, {}, scope, receive, send)
+        methods = self._methods.get(path) if "{" not in path else None
+        if methods is not None:
+            await self._serve(_answering(methods, scope), {}, scope, receive, send)
         elif path in self._slow or path.startswith(BENTO_PATHS):
             await self._behind(scope, receive, send)
         elif path in PAGES:
@@ -65,9 +67,10 @@ class Lane:
             await _send_refusal(send, method_not_allowed(path, "GET"))
 
     async def _serve_pattern(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        for route, endpoint in self._patterns:
+        for route in self._patterns:
             match, found = route.matches(scope)
             if match is not Match.NONE:
+                endpoint = _answering(self._methods[route.path], scope)
                 await self._serve(endpoint, found["path_params"], scope, receive, send)
                 return
         refusal = not_found("path", path, "no such address", "see / for those that there are")
@@ -82,7 +85,7 @@ class Lane:
         try:
             answer = await self._answer(endpoint, parameters, scope, receive)
             status = HTTPStatus.OK
-            await _send(send, status, answer, endpoint.media_type)
+            await _send(send, status, answer, endpoint.media_type, endpoint.headers)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
@@ -96,7 +99,7 @@ class Lane:
 
     async def _answer(self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != endpoint.method and not (scope["method"] == "HEAD" and endpoint.method == "GET"):
-            raise method_not_allowed(scope["path"], endpoint.method)
+            raise method_not_allowed(scope["path"], ", ".join(self._methods[endpoint.path]))
         runtime = self._runtime()
         settings = runtime.settings
         if endpoint.counted and self._in_flight > settings.max_in_flight:
@@ -113,6 +116,12 @@ class Lane:
             body = parsed(await read(receive, headers, endpoint.body_limit, settings.body_timeout))
         async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):
             return await endpoint.handler(runtime, Asked(call, parameters, query, body))
+
+
+def _answering(methods: Mapping[str, Endpoint], scope: Scope) -> Endpoint:
+    """The endpoint for the request's method; any of the path's when none answers it, which then refuses."""
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return methods.get(method) or next(iter(methods.values()))
 
 
 async def _unused(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -20,6 +20,7 @@ ERRORS = {
     404: "not found",
     405: "another method is answered here",
     409: "conflict with what is stored",
+    410: "it was there; the person was erased",
     413: "too large",
     422: "unknown field or invalid value",
     429: "too many requests in flight; see Retry-After",

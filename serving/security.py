@@ -92,6 +92,13 @@ class Keyring:
                 "authorization", f"a key without {right}", f"needs the right {right}", "use a key that has it"
             )
 
+    def author(self, key: str | None) -> str:
+        """Who asks with `key`, for the audit: its id, or this machine while no key is configured."""
+        if key is None or not self._keys:
+            return "this machine"
+        presented = digest(key)
+        return next((f"key {one.key_id}" for one in self._keys if hmac.compare_digest(one.digest, presented)), "")
+
     def _rights(self, presented: str) -> frozenset[str] | None:
         """Compares with every key, so that the time taken does not tell which one came near."""
         found: frozenset[str] | None = None

@@ -94,3 +94,6 @@ class RightsStore(Protocol):
 
     def audit(self, limit: int) -> tuple[AuditEntry, ...]:
         """Newest first."""
+
+    def erased(self, decision_id: str) -> bool:
+        """Whether there was such a decision, and its person was erased."""

@@ -9,6 +9,7 @@ see every acknowledged write of every process. A store never reads a clock: ever
     +-- Conflict                the write contradicts what is stored
     |   +-- DecisionConflict    same decision id, another request
     |   +-- CatalogueConflict   the catalogue changed since it was read
+    |   +-- HistoryGone         the person whose record was read for the decision was erased since
     +-- AmbiguousIdentifier     several known people answer to it
     +-- InvalidEvent            a value that no store can hold: clocks out of order, infinite amounts, broken text
     +-- InvalidImport           a bulk import was refused whole
@@ -16,14 +17,14 @@ see every acknowledged write of every process. A store never reads a clock: ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from features.event import Event, Identifier
 from features.history import CustomerRecord, Records
-from features.stores.people import Timeline
+from features.stores.people import IdentityStore, RightsStore, Timeline
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +54,10 @@ class DecisionConflict(Conflict):
 
 class CatalogueConflict(Conflict):
     """The catalogue was changed since the version that the writer had read."""
+
+
+class HistoryGone(Conflict):
+    """The person from whose record the decision was made was erased meanwhile; decide again."""
 
 
 class AmbiguousIdentifier(StoreError):
@@ -151,6 +156,14 @@ class DeadLetter:
     reason: str
     payload: str
     about: tuple[Identifier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuriedLetter:
+    """A dead letter as it lies in the store. number: grows with each letter."""
+
+    number: int
+    letter: DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +332,27 @@ class Settings(Protocol):
 class DeadLetters(Protocol):
     def bury(self, letters: Sequence[DeadLetter]) -> Future[None]: ...
 
-    def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]: ...
+    def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
+        """Newest first."""
+
+    def buried(self, limit: int, before: int | None = None) -> tuple[BuriedLetter, ...]:
+        """Newest first; before: only letters of lower numbers."""
+
+    def unbury(self, numbers: Collection[int]) -> int:
+        """Drop these letters; how many there were."""
 
 
 class Store(
-    HistoryStore, Timeline, DecisionLog, CatalogueStore, BundleStore, KeyStore, Settings, DeadLetters, Protocol
+    HistoryStore,
+    IdentityStore,
+    Timeline,
+    RightsStore,
+    DecisionLog,
+    CatalogueStore,
+    BundleStore,
+    KeyStore,
+    Settings,
+    DeadLetters,
+    Protocol,
 ):
     """Everything; SQLite implements it in one file, PostgreSQL in one schema."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.commands.output import AsJson, Rows, show
 from serving.commands.shell import console, one_line, stop, the_store
+
+if TYPE_CHECKING:
+    from features.stores.protocol import AccessKey
 
 app = typer.Typer(help="Access keys: who may write events, ask for decisions, read customers.", no_args_is_help=True)
 
@@ -40,8 +44,15 @@ def revoke_key(key_id: str) -> None:
 
 
 @app.command("list")
-def list_keys() -> None:
-    """The keys in force."""
+def list_keys(as_json: AsJson = False) -> None:
+    """The keys in force, oldest first; keys themselves are not kept."""
+    from features.instants import render_instant
+
     with one_line(), the_store() as store:
-        for key in store.keys():  # noqa: SIM118 - a store is no mapping
-            print(key.key_id, ",".join(sorted(key.rights)), key.note, sep="\t")
+        keys = store.keys()
+    columns = ("key", "rights", "origins", "created", "note")
+    show(Rows(columns, [_row(key, render_instant(key.created_at)) for key in keys], "no key is in force"), as_json)
+
+
+def _row(key: AccessKey, created: str) -> tuple[str, ...]:
+    return key.key_id, ",".join(sorted(key.rights)), " ".join(sorted(key.origins)), created, key.note

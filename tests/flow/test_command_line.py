@@ -48,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["import", "train", "evaluate", "promote", "serve", "recommend", "demo", "check", "keys"]
+    "command", ["import", "train", "evaluate", "promote", "serve", "recommend", "demo", "check", "keys", "audit"]
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     done = nextbest(tmp_path, command, "--help")
@@ -114,8 +114,12 @@ def test_keys_come_and_go(tmp_path: Path) -> None:
     made = nextbest(tmp_path, "keys", "add", "--right", "decide", "--right", "write", "--note", "till 4")
     key = made.stdout.strip()
     listed = nextbest(tmp_path, "keys", "list").stdout
-    key_id, rights, note = listed.strip().split("\t")
-    assert (rights, note) == ("decide,write", "till 4")
+    header, line = (row.split("\t") for row in listed.splitlines())
+    assert header == ["key", "rights", "origins", "created", "note"]
+    key_id, rights, origins, _, note = line
+    assert (rights, origins, note) == ("decide,write", "", "till 4")
+    (told,) = json.loads(nextbest(tmp_path, "keys", "list", "--json").stdout)
+    assert list(told.values()) == line
     assert key not in listed
     assert key.encode() not in (tmp_path / "store.db").read_bytes()
     assert nextbest(tmp_path, "keys", "revoke", key_id).returncode == 0

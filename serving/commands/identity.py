@@ -1,0 +1,82 @@
+"""nextbest identity: who somebody is, and taking apart what was wrongly made one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serving.commands.naming import Named, identifier_of, identity_of, operator
+from serving.commands.output import AsJson, Rows, Yes, confirm, show, show_json
+from serving.commands.shell import console, one_line, present_of, stop, the_store
+
+if TYPE_CHECKING:
+    from features.stores.people import HeldIdentifier, Identity
+
+app = typer.Typer(help="Who somebody is, by which identifiers, and since when.", no_args_is_help=True)
+
+
+@app.command("show", epilog="nextbest identity show email:ann@example.org --json")
+def show_identity(customer: Named, as_json: AsJson = False) -> None:
+    """Every name and identifier of one person, and where each came from."""
+    with one_line(), the_store() as store:
+        identity = identity_of(store, customer)
+    _show(identity, as_json)
+
+
+@app.command("split", epilog="nextbest identity split c-17 phone:+442079460018")
+def split_identity(
+    customer: Named,
+    identifier: Annotated[str, typer.Argument(help="What is not theirs: type:value.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Cut an identifier off a person, for good; every event goes back to the name under which it was told."""
+    from features.identity import IdentityError, customer_identifier
+
+    with one_line(), the_store() as store:
+        identity = identity_of(store, customer)
+        try:
+            cut = identifier_of(identifier)
+        except IdentityError as error:
+            stop(str(error))
+        confirm(
+            f"{identifier} will be cut off {identity.customer_id} (known as {', '.join(identity.names)}) and never"
+            " join them again; events told under it leave with it, consents and limits are reckoned anew",
+            yes,
+        )
+        left = store.split(customer_identifier(identity.customer_id), cut, present_of(store), operator())
+    console.print(f"{identifier} is cut off; this is left of {left.customer_id}", markup=False, highlight=False)
+    _show(left, as_json)
+
+
+def _show(identity: Identity, as_json: bool) -> None:
+    from features.instants import render_instant
+
+    if as_json:
+        held = [
+            {
+                "type": one.type,
+                "value": one.value,
+                "profile": one.profile,
+                "since": render_instant(one.since),
+                "anchor": one.anchor,
+                "severed": one.severed,
+            }
+            for one in identity.identifiers
+        ]
+        show_json({"customer_id": identity.customer_id, "names": list(identity.names), "identifiers": held})
+        return
+    rows = [
+        (one.type, "(not kept)" if one.value is None else one.value, one.profile, render_instant(one.since), _role(one))
+        for one in identity.identifiers
+    ]
+    columns = ("type", "value", "told under", "since", "role")
+    console.print(f"{identity.customer_id}, known as {', '.join(identity.names)}", markup=False, highlight=False)
+    show(Rows(columns, rows, "no identifier is held"), as_json=False)
+
+
+def _role(held: HeldIdentifier) -> str:
+    if held.severed:
+        return "cut off"
+    return "name" if held.anchor else "claimed"
