@@ -16,10 +16,12 @@ from enum import StrEnum
 from models.catalogue_document import (
     ActionEntry,
     CatalogueDocument,
+    JourneyEntry,
     RepurchaseEntry,
     SuppressionEntry,
     moment_of,
 )
+from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
 
 
 class CatalogueError(Exception):
@@ -130,6 +132,17 @@ class SuppressionRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """What a person may agree or object to by itself. words: as people are asked, None unknown. consent: what silence
+    on it means when that is stricter than on the channel, None: as on the channel."""
+
+    id: str
+    name: str
+    words: str | None
+    consent: Regime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Treatment:
     """How an action looks on one channel and placement (None: any placement). content is passed through to the
     caller."""
@@ -159,12 +172,14 @@ class Action:
     success: str
     suppression: SuppressionRule
     treatments: tuple[Treatment, ...]
+    topic: str | None
+    trigger: Trigger | None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown. repurchase: the
-    rule for what no category rules; None: there is none."""
+    rule for what no category rules; None: there is none. contact_reasons: what a machine says, by the reason's id."""
 
     version: int
     currency: str
@@ -172,7 +187,15 @@ class Catalogue:
     channels: Mapping[str, Channel]
     categories: Mapping[str, Category]
     actions: tuple[Action, ...]
+    topics: Mapping[str, Topic]
+    journey: JourneyRules
+    contact_reasons: Mapping[str, str]
     repurchase: RepurchaseRule | None = None
+
+    def regime(self, channel: str, topic: str | None) -> Regime:
+        """What silence means: the stricter of the channel's and the topic's."""
+        own = None if topic is None else self.topics[topic].consent
+        return self.channels[channel].consent if own is None else own
 
     def lineage(self, category: str | None) -> Iterator[Category]:
         """The category, its parent, and so on up to the root; nothing for None."""
@@ -219,6 +242,12 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
             for entry in document.categories
         },
         actions=tuple(_action(entry) for entry in document.actions),
+        topics={
+            entry.id: Topic(entry.id, entry.name or entry.id, entry.words, entry.consent and Regime(entry.consent))
+            for entry in document.topics
+        },
+        journey=_journey(document.journey),
+        contact_reasons={entry.id: entry.say for entry in document.contact_reasons},
         repurchase=_repurchase(document.repurchase),
     )
 
@@ -229,6 +258,17 @@ def _repurchase(entry: RepurchaseEntry | None) -> RepurchaseRule | None:
 
 def _suppression(entry: SuppressionEntry) -> SuppressionRule:
     return SuppressionRule(Repurchase(entry.rule), entry.days or 0.0, entry.match)
+
+
+def _journey(entry: JourneyEntry) -> JourneyRules:
+    rule = entry.escalation
+    after = None if rule is None or rule.after_minutes is None else round(rule.after_minutes * MINUTE)
+    return JourneyRules(
+        idle=round(entry.idle_minutes * MINUTE),
+        patience=round(entry.handoff.take_within_minutes * MINUTE),
+        call_back_within=round(entry.handoff.call_back_within_hours * HOUR),
+        escalation=None if rule is None else Escalation(after, rule.after_transfers),
+    )
 
 
 def _action(entry: ActionEntry) -> Action:
@@ -249,4 +289,6 @@ def _action(entry: ActionEntry) -> Action:
             Treatment(treatment.id, treatment.channel, treatment.placement, treatment.content)
             for treatment in entry.treatments
         ),
+        topic=entry.topic,
+        trigger=None if entry.trigger is None else Trigger(entry.trigger),
     )

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.consent import PROFILING_TOPIC
 from models.catalogue_document import ActionEntry, CatalogueDocument, moment_of
 
 Path = tuple[str | int, ...]
@@ -28,9 +29,14 @@ def shape_findings(document: CatalogueDocument) -> Iterator[Finding]:
     yield from _category_findings(document)
     yield from _placement_findings(document)
     yield from _repeated([action.id for action in document.actions], ("actions",), "id", "an action id must be unique")
+    yield from _repeated([topic.id for topic in document.topics], ("topics",), "id", "a topic id must be unique")
+    reasons = [reason.id for reason in document.contact_reasons]
+    yield from _repeated(reasons, ("contact_reasons",), "id", "a contact reason must be unique")
+    yield from _topic_findings(document)
     categories = frozenset(entry.id for entry in document.categories)
     for place, action in enumerate(document.actions):
         yield from _action_findings(("actions", place), action, categories)
+        yield from _trigger_findings(("actions", place, "trigger"), action, document)
         yield from _treatment_findings(("actions", place), action, document)
 
 
@@ -127,6 +133,25 @@ def _placement_findings(document: CatalogueDocument) -> Iterator[Finding]:
                     _sentence(path, placement, f"channel {owner[placement]!r} has it already", "rename one of them"),
                 )
             owner.setdefault(placement, name)
+
+
+def _topic_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    topics = [entry.id for entry in document.topics]
+    for place, name in enumerate(topics):
+        if name == PROFILING_TOPIC:
+            path: Path = ("topics", place, "id")
+            yield path, _sentence(path, name, "it stands for the objection to profiling", "choose another id")
+    for place, action in enumerate(document.actions):
+        if action.topic is not None and action.topic not in topics:
+            path = ("actions", place, "topic")
+            yield path, _sentence(path, action.topic, f"topics are {topics}", "declare it in topics or correct it")
+
+
+def _trigger_findings(path: Path, action: ActionEntry, document: CatalogueDocument) -> Iterator[Finding]:
+    if action.trigger is not None and action.kind != "service":
+        yield path, _sentence(path, action.trigger, f"it is for a service and the kind is {action.kind}", "correct one")
+    if action.trigger == "escalation" and document.journey.escalation is None:
+        yield path, _sentence(path, action.trigger, "no journey.escalation says when that is", "add it")
 
 
 def _action_findings(path: Path, action: ActionEntry, categories: frozenset[str]) -> Iterator[Finding]:

@@ -66,6 +66,8 @@ Id = Annotated[str, BeforeValidator(_id), Field(description=f"1 to {_ID_LIMIT} c
 Time = Annotated[str, BeforeValidator(_utc), Field(description="RFC 3339 with an offset")]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False, description="in the catalogue's currency")]
 Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(gt=0, le=44_640, allow_inf_nan=False)]
+Words = Annotated[str, Field(min_length=1, max_length=300, description="a sentence for people, 1 to 300 characters")]
 
 
 class Entry(BaseModel):
@@ -130,11 +132,57 @@ class TreatmentEntry(Entry):
     content: Mapping[str, JsonValue] = {}
 
 
+class TopicEntry(Entry):
+    """What a person may agree or object to by itself."""
+
+    id: Id
+    name: str | None = None
+    words: Words | None = None
+    consent: Literal["opt_in"] | None = None
+
+
+class EscalationEntry(Entry):
+    """When a journey has become too long: at the first of the two that is reached."""
+
+    after_minutes: Minutes | None = None
+    after_transfers: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if self.after_minutes is None and self.after_transfers is None:
+            raise ValueError("an escalation must have after_minutes or after_transfers, or both")
+        return self
+
+
+class HandoffEntry(Entry):
+    """How long a hand-off may wait, and how long its loss calls for an answer."""
+
+    take_within_minutes: Minutes = 15.0
+    call_back_within_hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 48.0
+
+
+class JourneyEntry(Entry):
+    """What makes steps on several channels one journey, and when it goes wrong."""
+
+    idle_minutes: Minutes = 30.0
+    escalation: EscalationEntry | None = None
+    handoff: HandoffEntry = HandoffEntry()
+
+
+class ContactReasonEntry(Entry):
+    """What a machine says of a reason for which people make contact."""
+
+    id: Annotated[Id, Field(max_length=64)]
+    say: Words
+
+
 class ActionEntry(Entry):
     id: Id
     name: str | None = None
     kind: Literal["offer", "message", "service"]
     group: Id
+    topic: Id | None = None
+    trigger: Literal["escalation", "handoff_lost"] | None = None
     items: list[Id] = []
     categories: list[Id] = []
     value: Money
@@ -153,6 +201,9 @@ class CatalogueDocument(Entry):
     time_zone: Annotated[str, BeforeValidator(_zone), Field(description="IANA name")]
     repurchase: RepurchaseEntry | None = None
     channels: Annotated[dict[Id, ChannelEntry], Field(min_length=1, max_length=200)]
+    topics: list[TopicEntry] = []
+    journey: JourneyEntry = JourneyEntry()
+    contact_reasons: list[ContactReasonEntry] = []
     categories: list[CategoryEntry] = []
     actions: list[ActionEntry] = []
 

@@ -28,9 +28,12 @@ _NEUTRAL: dict[str, dict[str, JsonValue]] = {
     "channels": _CHANNEL,
     "categories": {"repurchase": _RULE},
     "items": {},
+    "topics": {},
+    "contact_reasons": {"say": "-"},
     "actions": _ACTION,
 }
-_TOP: dict[str, JsonValue] = {"currency": "XXX", "time_zone": "UTC", "repurchase": _RULE}
+_JOURNEY: dict[str, JsonValue] = {"escalation": {"after_transfers": 1}}
+_TOP: dict[str, JsonValue] = {"currency": "XXX", "time_zone": "UTC", "repurchase": _RULE, "journey": _JOURNEY}
 
 
 def repaired(value: JsonValue, faulty: Sequence[Path]) -> CatalogueFile | None:

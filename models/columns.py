@@ -31,10 +31,12 @@ from models.catalogue import (
     parse,
 )
 from models.catalogue_items import from_ipc
+from models.journey_rules import Trigger
 from models.promotions import Promotions, promotions
 
 OPEN_START = 0
 OPEN_END = 2**62
+TRIGGER_CODES = {None: 0, Trigger.ESCALATION: 1, Trigger.HANDOFF_LOST: 2}
 KIND_CODES = {ActionKind.OFFER: 0, ActionKind.MESSAGE: 1, ActionKind.SERVICE: 2}
 
 
@@ -78,8 +80,9 @@ class CompiledCatalogue:
     """One version, ready to decide with. facts: what it knows by code. categories: a
     bare candidate per category, in the order of catalogue.categories, as are category numbers. all: see the module.
     row_start: intp[channels + 1], the rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions],
-    the rank of an action's id among the ids: the last tie-break. promotions: what each action promotes and until when
-    that is refused."""
+    the rank of an action's id among the ids: the last tie-break. topics: those of actions, None first. topic:
+    intp[actions], the place of each one's in it. trigger: int8[actions], TRIGGER_CODES. promotions: what each action
+    promotes and until when that is refused."""
 
     catalogue: Catalogue
     facts: ItemFacts
@@ -88,6 +91,9 @@ class CompiledCatalogue:
     row_start: NDArray[np.intp]
     action: NDArray[np.intp]
     alphabetical: NDArray[np.intp]
+    topics: tuple[str | None, ...]
+    topic: NDArray[np.intp]
+    trigger: NDArray[np.int8]
     groups: tuple[str, ...]
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
@@ -176,6 +182,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     promoted = promotions(catalogue, category, parent, vocabulary)
     category_price = _category_prices(category, parent, price)
     groups = tuple(dict.fromkeys(action.group for action in catalogue.actions))
+    topics = (None, *catalogue.topics)
     channel_codes = {name: _code(vocabulary, "channel", name) for name in catalogue.channels}
     row_start, action, pairs = _pairs(catalogue)
     actions = _action_columns(catalogue, vocabulary, groups, promoted, price, category_price)
@@ -197,6 +204,9 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         row_start=row_start,
         action=action,
         alphabetical=np.argsort(np.argsort([entry.id for entry in catalogue.actions], kind="stable")).astype(np.intp),
+        topics=topics,
+        topic=np.array([topics.index(entry.topic) for entry in catalogue.actions], np.intp),
+        trigger=np.array([TRIGGER_CODES[entry.trigger] for entry in catalogue.actions], np.int8),
         groups=groups,
         channel_codes=channel_codes,
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},

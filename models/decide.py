@@ -6,8 +6,11 @@ a simulation are the same call.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from features.consent import objects_to_profiling
 from features.history import CustomerRecord
 from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Slate
@@ -21,6 +24,8 @@ from models.policy.version import POLICY, Policy
 from models.rows_digest import rows_digest
 from models.scoring import Scorer
 
+_STRANGER = CustomerRecord(person=-1, customer_id="", known=False)
+
 
 def decide(
     request: DecisionRequest,
@@ -33,16 +38,21 @@ def decide(
 ) -> Decision:
     """The best actions for one customer as of `moment` (ms UTC), channel by channel in the order of the request.
 
-    Raises UnknownChannel and UnknownPlacement. Gates that fail refuse; a model that fails degrades the ranking.
+    Whoever objects to profiling is ranked as a person of whom nothing is known; the gates, which only withhold, know
+    them still. Raises UnknownChannel and UnknownPlacement. Gates that fail refuse; a model that fails degrades the
+    ranking.
     """
     candidates = compiled.channels(request.channels, request.placement)
     situation = Situation(request, customer, compiled, candidates, moment)
     screening = screen(policy.gates, situation)
-    ranking = rank(scorer, situation, screening.eligible)
+    personalised = not objects_to_profiling(customer.consents, moment)
+    ranked = situation if personalised else replace(situation, customer=_STRANGER)
+    ranking = rank(scorer, ranked, screening.eligible)
     drawn = draw_slates(policy.explorer, situation, ranking, rng)
     return Decision(
         slates=tuple(_slate(number, situation, screening, ranking, one) for number, one in enumerate(drawn)),
         degraded=ranking.fault is not None,
+        personalised=personalised,
         feature_digest=rows_digest(ranking.rows),
         catalogue_version=compiled.version,
         model_version=scorer.version,

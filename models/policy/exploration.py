@@ -58,21 +58,24 @@ def draw(
     pool: NDArray[np.intp],
     priority: NDArray[np.float64],
     tie: NDArray[np.intp],
+    first: NDArray[np.bool_],
     limit: int,
     rng: np.random.Generator,
 ) -> Drawn:
-    """Up to `limit` of `pool` (places in the ranking) without replacement; no action competes in every draw and ends
-    the slate."""
+    """Up to `limit` of `pool` (places in the ranking) without replacement; those that are `first` compete among
+    themselves until none of them is left. No action competes in every draw and ends the slate."""
     left, draws, no_action = pool, list[Draw](), 1.0
     while len(draws) < limit:
-        chances = explorer.probabilities(priority[left], tie[left])
+        front = left[first[left]]
+        front = front if len(front) else left
+        chances = explorer.probabilities(priority[front], tie[front])
         if not draws:
             no_action = float(chances[-1])
         taken = _sample(chances, rng)
-        if taken == len(left):
+        if taken == len(front):
             break
-        draws.append(Draw(int(left[taken]), float(chances[taken])))
-        left = np.delete(left, taken)
+        draws.append(Draw(int(front[taken]), float(chances[taken])))
+        left = left[left != front[taken]]
     return Drawn(tuple(draws), no_action)
 
 

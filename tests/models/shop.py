@@ -55,7 +55,7 @@ def records(events: Sequence[Event], vocabulary: Vocabulary) -> Records:
             event.occurred_at,
             event.recorded_at,
             row + 1,
-            text_code(event.order),
+            text_code(event.order if event.topic is None else event.topic),
             text_code(event.decision),
             event.amount,
             event.quantity,
@@ -92,12 +92,26 @@ def event(
     channel: str | None = None,
     quantity: float = math.nan,
     lag_days: float = 0.0,
+    topic: str | None = None,
+    action: str | None = None,
+    decision: str | None = None,
 ) -> Event:
     """An event `days_ago` before NOW, known to us `lag_days` later."""
     occurred_at = NOW - round(days_ago * DAY)
     recorded_at = occurred_at + round(lag_days * DAY)
     return Event(
-        "m", kind, kind.name, occurred_at, recorded_at, item=item, order=order, channel=channel, quantity=quantity
+        message_id="m",
+        kind=kind,
+        name=kind.name,
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+        item=item,
+        order=order,
+        channel=channel,
+        quantity=quantity,
+        topic=topic,
+        action=action,
+        decision=decision,
     )
 
 

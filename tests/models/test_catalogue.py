@@ -20,10 +20,12 @@ from models.catalogue import (
     Regime,
     Repurchase,
     RepurchaseRule,
+    Topic,
     parse,
 )
 from models.catalogue_document import CatalogueFile, moment_of, text_of
 from models.catalogue_items import from_ipc, to_ipc
+from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
 from tests.models.shop import NOW
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -41,7 +43,17 @@ def test_the_documented_example_is_read_as_it_is_meant() -> None:
     source = catalogue_file.read_text(EXAMPLE)
     catalogue = parse(source.document, 3)
     assert (catalogue.version, catalogue.currency, catalogue.time_zone) == (3, "GBP", "Europe/London")
-    assert [action.id for action in catalogue.actions] == ["laundry-pair", "care-refill", "gift-card", "delivery-news"]
+    actions = ["laundry-pair", "care-refill", "gift-card", "delivery-news", "take-over", "call-back"]
+    assert [action.id for action in catalogue.actions] == actions
+    assert [action.topic for action in catalogue.actions] == ["offers", "reminders", None, "service", None, None]
+    assert [action.trigger for action in catalogue.actions] == [None] * 4 + [Trigger.ESCALATION, Trigger.HANDOFF_LOST]
+    asked = "May we remind you of what you buy regularly?"
+    assert catalogue.topics["reminders"] == Topic("reminders", "reminders", asked, Regime.OPT_IN)
+    assert catalogue.topics["service"] == Topic("service", "Your orders", None, None)
+    regimes = [catalogue.regime("web", topic) for topic in (None, "service", "reminders")]
+    assert regimes == [Regime.NOT_NEEDED, Regime.NOT_NEEDED, Regime.OPT_IN]
+    assert catalogue.journey == JourneyRules(30 * MINUTE, 10 * MINUTE, 24 * HOUR, Escalation(45 * MINUTE, 3))
+    assert catalogue.contact_reasons == {"late_delivery": "I see that your delivery is late. Is it about that?"}
     pair = catalogue.actions[0]
     assert pair.items == ("0042", "0043")
     assert (pair.kind, pair.lever, pair.success) == (ActionKind.OFFER, 1.2, "converted")
@@ -73,6 +85,15 @@ def test_the_stored_form_has_not_changed() -> None:
     assert catalogue_file.read_text(EXAMPLE).document + "\n" == golden.read_text(encoding="utf-8")
 
 
+def test_a_document_stored_before_topics_and_journeys_is_read_as_it_was_meant() -> None:
+    older = Path(__file__).parents[1] / "golden" / "catalogue_document_0_1.json"
+    catalogue = parse(older.read_text(encoding="utf-8"), 3)
+    assert (catalogue.topics, catalogue.contact_reasons) == ({}, {})
+    assert {(action.topic, action.trigger) for action in catalogue.actions} == {(None, None)}
+    assert catalogue.journey == JourneyRules(30 * MINUTE, 15 * MINUTE, 48 * HOUR, escalation=None)
+    assert catalogue.regime("email", None) is Regime.OPT_IN
+
+
 def test_items_survive_their_stored_form() -> None:
     items = catalogue_file.read_text(EXAMPLE).items
     assert from_ipc(to_ipc(items)).equals(items)
@@ -95,6 +116,7 @@ def test_every_field_is_documented() -> None:
 @pytest.mark.parametrize(
     ("entry", "field", "meaning"),
     [
+        ("ActionEntry", "trigger", Trigger),
         ("ActionEntry", "kind", ActionKind),
         ("ChannelEntry", "direction", Direction),
         ("ChannelEntry", "consent", Regime),
@@ -103,7 +125,8 @@ def test_every_field_is_documented() -> None:
 )
 def test_the_documents_words_are_the_types_words(entry: str, field: str, meaning: type[StrEnum]) -> None:
     annotation = getattr(catalogue_document, entry).model_fields[field].annotation
-    assert set(get_args(annotation)) == {str(word) for word in meaning}
+    parts = get_args(annotation) if type(None) in get_args(annotation) else (annotation,)
+    assert {word for part in parts for word in get_args(part)} == {str(word) for word in meaning}
 
 
 BROKEN = """\
@@ -178,6 +201,32 @@ def test_every_fault_is_told_at_once_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        (
+            "topic: service",
+            "topic: servce",
+            "actions[3].topic is 'servce'; topics are ['offers', 'reminders', 'service']; ",
+        ),
+        (
+            "  - id: service\n",
+            "  - {id: offers}\n  - id: service\n",
+            "topics[2].id is 'offers'; a topic id must be unique",
+        ),
+        ("consent: opt_in}\n", "consent: opt_out}\n", "topics[1].consent is 'opt_out'"),
+        ("idle_minutes: 30", "idle_minutes: 0", "journey.idle_minutes is 0"),
+        ("  escalation: {after_minutes: 45, after_transfers: 3}\n", "", "no journey.escalation says when that is"),
+        ("{after_minutes: 45, after_transfers: 3}", "{}", "an escalation must have after_minutes or after_transfers"),
+        ("after_transfers: 3", "after_transfers: 2.5", "journey.escalation.after_transfers is 2.5"),
+        ("trigger: escalation", "trigger: escalate", "actions[4].trigger is 'escalate'"),
+        (
+            "kind: service\n    group: apology",
+            "kind: offer\n    group: apology",
+            "actions[4].trigger is 'escalation'; it is for",
+        ),
+        (
+            "{id: late_delivery,",
+            "{id: late_delivery, say: x}\n  - {id: late_delivery,",
+            "contact_reasons[1].id is 'late_d",
+        ),
         ("repurchase: {rule: after, days: 30}", "", "actions[2].items[0] is '9100'; no repurchase rule covers it"),
         ("placement: basket", "placement: roof", "actions[2].treatments[0].placement is 'roof'; placements of web are"),
         ("id: care-anywhere", "id: care-mail", "actions[1].treatments[1].id is 'care-mail'; it must be unique"),

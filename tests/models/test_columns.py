@@ -33,6 +33,8 @@ def test_the_columns_say_what_the_catalogue_says(shop: tuple[CompiledCatalogue, 
         for action, channel in zip(made.all.action, made.all.channel, strict=True)
     ]
     assert names == [
+        ("take-over", "agent"),
+        ("call-back", "agent"),
         ("laundry-pair", "email"),
         ("care-refill", "email"),
         ("delivery-news", "email"),
@@ -45,15 +47,17 @@ def test_the_columns_say_what_the_catalogue_says(shop: tuple[CompiledCatalogue, 
     assert made.candidate_index("gift-card", "email") is None
     categories = list(made.catalogue.categories)
     assert [categories[one] if one >= 0 else None for one in made.all.category] == [
-        "laundry", "care", None, "laundry", "care", None,
+        None, None, "laundry", "care", None, "laundry", "care", None,
     ]  # fmt: skip
-    np.testing.assert_array_equal(made.all.price, [409.0, 8.5, math.nan, 409.0, 8.5, math.nan])
-    assert made.all.value.tolist() == [60.0, 2.5, 0.0, 60.0, 2.5, 4.0]
-    assert made.all.kind.tolist() == [0, 0, 2, 0, 0, 0]
-    assert [made.groups[group] for group in made.all.group[:3]] == ["appliances", "consumables", "service"]
-    assert made.all.starts_at.tolist()[:2] == [NOW, 0]
-    assert made.all.ends_at.tolist()[1] == 2**62
-    promoted = made.all.item[made.all.item_start[0] : made.all.item_start[1]]
+    np.testing.assert_array_equal(made.all.price, [math.nan, math.nan, 409.0, 8.5, math.nan, 409.0, 8.5, math.nan])
+    assert made.all.value.tolist() == [10.0, 10.0, 60.0, 2.5, 0.0, 60.0, 2.5, 4.0]
+    assert made.all.kind.tolist() == [2, 2, 0, 0, 2, 0, 0, 0]
+    assert [made.topics[one] for one in made.topic] == ["offers", "reminders", None, "service", None, None]
+    assert made.trigger.tolist() == [0, 0, 0, 0, 1, 2]
+    assert [made.groups[group] for group in made.all.group[2:5]] == ["appliances", "consumables", "service"]
+    assert made.all.starts_at.tolist()[2:4] == [NOW, 0]
+    assert made.all.ends_at.tolist()[3] == 2**62
+    promoted = made.all.item[made.all.item_start[2] : made.all.item_start[3]]
     assert [vocabulary.text("item", code) for code in promoted] == ["0042", "0043"]
 
 
@@ -70,7 +74,7 @@ def test_the_facts_are_by_code(shop: tuple[CompiledCatalogue, Vocabulary]) -> No
     assert made.groups[facts.action_group[refill]] == "consumables"
     assert categories[facts.action_category[refill]] == "care"
     assert facts.action_group[vocabulary.code("action", "retired")] == -1
-    assert [facts.channel[CHANNELS.index(name)] for name in ("email", "web", "sms")] == [1, 2, 255]
+    assert [facts.channel[CHANNELS.index(name)] for name in ("agent", "email", "web", "sms")] == [1, 2, 3, 255]
     bare = made.categories
     assert bare.category.tolist() == [0, 1, 2]
     assert set(bare.action.tolist()) == {-1}
@@ -80,9 +84,9 @@ def test_the_facts_are_by_code(shop: tuple[CompiledCatalogue, Vocabulary]) -> No
 
 def test_windows_follow_the_nearest_rule(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
     promoted = shop[0].promotions
-    assert promoted.start.tolist() == [0, 2, 3, 4, 4]
+    assert promoted.start.tolist() == [0, 2, 3, 4, 4, 4, 4]
     assert promoted.window.tolist() == [FOREVER, FOREVER, 21 * DAY, 30 * DAY]
-    assert promoted.needs_all.tolist() == [True, False, False, False]
+    assert promoted.needs_all.tolist() == [True, *[False] * 5]
     always = EXAMPLE.replace("suppression: {rule: after, days: 21}", "suppression: {}")
     assert compiled(catalogue_file.read_text(always))[0].promotions.window.tolist()[2] == NO_WINDOW
 
@@ -117,7 +121,7 @@ def test_several_channels_are_their_candidates_one_after_the_other(shop: tuple[C
 
 def test_taking_keeps_each_candidates_items(shop: tuple[CompiledCatalogue, Vocabulary]) -> None:
     everything = shop[0].all
-    for places in ([], [0], [5, 0, 3, 3], list(range(6))[::-1]):
+    for places in ([], [0], [5, 0, 3, 3], list(range(8))[::-1]):
         taken = take(everything, np.array(places, np.intp))
         assert taken.value.tolist() == [everything.value[place] for place in places]
         for number, place in enumerate(places):
@@ -130,7 +134,7 @@ def test_rows_are_found_by_codes(shop: tuple[CompiledCatalogue, Vocabulary]) -> 
     made, vocabulary = shop
     action = np.array([*made.all.action, vocabulary.code("action", "retired"), -1, 10_000], np.int32)
     channel = np.array([*made.all.channel, 1, 1, 1], np.uint8)
-    assert made.candidate_indices(action, channel).tolist() == [0, 1, 2, 3, 4, 5, -1, -1, -1]
+    assert made.candidate_indices(action, channel).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1]
     assert made.candidate_indices(action[:1], np.array([255], np.uint8)).tolist() == [-1]
 
 

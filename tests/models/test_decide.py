@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from models.catalogue import UnknownChannel, UnknownPlacement
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decide import decide
-from models.decision import Decision
+from models.decision import ChosenAction, Decision
 from models.policy.exploration import Greedy, draw
 from models.policy.gate import Account, Gate
 from models.policy.gates import GATES
@@ -66,6 +66,16 @@ def answered(world: World, policy: Policy = POLICY, scorer: Scorer | None = None
 
 def chosen(decision: Decision) -> list[tuple[str, str]]:
     return [(slate.channel, action.action_id) for slate in decision.slates for action in slate.actions]
+
+
+def triggered(world: World) -> set[str]:
+    return {action.id for action in world.compiled.catalogue.actions if action.trigger is not None}
+
+
+def in_order(actions: Sequence[ChosenAction], world: World) -> bool:
+    first = triggered(world)
+    ranked = [(one.action_id not in first, -one.priority, one.action_id) for one in actions]
+    return ranked == sorted(ranked)
 
 
 def refused_by(gate: Gate, world: World) -> set[tuple[str, str]]:
@@ -150,8 +160,7 @@ def test_greedy_fills_each_slate_with_the_best_there_is(world: World) -> None:
     each = replace(world, request=replace(world.request, across="each", distinct=False))
     for slate in answered(each).slates:
         assert len(slate.actions) == min(world.request.limit, slate.funnel["eligible"])
-        ranked = [(-action.priority, action.action_id) for action in slate.actions]
-        assert ranked == sorted(ranked)
+        assert in_order(slate.actions, world)
         assert all(action.selection_probability == 1.0 for action in slate.actions)
         assert slate.no_action_probability == (0.0 if slate.actions else 1.0)
         for action in slate.actions:
@@ -192,9 +201,10 @@ def test_distinct_offers_no_action_twice(world: World) -> None:
 def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
     best = answered(replace(world, request=replace(world.request, across="best")))
     each = answered(replace(world, request=replace(world.request, across="each", distinct=False, limit=1)))
-    priorities = [action.priority for slate in each.slates for action in slate.actions]
+    first = triggered(world)
+    ranks = [(action.action_id in first, action.priority) for slate in each.slates for action in slate.actions]
     found = [action for slate in best.slates for action in slate.actions]
-    assert [action.priority for action in found] == ([max(priorities)] if priorities else [])
+    assert [(action.action_id in first, action.priority) for action in found] == ([max(ranks)] if ranks else [])
     assert [slate.funnel for slate in best.slates] == [slate.funnel for slate in each.slates]
     assert {slate.no_action_probability for slate in best.slates} == {0.0 if found else 1.0}
 
@@ -202,12 +212,17 @@ def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
 @LAW
 @given(world=worlds())
 def test_chances_are_of_what_is_left_and_no_action_competes(world: World) -> None:
-    each = replace(world, request=replace(world.request, across="each", distinct=False))
+    each = replace(world, request=replace(world.request, across="each", distinct=False, explain=True))
     for slate in answered(each, Policy(GATES, Even())).slates:
-        left = slate.funnel["eligible"]
-        assert slate.no_action_probability == 1.0 / (left + 1)
-        for draws, action in enumerate(slate.actions):
-            assert action.selection_probability == 1.0 / (left - draws + 1)
+        listed = world.compiled.channel(slate.channel).action
+        eligible = {world.compiled.catalogue.actions[number].id for number in listed}
+        eligible -= {refusal.action_id for refusal in slate.refused}
+        assert slate.no_action_probability == 1.0 / (len(eligible & triggered(world) or eligible) + 1)
+        for action in slate.actions:
+            competing = eligible & triggered(world) or eligible
+            assert action.selection_probability == 1.0 / (len(competing) + 1)
+            assert action.action_id in competing
+            eligible.remove(action.action_id)
 
 
 @LAW
@@ -232,8 +247,7 @@ def test_a_failed_model_degrades_the_ranking_and_opens_no_gate(world: World) -> 
         assert decision.degraded == bool(eligible)
         assert len(decision.faults) == int(bool(eligible))
         for slate in decision.slates:
-            ranked = [(-action.priority, action.action_id) for action in slate.actions]
-            assert ranked == sorted(ranked)
+            assert in_order(slate.actions, world)
             assert all(math.isnan(action.response_probability) for action in slate.actions)
             levers = {action.id: action.lever for action in world.compiled.catalogue.actions}
             assert all(action.priority == action.value * levers[action.action_id] for action in slate.actions)
@@ -271,7 +285,7 @@ def test_only_what_the_gates_let_through_is_scored(world: World) -> None:
 def test_the_draw_meets_its_chances() -> None:
     pool, nothing = np.arange(4, dtype=np.intp), np.zeros(4)
     rng = np.random.default_rng(20260101)
-    firsts = [draw(Even(), pool, nothing, pool, 1, rng).draws for _ in range(20_000)]
+    firsts = [draw(Even(), pool, nothing, pool, np.zeros(4, np.bool_), 1, rng).draws for _ in range(20_000)]
     taken = np.bincount([one[0].candidate if one else 4 for one in firsts], minlength=5)
     expected, spread = 4_000, math.sqrt(20_000 * 0.2 * 0.8)
     assert (np.abs(taken - expected) < 5 * spread).all()
@@ -286,7 +300,7 @@ def test_greedy_chances_sum_to_one(count: int) -> None:
     assert not count or chances[count - 1] == 1.0
 
 
-def _shop(actions: Mapping[str, Mapping[str, object]]) -> tuple[CompiledCatalogue, Vocabulary]:
+def small_shop(actions: Mapping[str, Mapping[str, object]]) -> tuple[CompiledCatalogue, Vocabulary]:
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
@@ -314,7 +328,7 @@ NOBODY = CustomerRecord(person=-1, customer_id="who", known=False)
 
 
 def test_a_purchase_removes_an_offer_everywhere_and_a_refund_restores_it() -> None:
-    shop, vocabulary = _shop({"machine": {"items": ["w1"]}, "dryer": {"items": ["d1"]}})
+    shop, vocabulary = small_shop({"machine": {"items": ["w1"]}, "dryer": {"items": ["d1"]}})
 
     def offered(*events: Event) -> list[list[str]]:
         record = customer(events, vocabulary)
@@ -332,13 +346,13 @@ def test_a_purchase_removes_an_offer_everywhere_and_a_refund_restores_it() -> No
 
 
 def test_an_unknown_customer_gets_an_answer() -> None:
-    shop, _ = _shop({"a": {}, "b": {"value": 2}})
+    shop, _ = small_shop({"a": {}, "b": {"value": 2}})
     decision = decide(ASKED, NOBODY, shop, ByAction(), NOW, np.random.default_rng(1))
     assert [[action.action_id for action in slate.actions] for slate in decision.slates] == [["b", "a"]] * 2
 
 
 def test_the_local_clock_is_the_customers_else_the_catalogues() -> None:
-    shop, _ = _shop({"a": {}})
+    shop, _ = small_shop({"a": {}})
     hours = {}
     for zone in (None, "Asia/Tokyo", "Not/AZone"):
         decision = decide(ASKED, replace(NOBODY, time_zone=zone), shop, ByAction(), NOW, np.random.default_rng(1))
@@ -347,7 +361,7 @@ def test_the_local_clock_is_the_customers_else_the_catalogues() -> None:
 
 
 def test_unknown_channels_and_placements_are_refused_by_name() -> None:
-    shop, _ = _shop({"a": {}})
+    shop, _ = small_shop({"a": {}})
     rng = np.random.default_rng(1)
     with pytest.raises(UnknownChannel, match="channel is 'fax'; channels are"):
         decide(request("fax"), NOBODY, shop, ByAction(), NOW, rng)
@@ -356,7 +370,7 @@ def test_unknown_channels_and_placements_are_refused_by_name() -> None:
 
 
 def test_the_feature_digest_follows_every_bit() -> None:
-    shop, _ = _shop({"a": {}, "b": {}})
+    shop, _ = small_shop({"a": {}, "b": {}})
 
     def digest(chance: float) -> str:
         return decide(ASKED, NOBODY, shop, ByAction({}, chance), NOW, np.random.default_rng(1)).feature_digest

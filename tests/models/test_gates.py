@@ -21,6 +21,7 @@ from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.schedule import Schedule
+from models.policy.gates.trigger import TriggerHolds
 from tests.checks.gate_contract import GateContract
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 from tests.models.worlds import CATEGORIES, CHANNELS, ITEMS, World, worlds
@@ -36,6 +37,10 @@ class TestChannelPlacement(GateContract):
 
 class TestConsentGiven(GateContract):
     gate = ConsentGiven()
+
+
+class TestTriggerHolds(GateContract):
+    gate = TriggerHolds()
 
 
 class TestAlreadyPurchased(GateContract):
@@ -136,20 +141,31 @@ def test_already_purchased_agrees_with_the_oracle(world: World) -> None:
     assert AlreadyPurchased().refuses(world.situation).tolist() == expected
 
 
+def allowed(world: World, channel: str, topic: str | None) -> bool:
+    """Slow and obvious: no withdrawal stands that nothing later lifts, and silence means what the catalogue says."""
+    regime = "opt_in" if topic == "offers" else CHANNELS[channel]["consent"]
+    if regime == "not_needed":
+        return True
+    said = [one for one in world.events if "CONSENT" in one.name and one.topic in (None, topic)]
+    said = [one for one in said if one.recorded_at <= NOW and one.channel in (channel, None)]
+    grants = [one for one in said if one.kind is Kind.CONSENT_GRANTED and one.channel == channel]
+    withdrawals = [one for one in said if one.kind is Kind.CONSENT_WITHDRAWN]
+
+    def lifted(withdrawal: Event) -> bool:
+        later = [one for one in grants if one.occurred_at > withdrawal.occurred_at]
+        return any(withdrawal.topic is None or one.topic == withdrawal.topic for one in later)
+
+    if not all(lifted(withdrawal) for withdrawal in withdrawals):
+        return False
+    return bool(grants) or regime == "opt_out"
+
+
 @settings(max_examples=100, deadline=None)
 @given(world=worlds())
 def test_consent_agrees_with_the_oracle(world: World) -> None:
-    def allowed(channel: str) -> bool:
-        said = [one for one in world.events if one.channel == channel and "CONSENT" in one.name]
-        said = [one for one in said if one.recorded_at <= NOW and one.occurred_at <= NOW]
-        regime = world.compiled.catalogue.channels[channel].consent
-        if regime == "not_needed" or not said:
-            return regime != "opt_in"
-        newest = max(one.occurred_at for one in said)
-        return all(one.kind is Kind.CONSENT_GRANTED for one in said if one.occurred_at == newest)
-
     situation = world.situation
-    expected = [not allowed(situation.channel(place)) for place in range(len(situation.candidates))]
+    actions = (world.compiled.catalogue.actions[number] for number in situation.candidates.action)
+    expected = [not allowed(world, situation.channel(place), action.topic) for place, action in enumerate(actions)]
     assert ConsentGiven().refuses(situation).tolist() == expected
 
 

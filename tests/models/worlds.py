@@ -24,6 +24,8 @@ CHANNELS = {
     "mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 30},
     "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
 }
+TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
+JOURNEY = {"idle_minutes": 60, "escalation": {"after_minutes": 30, "after_transfers": 2}}
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
@@ -60,9 +62,12 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     if starts is not None and ends is not None and starts >= ends:
         ends = None
     suppression = draw(_rules(("never", "after", "always", "by_category")))
+    trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
     return {
         "id": f"a{number}",
-        "kind": draw(st.sampled_from(["offer", "message", "service"])),
+        "kind": draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"])),
+        "topic": draw(st.sampled_from([None, None, "news", "offers"])),
+        "trigger": trigger,
         "group": draw(st.sampled_from(["g", "h"])),
         "items": draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True)),
         "categories": draw(st.lists(st.sampled_from(sorted(CATEGORIES)), max_size=2, unique=True)),
@@ -87,6 +92,8 @@ def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(("never", "after", "always"))),
         "channels": CHANNELS,
+        "topics": TOPICS,
+        "journey": JOURNEY,
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
         "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
     }
@@ -120,12 +127,38 @@ def purchases(draw: st.DrawFn) -> tuple[Event, ...]:
 
 
 @st.composite
-def _others(draw: st.DrawFn) -> Event:
-    """Consents, and the ways of a basket."""
+def _consents(draw: st.DrawFn) -> Event:
+    kind = draw(st.sampled_from([Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN]))
+    channel = draw(st.sampled_from(["email", "mail", "web", None]))
+    topic = draw(st.sampled_from([None, None, "news", "offers", "retired", "profiling"]))
+    return event(kind, draw(_DAYS), channel=channel, topic=topic, lag_days=draw(_LAG))
+
+
+_STEPS = (
+    Kind.CALL_STARTED,
+    Kind.CALL_TRANSFERRED,
+    Kind.CHAT_STARTED,
+    Kind.HANDED_OFF,
+    Kind.HANDOFF_TAKEN,
+    Kind.ACCEPTED,
+)
+
+
+@st.composite
+def _journeys(draw: st.DrawFn) -> Event:
+    """Steps of the last hours, hand-offs among them, and what became of them."""
+    kind = draw(st.sampled_from(_STEPS))
+    decision = draw(st.sampled_from(["h1", "h2"])) if kind in (Kind.HANDED_OFF, Kind.HANDOFF_TAKEN) else None
+    action = "a0" if kind is Kind.ACCEPTED else None
+    minutes = draw(st.sampled_from([0, 5, 20, 40, 70, 300, 4000]))
+    return event(
+        kind, minutes / 1440, channel=draw(st.sampled_from(sorted(CHANNELS))), decision=decision, action=action
+    )
+
+
+@st.composite
+def _baskets(draw: st.DrawFn) -> Event:
     days = draw(_DAYS)
-    if draw(st.booleans()):
-        kind = draw(st.sampled_from([Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN]))
-        return event(kind, days, channel=draw(st.sampled_from(["email", "mail", "web"])), lag_days=draw(_LAG))
     kind = draw(st.sampled_from([Kind.BASKET_ADDED, Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.VIEWED]))
     return event(kind, days, item=draw(st.sampled_from(sorted(ITEMS))), channel="web", lag_days=draw(_LAG))
 
@@ -133,7 +166,7 @@ def _others(draw: st.DrawFn) -> Event:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     shop, vocabulary = draw(_shops())
-    events = draw(purchases()) + tuple(draw(st.lists(_others(), max_size=6)))
+    events = draw(purchases()) + tuple(draw(st.lists(_consents() | _journeys() | _baskets(), max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]
     asked = request(

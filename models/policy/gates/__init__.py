@@ -8,6 +8,14 @@ from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.schedule import Schedule
+from models.policy.gates.trigger import TriggerHolds
 
-GATES: tuple[Gate, ...] = (Schedule(), ChannelPlacement(), ConsentGiven(), AlreadyPurchased(), Excluded())
+GATES: tuple[Gate, ...] = (
+    Schedule(),
+    ChannelPlacement(),
+    TriggerHolds(),
+    ConsentGiven(),
+    AlreadyPurchased(),
+    Excluded(),
+)
 """Cheap first; the funnel counts the first that refuses."""

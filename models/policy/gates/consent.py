@@ -1,5 +1,5 @@
-"""Nobody is contacted without consent. What silence means is the channel's regime: under opt_in it means no, under
-opt_out yes; under not_needed nobody asks. A withdrawal stands until a later grant."""
+"""Nobody is contacted without consent to the channel and to the topic. What silence means is the regime: under opt_in
+no, under opt_out yes; under not_needed nobody asks. A topic may be stricter than its channel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import consent
+from features.history import text_code
 from models.catalogue import Regime
 from models.catalogue_document import text_of
 from models.policy.gate import Account
@@ -18,32 +19,44 @@ from models.policy.situation import Situation
 @dataclass(frozen=True, slots=True)
 class ConsentGiven:
     name: str = "consent"
-    revision: int = 1
+    revision: int = 2
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
-        closed = [not _open(situation, channel) for channel in situation.candidates.channels]
-        return np.array(closed, np.bool_)[situation.candidates.channel]
+        """Each pair of channel and topic is looked up once, however many actions share it."""
+        topics = situation.compiled.topics
+        pair = situation.candidates.channel * len(topics) + situation.compiled.topic[situation.candidates.action]
+        distinct, place = np.unique(pair, return_inverse=True)
+        channels = situation.candidates.channels
+        closed = [not _open(situation, channels[one // len(topics)], topics[one % len(topics)]) for one in distinct]
+        return np.array(closed, np.bool_)[place]
 
     def account(self, situation: Situation, place: int) -> Account:
         channel = situation.channel(place)
-        regime = situation.compiled.catalogue.channels[channel].consent
-        known = _known(situation, channel)
+        topic = situation.compiled.topics[situation.compiled.topic[situation.candidates.action[place]]]
+        regime = situation.compiled.catalogue.regime(channel, topic)
+        about = channel if topic is None else f"{channel} about {_named(situation, topic)}"
+        known = _known(situation, channel, topic)
         if known is None:
-            reason = f"{channel} needs a grant ({regime}) and none is known"
-            return Account(regime, "nothing known", "a grant", reason)
+            return Account(regime, "nothing known", "a grant", f"{about} needs a grant ({regime}) and none is known")
         since = text_of(known.since)
-        return Account(regime, f"withdrawn {since}", "a later grant", f"consent to {channel} was withdrawn on {since}")
+        withdrawn = channel if known.topic == consent.EVERYTHING else about
+        return Account(
+            regime, f"withdrawn {since}", "a later grant", f"consent to {withdrawn} was withdrawn on {since}"
+        )
 
 
-def _known(situation: Situation, channel: str) -> consent.Consent | None:
-    return consent.state(
-        situation.customer.consents, situation.compiled.channel_codes[channel], consent.EVERYTHING, situation.moment
-    )
+def _named(situation: Situation, topic: str) -> str:
+    return situation.compiled.catalogue.topics[topic].name
 
 
-def _open(situation: Situation, channel: str) -> bool:
-    regime = situation.compiled.catalogue.channels[channel].consent
+def _known(situation: Situation, channel: str, topic: str | None) -> consent.Consent | None:
+    code = situation.compiled.channel_codes[channel]
+    return consent.state(situation.customer.consents, code, text_code(topic), situation.moment)
+
+
+def _open(situation: Situation, channel: str, topic: str | None) -> bool:
+    regime = situation.compiled.catalogue.regime(channel, topic)
     if regime is Regime.NOT_NEEDED:
         return True
-    known = _known(situation, channel)
+    known = _known(situation, channel, topic)
     return known.granted if known is not None else regime is Regime.OPT_OUT
