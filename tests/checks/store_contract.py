@@ -272,7 +272,11 @@ class StoreContract(ImportContract, TimelineContract):
         store.add_key(key)
         with pytest.raises(StoreError):
             other.add_key(key)
-        assert other.keys() == (key,)
+        origins = frozenset({"https://shop.example", "http://localhost:8080"})
+        browsers = AccessKey("k-2", "cd" * 32, frozenset({"write"}), NOON + 1, "shop", origins)
+        other.add_key(browsers)
+        assert other.keys() == (key, browsers)
+        assert store.revoke_key("k-2")
         assert other.revoke_key("k-1")
         assert not store.revoke_key("k-1")
         assert store.keys() == ()

@@ -13,9 +13,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from features.stores.sql.session import Column, Columns, Row, Rows, Table
+from features.stores.sql.session import Column, Columns, Counter, Dialect, Row, Rows, Table
 
 T = TypeVar("T")
+
+SQLITE = Dialect("sqlite", "INTEGER", "BLOB", "TEXT", " WITHOUT ROWID", "INTEGER PRIMARY KEY")
 
 _SIZES = (128, 32, 8, 2, 1)
 """Few sizes, so that few statements need to be prepared."""
@@ -27,6 +29,7 @@ _CHUNK = 50_000
 class SQLiteSession:
     """Implements features.stores.sql.session.Session. Whoever writes holds the file lock, so it is always alone."""
 
+    dialect = SQLITE
     alone = True
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -59,6 +62,16 @@ class SQLiteSession:
             part = [_listed(column[start : start + _CHUNK]) for column in values]
             self.connection.executemany(statement, zip(*part, strict=True))
 
+    def numbers(self, counter: Counter, count: int) -> Sequence[int]:
+        if not count:
+            return range(0)
+        last = self.given(counter)
+        self.connection.execute("UPDATE counter SET value = ? WHERE name = ?", (last + count, counter))
+        return range(last + 1, last + 1 + count)
+
+    def given(self, counter: Counter) -> int:
+        return int(self.connection.execute("SELECT value FROM counter WHERE name = ?", (counter,)).fetchone()[0])
+
     def version(self) -> int:
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
@@ -68,9 +81,7 @@ def _head(into: Table) -> str:
 
 
 def _listed(column: Column) -> Sequence[object]:
-    if not isinstance(column, np.ndarray):
-        return column
-    if column.dtype.kind == "V":
+    if isinstance(column, np.ndarray) and column.dtype.kind == "V":
         blob, size = column.tobytes(), column.dtype.itemsize
         return [blob[at : at + size] for at in range(0, len(blob), size)]
     listed: list[object] = column.tolist()

@@ -23,6 +23,9 @@ from features.stores.sql.vocabulary import Interning, SharedVocabulary
 
 PRESENT = "present"
 
+_ACCESS_KEY = table(
+    "access_key", key_id="text", digest="text", rights="text", created_at="integer", note="text", origins="text"
+)
 _BUNDLE = table("bundle", digest="text", name="text", content="bytes")
 
 _CATALOGUE = """SELECT c.version, c.digest, c.document, i.items, c.published_at, c.author, c.note
@@ -125,10 +128,11 @@ def serving(session: Session) -> ServingModel | None:
 
 
 def add_key(session: Session, key: AccessKey) -> None:
-    row = (key.key_id, key.digest, ",".join(sorted(key.rights)), key.created_at, key.note)
+    rights, origins = ",".join(sorted(key.rights)), " ".join(sorted(key.origins))
     if session.rows("SELECT 1 FROM access_key WHERE key_id = ?", (key.key_id,)):
         raise Conflict(f"key_id is {key.key_id}; it is taken; use another")
-    session.execute("INSERT INTO access_key VALUES (?, ?, ?, ?, ?)", row)
+    row = (key.key_id, key.digest, rights, key.created_at, key.note, origins)
+    session.insert(_ACCESS_KEY, [row])
 
 
 def revoke_key(session: Session, key_id: str) -> bool:
@@ -136,10 +140,12 @@ def revoke_key(session: Session, key_id: str) -> bool:
 
 
 def keys(session: Session) -> tuple[AccessKey, ...]:
-    query = "SELECT key_id, digest, rights, created_at, note FROM access_key ORDER BY created_at, key_id"
+    query = "SELECT key_id, digest, rights, created_at, note, origins FROM access_key ORDER BY created_at, key_id"
     return tuple(
-        AccessKey(key_id, digest, frozenset(filter(None, rights.split(","))), created_at, note)
-        for key_id, digest, rights, created_at, note in session.rows(query)
+        AccessKey(
+            key_id, digest, frozenset(filter(None, rights.split(","))), created_at, note, frozenset(origins.split())
+        )
+        for key_id, digest, rights, created_at, note, origins in session.rows(query)
     )
 
 

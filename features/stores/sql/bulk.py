@@ -18,10 +18,10 @@ from features.identity import IdentityError, customer_identifier, outside_name
 from features.stores.acceptance import json_text
 from features.stores.import_columns import checked_customers, checked_events, filled
 from features.stores.protocol import BulkReceipt, InvalidImport
-from features.stores.sql.group import EVENT_ROWS, TRAIT_ROWS
+from features.stores.sql.group import EVENT_ROWS, MESSAGE_ROWS, TRAIT_ROWS
 from features.stores.sql.messages import source_code
 from features.stores.sql.people import PersonState, insert_people, select_people, store_people
-from features.stores.sql.session import Column, Session, columns, value
+from features.stores.sql.session import Column, Session, columns
 from features.stores.sql.vocabulary import Interning, SharedVocabulary
 
 Columns = dict[str, pa.Array]
@@ -41,7 +41,7 @@ def import_events(session: Session, shared: SharedVocabulary, table: pa.Table, s
     columns = checked_events(table)
     rows = table.num_rows
     code, seen_before = source_code(session, source)
-    keys = _Keys.of(columns, code)
+    keys = _Keys.made(columns, code)
     fresh = np.flatnonzero(~keys.repeated(session, seen_before))
     if len(fresh) == 0:
         return BulkReceipt(rows, 0, rows, 0)
@@ -50,12 +50,10 @@ def import_events(session: Session, shared: SharedVocabulary, table: pa.Table, s
     by_person = np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], people.number))
     order, numbers = fresh[by_person], people.number[by_person]
     records = _records(columns, interning)[order]
-    last = int(value(session, "SELECT value FROM counter WHERE name = 'sequence'"))
-    records["sequence"] = np.arange(last + 1, last + 1 + len(order))
+    records["sequence"] = session.numbers("sequence", len(order))
     interning.store()
     touched = len(people.states)
     _insert_events(session, columns, keys, order, numbers, records)
-    session.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(order),))
     _project(session, people.states, numbers, records)
     return BulkReceipt(rows, len(order), rows - len(order), touched)
 
@@ -87,12 +85,12 @@ def _identifier(name: str, column: str) -> Identifier:
 def find_or_create(session: Session, identifiers: Sequence[Identifier]) -> list[PersonState]:
     """The person of each identifier, new ones inserted. Raises InvalidImport for one that several people have."""
     known = select_people(session, set(identifiers))
-    following = int(value(session, "SELECT coalesce(max(person), 0) + 1 FROM person"))
+    numbers = iter(session.numbers("person", sum(one not in known for one in set(identifiers))))
     created: list[PersonState] = []
     for identifier in identifiers:
         states = known.setdefault(identifier, [])
         if not states:
-            states.append(PersonState(following + len(created), outside_name(identifier), identifier))
+            states.append(PersonState(next(numbers), outside_name(identifier), identifier))
             created.append(states[0])
         if len(states) > 1:
             message = f"{identifier.type} is {identifier.value}; several people have it; use their customer ids"
@@ -113,7 +111,7 @@ class _Keys:
     line: Integers
 
     @classmethod
-    def of(cls, columns: Columns, source: int) -> _Keys:
+    def made(cls, columns: Columns, source: int) -> _Keys:
         encoded = columns["message_id"].dictionary_encode()
         given = np.asarray(encoded.indices.is_valid())
         text = filled(encoded.indices, -1).astype(np.int64)
@@ -130,7 +128,7 @@ class _Keys:
         return repeated
 
     def _rows_stored(self, session: Session) -> NDArray[np.bool_]:
-        rows = session.rows("SELECT message, line FROM event WHERE source = ?", (self.source,))
+        rows = session.rows("SELECT CAST(message AS BIGINT), line FROM message WHERE source = ?", (self.source,))
         stored = np.array(rows, dtype=np.int64).reshape(-1, 2)
         mine = np.arange(len(self.given), dtype=np.int64) << 32 | self.line
         return np.isin(mine, stored[:, 0] << 32 | stored[:, 1])
@@ -144,19 +142,18 @@ class _Keys:
 
     def _texts_stored(self, session: Session) -> NDArray[np.bool_]:
         stored = np.zeros(len(self.given), dtype=np.bool_)
-        if not session.rows("SELECT 1 FROM event WHERE source = 0 LIMIT 1"):
+        if not session.rows("SELECT 1 FROM message WHERE source = 0 LIMIT 1"):
             return stored
-        query = "SELECT w.code, e.line FROM wanted w CROSS JOIN event e WHERE e.source = 0 AND e.message = w.message"
+        query = "SELECT w.code, m.line FROM wanted w CROSS JOIN message m WHERE m.source = 0 AND m.message = w.message"
         told = list(enumerate(self.texts.to_pylist()))
         found = np.array(list(session.wanted(_TOLD, query, told)), dtype=np.int64).reshape(-1, 2)
         return np.isin(self.text << 32 | self.line, found[:, 0] << 32 | found[:, 1])
 
-    def messages(self, rows: Integers) -> tuple[list[int], list[object]]:
-        """The source and the message of each of the rows."""
-        texts = self.texts.take(pa.array(self.text[rows], mask=~self.given[rows])).to_pylist()
-        numbered = zip(texts, rows.tolist(), strict=True)
-        messages: list[object] = [row if text is None else text for text, row in numbered]
-        return [self.source if text is None else 0 for text in texts], messages
+    def of(self, rows: Integers) -> list[Column]:
+        """Source, message and line of each of the rows."""
+        texts = self.texts.take(pa.array(self.text[rows], mask=~self.given[rows]))
+        messages = pc.coalesce(texts, pa.array(rows).cast(pa.string()))
+        return [np.where(self.given[rows], 0, self.source), messages, self.line[rows]]
 
 
 def _records(columns: Columns, interning: Interning) -> Records:
@@ -185,17 +182,22 @@ def _looked_up(encoded: Any, codes: Sequence[int], none: int) -> Integers:
 def _insert_events(
     session: Session, columns: Columns, keys: _Keys, order: Integers, numbers: Integers, records: Records
 ) -> None:
+    """order: rows of the table in the order in which they are put in; the others follow it."""
     for start in range(0, len(order), CHUNK):
         part = slice(start, start + CHUNK)
         session.load(EVENT_ROWS, _event_columns(columns, keys, order[part], numbers[part], records[part]))
+    # Keys in their own order, or nearly, because an index takes neighbours faster than strangers.
+    by_row = np.argsort(order)
+    for start in range(0, len(order), CHUNK):
+        rows = by_row[start : start + CHUNK]
+        session.load(MESSAGE_ROWS, [*keys.of(order[rows]), numbers[rows], records["sequence"][rows]])
 
 
 def _event_columns(columns: Columns, keys: _Keys, rows: Integers, numbers: Integers, records: Records) -> list[Column]:
     taken = pa.array(rows)
-    sources, messages = keys.messages(rows)
-    texts = [columns[name].take(taken).to_pylist() for name in ("name", "order", "decision")]
-    properties = pc.fill_null(columns["properties"].take(taken), "{}").to_pylist()
-    return [numbers, records["sequence"], records, sources, messages, keys.line[rows], *texts, properties]
+    texts = [columns[name].take(taken) for name in ("name", "order", "decision")]
+    properties = pc.fill_null(columns["properties"].take(taken), "{}")
+    return [numbers, records["sequence"], records, *keys.of(rows), *texts, properties]
 
 
 def _project(session: Session, states: dict[int, PersonState], numbers: Integers, records: Records) -> None:
@@ -220,7 +222,7 @@ def import_customers(session: Session, table: pa.Table) -> BulkReceipt:
     """Raises InvalidImport. A row that changes nothing is a duplicate. What a row says counts as always known."""
     customers = checked_customers(table)
     states = find_or_create(session, [one.identifier for one in customers])
-    last = int(value(session, "SELECT value FROM counter WHERE name = 'sequence'"))
+    sequences = iter(session.numbers("sequence", len(customers)))
     changes: list[tuple[object, ...]] = []
     for customer, state in zip(customers, states, strict=True):
         for other in customer.others:
@@ -228,11 +230,10 @@ def import_customers(session: Session, table: pa.Table) -> BulkReceipt:
         before = json.loads(state.traits)
         differing = {name: value for name, value in customer.traits.items() if before.get(name) != value}
         if differing or state.version == 0:
-            sequence = last + 1 + len(changes)
+            sequence = next(sequences)
             changes.append((state.person, sequence, 0, json_text(differing)))
             state.merge_traits(differing, sequence)
     session.insert(TRAIT_ROWS, changes)
-    session.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (last + len(changes),))
     store_people(session, {state.person: state for state in states}.values())
     return BulkReceipt(len(customers), len(changes), len(customers) - len(changes), len({s.person for s in states}))
 

@@ -79,11 +79,22 @@ def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
 
 def _strays(session: Session) -> Iterator[str]:
     """Rows that belong to nobody, and codes that name nothing."""
-    for table in ("event", "sealed", "trait_change", "identifier", "decision"):
+    for table in ("event", "message", "sealed", "trait_change", "identifier", "decision"):
         query = f"SELECT count(*) FROM {table} WHERE person NOT IN (SELECT person FROM person)"  # noqa: S608
         if count := value(session, query):
             yield f"{count} rows of {table} belong to no person"
-    query = "SELECT (SELECT value FROM counter WHERE name = 'sequence'), (SELECT coalesce(max(sequence), 0) FROM event)"
-    ((given, highest),) = session.rows(query)
+    yield from _lost_keys(session)
+    given, highest = session.given("sequence"), value(session, "SELECT coalesce(max(sequence), 0) FROM event")
     if highest > given:
         yield f"the counter stands at {given}, below sequence {highest}"
+
+
+def _lost_keys(session: Session) -> Iterator[str]:
+    """Every event has its message key, which leads to it, and every key its event."""
+    query = """SELECT count(*) FROM event e JOIN message m
+               ON m.source = e.source AND m.message = e.message AND m.line = e.line
+               WHERE m.person = e.person AND m.sequence = e.sequence"""
+    agreeing = value(session, query)
+    for table in ("event", "message"):
+        if (count := value(session, f"SELECT count(*) FROM {table}")) != agreeing:  # noqa: S608
+            yield f"{count} rows of {table}, of which {agreeing} agree with their message keys"

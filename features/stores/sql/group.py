@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from features.event import LOG_ONLY, Event, Identifier
@@ -48,6 +48,7 @@ EVENT_ROWS = table(
     decision_id="text",
     properties="text",
 )
+MESSAGE_ROWS = table("message", source="integer", message="text", line="integer", person="integer", sequence="integer")
 TRAIT_ROWS = table("trait_change", person="integer", sequence="integer", recorded_at="integer", changes="text")
 _LETTER_ROWS = table("dead_letter", received_at="integer", reason="text", payload="text")
 _MESSAGE_KEY = columns(source="integer", message="text", line="integer")
@@ -90,28 +91,33 @@ class _Group:
     interning: Interning
     people: dict[Identifier, list[PersonState]] = field(default_factory=dict)
     messages: set[MessageKey] = field(default_factory=set)
-    keys: dict[str, tuple[int, object]] = field(default_factory=dict)
+    keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     decisions: dict[str, LoggedDecision] = field(default_factory=dict)
-    sequence: int = 0
-    next_person: int = 0
+    sequences: Iterator[int] = field(default_factory=lambda: iter(()))
+    numbers: Iterator[int] = field(default_factory=lambda: iter(()))
     event_rows: list[Row] = field(default_factory=list)
+    message_rows: list[Row] = field(default_factory=list)
     trait_rows: list[Row] = field(default_factory=list)
     decision_rows: list[LoggedDecision] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
     def load(self, members: Sequence[Member]) -> None:
         writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
-        self.people = select_people(self.session, {write.identifier for write in writes})
-        self.sequence, self.next_person = _counters(self.session)
+        identifiers = {write.identifier for write in writes}
+        self.people = select_people(self.session, identifiers)
         events = [event for write in writes for event in write.events]
         self.keys = message_keys(self.session, {event.message_id for event in events})
-        self.messages = self._known_messages({(*self.keys[event.message_id], event.line) for event in events})
+        told = {(*self.keys[event.message_id], event.line) for event in events}
+        self.messages = self._known_messages(told)
         ids = {write.decision.decision_id for write in writes if isinstance(write, LogDecision)}
         self.decisions = {one.decision_id: one for one in select_decisions(self.session, ids)}
+        changes = sum(isinstance(write, Append) and bool(write.traits) for write in writes)
+        self.sequences = iter(self.session.numbers("sequence", len(told) - len(self.messages) + changes))
+        self.numbers = iter(self.session.numbers("person", len(identifiers) - len(self.people)))
 
     def _known_messages(self, wanted: set[MessageKey]) -> set[MessageKey]:
-        query = """SELECT e.source, e.message, e.line FROM wanted w CROSS JOIN event e
-                   WHERE e.source = w.source AND e.message = w.message AND e.line = w.line"""
+        query = """SELECT m.source, m.message, m.line FROM wanted w CROSS JOIN message m
+                   WHERE m.source = w.source AND m.message = w.message AND m.line = w.line"""
         return set(self.session.wanted(_MESSAGE_KEY, query, list(wanted)))
 
     def take(self, member: Member) -> object:
@@ -156,18 +162,17 @@ class _Group:
     def _person(self, identifier: Identifier) -> PersonState:
         states = self.people.setdefault(identifier, [])
         if not states:
-            states.append(PersonState(self.next_person, outside_name(identifier), identifier))
-            self.next_person += 1
+            states.append(PersonState(next(self.numbers), outside_name(identifier), identifier))
         return states[0]
 
     def _append(self, write: Append, codes: Sequence[tuple[int, int, int]]) -> Appended:
         state = self._person(write.identifier)
         stored = self._add_events(state, write.events, codes)
         if write.traits and (stored or not write.events):
-            self.sequence += 1
+            sequence = next(self.sequences)
             moment = max((event.recorded_at for event in write.events), default=0)
-            self.trait_rows.append((state.person, self.sequence, moment, json_text(write.traits)))
-            state.merge_traits(json.loads(json_text(write.traits)), self.sequence)
+            self.trait_rows.append((state.person, sequence, moment, json_text(write.traits)))
+            state.merge_traits(json.loads(json_text(write.traits)), sequence)
         return Appended(state.person, stored, len(write.events) - stored, state.version)
 
     def _log(self, write: LogDecision, codes: Sequence[tuple[int, int, int]]) -> DecisionReceipt:
@@ -188,14 +193,15 @@ class _Group:
             if key in self.messages:
                 continue
             self.messages.add(key)
-            self.sequence += 1
+            sequence = next(self.sequences)
             stored += 1
-            record = packed.record_of(event, self.sequence, channel, item, action)
+            record = packed.record_of(event, sequence, channel, item, action)
             if event.kind not in LOG_ONLY:
-                state.add_record(record, self.sequence)
+                state.add_record(record, sequence)
             subject = event.order if event.topic is None else event.topic
             texts = (event.name, subject, event.decision, event.properties)
-            self.event_rows.append((state.person, self.sequence, record, *key, *texts))
+            self.event_rows.append((state.person, sequence, record, *key, *texts))
+            self.message_rows.append((*key, state.person, sequence))
         return stored
 
     def store(self) -> None:
@@ -203,23 +209,14 @@ class _Group:
         insert_people(self.session, created)
         self.interning.store()
         self.session.insert(EVENT_ROWS, self.event_rows)
+        self.session.insert(MESSAGE_ROWS, self.message_rows)
         self.session.insert(TRAIT_ROWS, self.trait_rows)
         store_people(self.session, {s.person: s for states in self.people.values() for s in states}.values())
         insert_decisions(self.session, self.decision_rows)
         self.session.insert(_LETTER_ROWS, [_letter_row(one) for one in self.letters])
-        if self.event_rows or self.trait_rows:
-            self.session.execute("UPDATE counter SET value = ? WHERE name = 'sequence'", (self.sequence,))
 
 
 def _letter_row(letter: DeadLetter) -> Row:
     """Cut, and with what no text column can hold replaced: a letter is there because something was wrong with it."""
     payload = letter.payload[:DEAD_LETTER_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     return letter.received_at, letter.reason.replace("\0", "\ufffd"), payload
-
-
-def _counters(session: Session) -> tuple[int, int]:
-    """The last sequence given, and the next person's number."""
-    query = """SELECT (SELECT value FROM counter WHERE name = 'sequence'),
-                      (SELECT coalesce(max(person), 0) + 1 FROM person)"""
-    ((sequence, person),) = session.rows(query)
-    return int(sequence), int(person)

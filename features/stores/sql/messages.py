@@ -1,6 +1,6 @@
 """Message ids as short keys.
 
-A wire message is (0, its id); row r of an import is (the source's code, r), which is the message id "<source>:<r>"
+A wire message is (0, its id); row r of an import is (the source's code, "r"), which is the message id "<source>:<r>"
 written small.
 """
 
@@ -12,15 +12,15 @@ from collections.abc import Iterable
 from features.stores.protocol import InvalidImport
 from features.stores.sql.session import Session, value
 
-MessageKey = tuple[int, object, int]
+MessageKey = tuple[int, str, int]
 """(source, message, line)."""
 
 _ROW_OF_SOURCE = re.compile(r"(.+):(0|[1-9][0-9]{0,17})", re.DOTALL)
 
 
-def message_keys(session: Session, message_ids: Iterable[str]) -> dict[str, tuple[int, object]]:
+def message_keys(session: Session, message_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
     """The (source, message) of every id."""
-    keys: dict[str, tuple[int, object]] = {}
+    keys: dict[str, tuple[int, str]] = {}
     sources: dict[str, int] | None = None
     for message_id in message_ids:
         keys[message_id] = (0, message_id)
@@ -28,7 +28,7 @@ def message_keys(session: Session, message_ids: Iterable[str]) -> dict[str, tupl
             if sources is None:
                 sources = dict(session.rows("SELECT text, code FROM source"))
             if match[1] in sources:
-                keys[message_id] = (sources[match[1]], int(match[2]))
+                keys[message_id] = (sources[match[1]], match[2])
     return keys
 
 
@@ -38,7 +38,7 @@ def source_code(session: Session, source: str) -> tuple[int, bool]:
     known = value(session, "SELECT code FROM source WHERE text = ?", (source,))
     if known is not None:
         return int(known), True
-    query = "SELECT 1 FROM event WHERE source = 0 AND message >= ? AND message < ? LIMIT 1"
+    query = "SELECT 1 FROM message WHERE source = 0 AND message >= ? AND message < ? LIMIT 1"
     if not source or session.rows(query, (f"{source}:", f"{source};")):
         message = f"source is {source!r}; it is a name of its own, no stored message id begins with it; choose another"
         raise InvalidImport(message)

@@ -13,12 +13,12 @@ from features.stores.acceptance import json_text
 from features.stores.packed import TAIL_LIMIT, Sealed
 from features.stores.sql.session import Session, columns, table
 
-_PERSON = table("person", person="integer", customer_id="text", version="integer", traits="text", tail="bytes")
-_SEALED = table("sealed", person="integer", page="bytes", ledger="bytes", consents="bytes")
+PERSON_ROWS = table("person", person="integer", customer_id="text", version="integer", traits="text", tail="bytes")
+SEALED_ROWS = table("sealed", person="integer", page="bytes", ledger="bytes", consents="bytes")
 _IDENTIFIER = table("identifier", type="text", value="text", person="integer")
 _NAMES = columns(type="text", value="text")
 _NUMBERS = columns(person="integer")
-_PERSON_STANDS = """ON CONFLICT(person) DO UPDATE SET version = excluded.version, traits = excluded.traits,
+PERSON_STANDS = """ON CONFLICT(person) DO UPDATE SET version = excluded.version, traits = excluded.traits,
                   tail = excluded.tail"""
 _SEALED_STANDS = """ON CONFLICT(person) DO UPDATE SET page = excluded.page, ledger = excluded.ledger,
                   consents = excluded.consents"""
@@ -69,7 +69,7 @@ def select_people(session: Session, identifiers: Collection[Identifier]) -> dict
 
 def insert_people(session: Session, created: Iterable[PersonState]) -> None:
     people = list(created)
-    session.insert(_PERSON, [(one.person, one.customer_id, 0, "{}", b"") for one in people])
+    session.insert(PERSON_ROWS, [(one.person, one.customer_id, 0, "{}", b"") for one in people])
     names = [(one.created_by.type, one.created_by.value, one.person) for one in people if one.created_by is not None]
     session.insert(_IDENTIFIER, names)
 
@@ -85,7 +85,7 @@ def store_people(session: Session, states: Iterable[PersonState]) -> None:
             full.append((state, tail))
             tail = b""
         rows.append((state.person, state.customer_id, state.version, state.traits, tail))
-    session.insert(_PERSON, rows, _PERSON_STANDS)
+    session.insert(PERSON_ROWS, rows, PERSON_STANDS)
     store_sealed(session, [(state.person, tail) for state, tail in full])
 
 
@@ -99,4 +99,4 @@ def store_sealed(session: Session, additions: list[tuple[int, bytes]]) -> None:
     for person, tail in additions:
         made = packed.seal(sealed.get(person, packed.NOTHING), packed.events(tail))
         rows.append((person, made.page, made.ledger, made.consents))
-    session.insert(_SEALED, rows, _SEALED_STANDS)
+    session.insert(SEALED_ROWS, rows, _SEALED_STANDS)

@@ -11,9 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 T = TypeVar("T")
 
 Type = Literal["integer", "text", "bytes"]
@@ -25,8 +22,25 @@ Columns = tuple[tuple[str, Type], ...]
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
 
-Column = Sequence[object] | NDArray[np.int64] | NDArray[np.void]
-"""Values of one column of a bulk load: plain values, integers, or records that are kept as bytes."""
+Counter = Literal["sequence", "person", "dead_letter"]
+"""Who gives numbers that are never given twice."""
+
+Column = Any
+"""Values of one column of a bulk load: a pyarrow.Array of strings, or a numpy array of integers or of records that are
+kept as their bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Words for a schema. name: of the engine. clustered: after a table's definition, where rows lie by primary key.
+    numbered: a column whose value the database gives, ascending."""
+
+    name: Literal["sqlite", "postgresql"]
+    integer: str
+    bytes: str
+    text: str
+    clustered: str
+    numbered: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,9 @@ class Session(Protocol):
     """One connection, inside a transaction when it writes."""
 
     @property
+    def dialect(self) -> Dialect: ...
+
+    @property
     def alone(self) -> bool:
         """Nobody else writes until this transaction ends."""
 
@@ -74,6 +91,13 @@ class Session(Protocol):
 
     def load(self, into: Table, values: Sequence[Column]) -> None:
         """Many rows by columns, as fast as the engine can."""
+
+    def numbers(self, counter: Counter, count: int) -> Sequence[int]:
+        """So many numbers above all that were given before, ascending. Ask once all that they order is locked: a
+        number once taken may stay unused."""
+
+    def given(self, counter: Counter) -> int:
+        """The highest number given so far."""
 
     def version(self) -> int:
         """Another number whenever something may have been committed since the last one."""
