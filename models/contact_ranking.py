@@ -22,7 +22,7 @@ from features.history import NO_CHANNEL, CustomerRecord, as_of
 from models.columns import OPEN_END, OPEN_START, CompiledCatalogue
 from models.contact_evidence import ItemNames, Topic, facts, topic_of_feature
 from models.contact_reason import ContactReasonModel, contact_reason_index, contact_reason_inputs
-from models.contact_rules import OTHER, REASONS, SAY, applying, weights
+from models.contact_rules import OTHER, REASONS, SAY, UNTHOUGHT_OF, applying, weights
 from models.local_time import utc_offset
 
 _SUPPORT = 0.05
@@ -113,14 +113,14 @@ def _row(record: CustomerRecord, moment: int, compiled: CompiledCatalogue) -> ND
 def _by_rules(row: NDArray[np.float64]) -> tuple[dict[str, float], dict[str, list[Topic]]]:
     columns = contact_reason_inputs()
     summed = weights(row, columns)[0]
-    whole = float(summed.sum()) + 1.0
+    whole = float(summed.sum()) + UNTHOUGHT_OF
     chances = {reason: float(weight) / whole for reason, weight in zip(REASONS, summed, strict=True) if weight > 0.0}
     about: dict[str, list[Topic]] = {}
     for rule in applying(row[0], columns):
         topics = about.setdefault(rule.reason, [])
         if rule.about not in topics:
             topics.append(rule.about)
-    return ({**chances, OTHER: 1.0 / whole} if chances else {}), about
+    return ({**chances, OTHER: UNTHOUGHT_OF / whole} if chances else {}), about
 
 
 def _by_model(row: NDArray[np.float64], model: ContactReasonModel) -> tuple[dict[str, float], dict[str, list[Topic]]]:

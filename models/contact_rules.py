@@ -1,8 +1,8 @@
 """Why somebody probably contacts us, by rule of thumb: what answers until enough contacts carried a reason.
 
-RULES is the whole of it. The weights of the rules that apply are added up by reason and divided by their sum plus 1,
-which stands for whatever no rule thinks of. They are guesses, written down to be disagreed with; an answer made of them
-says so.
+RULES is the whole of it. The weights of the rules that apply are added up by reason and divided by their sum plus
+UNTHOUGHT_OF, which goes to "other". They are guesses, written down to be disagreed with; an answer made of them says
+so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from models.contact_evidence import Topic
 
 OTHER = "other"
 """Everything that is no reason of its own."""
+
+UNTHOUGHT_OF = 3.0
+"""The weight of whatever no rule thinks of."""
 
 _HOUR = 1 / 24
 

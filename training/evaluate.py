@@ -8,7 +8,6 @@ recorded by their end.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -61,12 +60,8 @@ class Evaluation:
 
     def flat(self) -> dict[str, float]:
         """Every figure, by a name that tracking accepts."""
-        return {
-            re.sub(r"[^a-zA-Z0-9_./ -]", "_", f"{table.title}/{metric}/{method}"): figure.value
-            for table in (self.response, *self.next_purchase)
-            for method, figures in table.figures.items()
-            for metric, figure in figures.items()
-        }
+        tables = (self.response, *self.next_purchase)
+        return {name: value for table in tables for name, value in table.flat().items()}
 
     def markdown(self) -> str:
         return "\n\n".join(table.markdown() for table in (self.response, *self.next_purchase))

@@ -62,11 +62,25 @@ def grow(
     patience: int = 0,
 ) -> Forest:
     """A forest of `rounds` trees; with a validation sample as many as did best on it, looked for `patience` further."""
+    grown = matrix(sample.columns, sample.label, inputs, sample.weight)
+    judged = None
+    if validation is not None:
+        judged = matrix(validation.columns, validation.label, inputs, validation.weight, grown)
+    return grow_matrix(grown, parameters, rounds, seed, judged, patience)
+
+
+def grow_matrix(
+    grown: lgb.Dataset,
+    parameters: Mapping[str, object],
+    rounds: int,
+    seed: int,
+    judged: lgb.Dataset | None = None,
+    patience: int = 0,
+) -> Forest:
+    """The same of LightGBM's own tables, made by `matrix`; rounds of several classes grow a tree for each."""
     told = {**parameters, "seed": seed, "num_threads": 1}
-    grown = _matrix(sample, inputs)
-    if validation is None:
+    if judged is None:
         return Forest(lgb.train(told, grown, rounds).model_to_string())
-    judged = _matrix(validation, inputs, reference=grown)
     stop = lgb.early_stopping(patience, verbose=False)
     booster = lgb.train(told, grown, rounds, valid_sets=[judged], callbacks=[stop])
     return Forest(booster.model_to_string(num_iteration=booster.best_iteration))
@@ -109,11 +123,19 @@ def fit_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: 
     return Calibration(_FLAT, float(np.log(rate / (1.0 - rate))))
 
 
-def _matrix(sample: Sample, inputs: Sequence[str], reference: lgb.Dataset | None = None) -> lgb.Dataset:
+def matrix(
+    columns: NDArray[np.float64],
+    label: NDArray[np.bool_] | NDArray[np.intp],
+    inputs: Sequence[str],
+    weight: NDArray[np.float64] | None = None,
+    reference: lgb.Dataset | None = None,
+) -> lgb.Dataset:
+    """What LightGBM learns from. label: bool[n], or the class of each row. reference: what it is grown on, for a table
+    that only judges."""
     return lgb.Dataset(
-        sample.columns,
-        sample.label.astype(np.float64),
-        weight=sample.weight,
+        columns,
+        label.astype(np.float64),
+        weight=weight,
         feature_name=list(inputs),
         reference=reference,
         params={"verbose": -1, "max_bin": 127, "feature_pre_filter": False},

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from features.compiled import compiled
 
 BINS = 10
-_SMALLEST = 1e-15
+SMALLEST = 1e-15
+"""What a probability of 0 counts as, lest one surprise outweigh everything."""
 
 
 @compiled
@@ -41,7 +42,7 @@ def auc(score: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np
 def losses(probability: NDArray[np.float64], label: NDArray[np.bool_]) -> NDArray[np.float64]:
     """float64[n], minus ln of the probability given to what happened."""
     likely = np.where(label, probability, 1.0 - probability)
-    return np.asarray(-np.log(np.clip(likely, _SMALLEST, 1.0)), np.float64)
+    return np.asarray(-np.log(np.clip(likely, SMALLEST, 1.0)), np.float64)
 
 
 def log_loss(probability: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -51,6 +53,25 @@ def gain(probability: NDArray[np.float64], label: NDArray[np.bool_], weight: NDA
     axes.plot(np.append(0.0, contacts), np.append(0.0, found), label="model")
     axes.legend()
     return figure
+
+
+def reasons(probability: NDArray[np.float64], label: NDArray[np.intp], names: Sequence[str]) -> Figure:
+    """How often each reason was expected and how often it was given, with two standard errors. probability: float64[n,
+    names]."""
+    given = np.bincount(label, minlength=len(names)) / len(label)
+    error = 2.0 * np.sqrt(given * (1.0 - given) / len(label))
+    figure, axes = _sheet("Contact reasons after the cutoff", "share of the contacts", "")
+    places = np.arange(len(names))
+    axes.barh(places, probability.mean(axis=0), color="lightgrey", label="expected")
+    axes.errorbar(given, places, xerr=error, linestyle="", marker="o", label="given")
+    axes.set_yticks(places, [_plain(name) for name in names])
+    axes.legend()
+    return figure
+
+
+def _plain(text: str) -> str:
+    """As it is, where a dollar sign would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def importance(forest: Forest) -> Figure:

@@ -5,28 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from features.progress import Progress
 from models.catalogue_document import text_of
-from training import affinity, plots, table
+from training import affinity, contact_reasons, plots, table
+from training.contact_reasons import Learned
 from training.evaluate import Evaluation, evaluate
 from training.metrics import auc, calibration_error, log_loss
 from training.registry import Registered, Registry, RunRecord
-from training.settings import AFFINITY, RESPONSE, TrainingSettings
+from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings
 from training.train import Backtest, Trained, backtest, train
 
 TABLES = "evaluation.md"
 CARD = "model_card.md"
+REASONS = "contact_reasons.md"
 DATASET_TAG = "dataset_digest"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """registered: the new version. evaluation: None when it was not asked for."""
+    """registered: the new version. evaluation: None when it was not asked for. remarks: lines for people."""
 
     registered: Registered
     evaluation: Evaluation | None
+    remarks: tuple[str, ...]
 
 
 def learn(
@@ -41,9 +44,11 @@ def learn(
     """known_at: ms UTC, nothing recorded later is seen; None: everything. Raises TrainingError."""
     trained = train(table.read(store, known_at, progress), settings, progress)
     evaluation = evaluate(trained.dataset, trained.backtest, settings, progress) if evaluated else None
+    learned = contact_reasons.learn(trained.dataset, settings, progress)
     with progress.step("Record the run", total=None):
-        registered = registry.register(trained.bundle, _record(trained, evaluation, settings))
-    return Run(registered, evaluation)
+        bundle = replace(trained.bundle, contact_reason=learned.model)
+        registered = registry.register(bundle, _record(trained, learned, evaluation, settings))
+    return Run(registered, evaluation, (learned.remark,))
 
 
 def judge(
@@ -86,23 +91,31 @@ def _params(trained: Trained, evaluation: Evaluation | None, settings: TrainingS
         **_prefixed("provenance", asdict(trained.bundle.provenance)),
         **_prefixed("response", RESPONSE),
         **_prefixed("affinity", {**AFFINITY, **drawn}),
+        **_prefixed("contact_reason", CONTACT_REASON),
         **_prefixed("split", {**splits, "known_at": text_of(trained.dataset.known_at)}),
         **(_prefixed("baseline", evaluation.settings) if evaluation else {}),
     }
 
 
-def _record(trained: Trained, evaluation: Evaluation | None, settings: TrainingSettings) -> RunRecord:
+def _record(trained: Trained, learned: Learned, evaluation: Evaluation | None, settings: TrainingSettings) -> RunRecord:
     tested, dataset = trained.backtest, trained.dataset
     test = tested.parts["test"].sample
     probability = tested.calibration.apply(tested.raw)
-    texts = {CARD: model_card(trained)}
+    texts = {CARD: f"{model_card(trained)}\n{learned.remark}\n"}
+    figures = plots.figures(probability, test.label, test.weight, trained.bundle.response)
+    metrics = {**_metrics(tested), **(evaluation.flat() if evaluation else {})}
+    if learned.judged is not None:
+        judged = learned.judged
+        texts[REASONS] = judged.table.markdown()
+        figures["contact_reasons.png"] = plots.reasons(judged.probability, judged.test.label, judged.test.classes)
+        metrics |= {**judged.table.flat(), "contact_reasons.rounds": float(judged.rounds)}
     if evaluation is not None:
         texts[TABLES] = evaluation.markdown()
     return RunRecord(
         params=_params(trained, evaluation, settings),
-        metrics={**_metrics(tested), **(evaluation.flat() if evaluation else {})},
+        metrics=metrics,
         tags=_identity(dataset.digest, settings),
-        figures=plots.figures(probability, test.label, test.weight, trained.bundle.response),
+        figures=figures,
         texts=texts,
     )
 

@@ -46,6 +46,19 @@ SHARED = {
 
 AFFINITY = {**SHARED, "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100, "feature_fraction": 0.5}
 
+CONTACT_REASON = {
+    **SHARED,
+    "objective": "multiclass",
+    "num_leaves": 7,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+}
+"""Contacts with a reason are few at first."""
+
 RESPONSE = {
     **SHARED,
     "num_leaves": 7,

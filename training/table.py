@@ -16,11 +16,14 @@ from features.candidates import Candidates
 from features.definitions import names
 from features.history import EVENT, Records, as_of
 from features.progress import Progress
+from features.stores.people import Timeline
 from features.stores.protocol import CatalogueStore, HistoryStore
 from models.columns import CompiledCatalogue, compile_catalogue
+from models.contact_moment import LABELLED
 from models.local_time import utc_offset
 from training.contacts import CONTACT, RewardRules, contacts, reward_rules
 from training.errors import NothingToLearn
+from training.labelled_contacts import LabelledContacts, labelled_contacts, told_reasons
 from training.purchases import Purchases, purchases
 
 
@@ -72,6 +75,7 @@ class Dataset:
     zones: tuple[str | None, ...]
     exposures: Exposures
     purchases: Purchases
+    contacts: LabelledContacts
     withdrawn: int
     digest: str
 
@@ -80,7 +84,7 @@ class Dataset:
         return len(self.histories)
 
 
-class TrainingStore(HistoryStore, CatalogueStore, Protocol):
+class TrainingStore(HistoryStore, Timeline, CatalogueStore, Protocol):
     """What reading a dataset asks of a store."""
 
 
@@ -101,13 +105,17 @@ def read(store: TrainingStore, known_at: int | None, progress: Progress) -> Data
     moment = last if known_at is None else known_at
     exposures, withdrawn = _exposures(histories, compiled, reward_rules(compiled.catalogue, store.vocabulary), moment)
     bought = purchases(histories, compiled.facts, moment)
-    digest = _digest(stored.digest, moment, histories, zones, exposures, bought)
-    return Dataset(moment, compiled, tuple(histories), tuple(zones), exposures, bought, withdrawn, digest)
+    called = labelled_contacts(histories, told_reasons(store.logged(LABELLED)), moment)
+    digest = _digest(stored.digest, moment, histories, zones, exposures, bought, called)
+    return Dataset(moment, compiled, tuple(histories), tuple(zones), exposures, bought, called, withdrawn, digest)
 
 
-def feature_rows(dataset: Dataset, pairs: Pairs, candidates: Candidates) -> NDArray[np.float64]:
-    """float64[n, F], the rows of `pairs` over `candidates`, from the one kernel, each as of its own moment."""
-    rows = np.empty((len(pairs), len(names())), np.float64)
+def feature_rows(
+    dataset: Dataset, pairs: Pairs, candidates: Candidates, only: NDArray[np.intp] | None = None
+) -> NDArray[np.float64]:
+    """float64[n, F], the rows of `pairs` over `candidates`, from the one kernel, each as of its own moment. only: the
+    places of the features wanted, None: all."""
+    rows = np.empty((len(pairs), len(names()) if only is None else len(only)), np.float64)
     home = dataset.compiled.catalogue.time_zone
     edges = np.flatnonzero(np.diff(pairs.person, prepend=-1, append=-1))
     for first, after in pairwise(edges):
@@ -123,6 +131,7 @@ def feature_rows(dataset: Dataset, pairs: Pairs, candidates: Candidates) -> NDAr
             pairs.candidate[first:after],
             candidates,
             dataset.compiled.facts,
+            only,
         )
     return rows
 
@@ -150,6 +159,7 @@ def _digest(
     zones: Sequence[str | None],
     exposures: Exposures,
     bought: Purchases,
+    called: LabelledContacts,
 ) -> str:
     """Of everything that was seen and what was made of it; somebody of whom nothing was recorded yet was not seen. An
     event's number in the log counts by its order only."""
@@ -167,4 +177,8 @@ def _digest(
         whole.update(np.ascontiguousarray(column).tobytes())
     for column in (bought.person(), bought.at, bought.recorded_at, bought.order, bought.category):
         whole.update(np.ascontiguousarray(column).tobytes())
+    if len(called):
+        whole.update(repr(called.reasons).encode())
+        for column in (called.person, called.moment, called.told_at, called.reason):
+            whole.update(np.ascontiguousarray(column).tobytes())
     return whole.hexdigest()

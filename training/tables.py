@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,14 @@ class Table:
     rows: int
     successes: int
 
+    def flat(self) -> dict[str, float]:
+        """Every figure, by a name that tracking accepts."""
+        return {
+            re.sub(r"[^a-zA-Z0-9_./ -]", "_", f"{self.title}/{metric}/{method}"): figure.value
+            for method, figures in self.figures.items()
+            for metric, figure in figures.items()
+        }
+
     def markdown(self) -> str:
         head = f"| {self.title} | " + " | ".join(self.metrics) + " |\n|---|" + "---|" * len(self.metrics)
         rows = [_row(method, [found[metric] for metric in self.metrics]) for method, found in self.figures.items()]
@@ -78,6 +87,21 @@ def response_draws(
     cell = person * metrics.BINS + metrics.bins(probability, weight)
     gaps = np.bincount(cell, weight * (probability - label), people * metrics.BINS).reshape(people, metrics.BINS)
     return np.column_stack([aucs, loss, np.abs(draws @ gaps).sum(axis=1) / total])
+
+
+def class_draws(
+    probability: NDArray[np.float64], label: NDArray[np.intp], person: NDArray[np.intp], draws: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float64[draws, 3]: log loss, and how often what happened was the likeliest, or among the likeliest three.
+    probability: float64[n, classes]. person: intp[n] column of `draws`."""
+    rows = np.arange(len(label))
+    order = np.argsort(-probability, axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable")[rows, label]
+    loss = -np.log(np.maximum(probability[rows, label], metrics.SMALLEST))
+    each = np.column_stack([loss, rank < 1, rank < 3])
+    people = draws.shape[1]
+    summed = np.column_stack([np.bincount(person, values, people) for values in each.T])
+    return np.asarray(draws @ summed / (draws @ np.bincount(person, minlength=people))[:, None], np.float64)
 
 
 def next_draws(

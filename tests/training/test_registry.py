@@ -11,6 +11,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -20,11 +21,12 @@ from features.stores.protocol import Store
 from models import bundle
 from models.catalogue_document import moment_of
 from models.inputs import response_inputs
-from tests.training.small_shop import BEGIN, DAY, open_shop
+from tests.training.contact_world import contact_world
+from tests.training.small_shop import BEGIN, DAY, as_table, events, open_shop
 from training import run
 from training.errors import NotRegistered, RegistryAway
 from training.registry import CHAMPION, DIGEST_TAG, MODEL_NAME, PREVIOUS, Registry
-from training.settings import AFFINITY, RESPONSE, TrainingSettings
+from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -52,7 +54,8 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     home = tmp_path_factory.mktemp("home")
-    store = open_shop(home / "store.db")
+    rows = pa.concat_tables([events(7), as_table(contact_world(100, 4, 3)[0])])
+    store = open_shop(home / "store.db", rows=rows)
     uri = f"sqlite:///{home / 'mlflow.db'}"
     registry = Registry(uri, home / "artifacts")
     first = run.learn(store, registry, SETTINGS, None, Silent(), evaluated=True)
@@ -69,12 +72,18 @@ def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> Non
     assert any(name.startswith("Next purchase") for name in kept.data.metrics)
     files = {entry.path for entry in trained.client.list_artifacts(trained.first.registered.run_id)}
     assert {"calibration.png", "gain.png", "importance.png", run.CARD, run.TABLES} <= files
+    assert {"contact_reasons.png", run.REASONS} <= files
+    assert (
+        kept.data.metrics["Contact reasons/log loss/nextbest"] < kept.data.metrics["Contact reasons/log loss/base rate"]
+    )
+    (remark,) = trained.first.remarks
+    assert remark in mlflow.artifacts.load_text(f"{kept.info.artifact_uri}/{run.CARD}")
     assert kept.info.artifact_uri.startswith((trained.home / "artifacts").as_uri())
 
 
 def test_a_run_keeps_all_that_shaped_the_model(trained: Trained) -> None:
     params = trained.client.get_run(trained.first.registered.run_id).data.params
-    for prefix, told in (("response", RESPONSE), ("affinity", AFFINITY)):
+    for prefix, told in (("response", RESPONSE), ("affinity", AFFINITY), ("contact_reason", CONTACT_REASON)):
         for name, value in told.items():
             assert params[f"{prefix}.{name}"] == str(value)
     begun, ended = (moment_of(params[f"split.{name}"]) for name in ("validation_from", "test_from"))
@@ -104,7 +113,10 @@ def test_promotion_serves_from_the_store_and_remembers_who_served(trained: Train
     files = trained.store.bundle(second.digest)
     assert files is not None
     assert bundle.digest(files) == second.digest
-    assert bundle.load(files).provenance.seed == 1
+    loaded = bundle.load(files)
+    assert loaded.provenance.seed == 1
+    assert loaded.contact_reason is not None
+    assert loaded.contact_reason.contacts == 400
 
 
 def test_a_data_scientist_predicts_with_the_champion(trained: Trained) -> None:

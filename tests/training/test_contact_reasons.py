@@ -1,0 +1,254 @@
+"""Contact reasons on synthetic people whose chances are known: what is learned comes near the best that can be known,
+sees nothing of the contact itself, and is what serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from features.event import Kind
+from features.history import Records
+from features.identity import customer_identifier
+from features.progress import Silent
+from features.stores.protocol import Store
+from models import bundle
+from models.contact_moment import REST, asked_as_of
+from models.contact_ranking import _row
+from models.contact_reason import contact_reason_inputs, softmax
+from models.contact_rules import OTHER
+from tests.training.contact_world import MINUTE, TRUTH, Called, contact_world, row
+from tests.training.small_shop import BEGIN, DAY, as_table, open_shop
+from training import contact_reasons, table
+from training.contact_reasons import FEWEST_CONTACTS, FEWEST_PEOPLE, RULES, Learned, fit_softmax, shortage
+from training.labelled_contacts import LONGEST, reason_in
+from training.settings import TrainingSettings
+from training.table import Dataset
+from training.tables import BASE_RATE, OURS
+
+PEOPLE, EACH = 350, 5
+SETTINGS = TrainingSettings(rounds=200, patience=15, resamples=50)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    store: Store
+    dataset: Dataset
+    calls: Sequence[Called]
+    learned: Learned
+
+    def called(self, test_only: bool) -> list[Called]:
+        """The contacts in the order of the dataset, which numbers people as the store does."""
+        names = [entry.customer_id for entry in self.store.scan(0, 1)]
+        known = {(one.customer, one.began - 1): one for one in self.calls}
+        contacts = self.dataset.contacts
+        keys = zip(contacts.person.tolist(), contacts.moment.tolist(), strict=True)
+        found = [known[names[person], moment] for person, moment in keys]
+        test = contacts.moment >= contact_reasons._latest(contacts.moment)
+        return [one for one, is_test in zip(found, test, strict=True) if is_test or not test_only]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    rows, calls = contact_world(PEOPLE, EACH, 11)
+    store = open_shop(tmp_path_factory.mktemp("world") / "store.db", rows=as_table(rows))
+    dataset = table.read(store, None, Silent())
+    yield World(store, dataset, calls, contact_reasons.learn(dataset, SETTINGS, Silent()))
+    store.close()
+
+
+def test_each_contact_is_one_with_the_reason_told_last(world: World) -> None:
+    contacts, called = world.dataset.contacts, world.called(test_only=False)
+    assert len(contacts) == len(called) == PEOPLE * EACH
+    assert [contacts.reasons[code] for code in contacts.reason] == [one.reason for one in called]
+
+
+def truth(called: Sequence[Called], classes: Sequence[str]) -> NDArray[np.float64]:
+    """float64[n, classes]: the chances that each contact was drawn with; a rare reason is one of the others."""
+    chances = np.zeros((len(called), len(classes)))
+    for number, one in enumerate(called):
+        for reason, chance in TRUTH[one.situation].items():
+            chances[number, classes.index(reason)] = 0.98 * chance
+        chances[number, classes.index(OTHER)] = 0.02
+    return chances
+
+
+def test_what_is_learned_comes_near_what_can_be_known(world: World) -> None:
+    """Within three standard errors of what the very chances that the contacts were drawn from would have reached."""
+    judged = world.learned.judged
+    assert judged is not None
+    test, found = judged.test, judged.probability
+    best = truth(world.called(test_only=True), test.classes)
+    count, rows = len(test.label), np.arange(len(test.label))
+    assert count == PEOPLE * EACH // 5
+    reached, possible = ((chances.argmax(axis=1) == test.label).mean() for chances in (found, best))
+    assert reached >= possible - 3 * np.sqrt(possible * (1 - possible) / count)
+    loss, least = (-np.log(chances[rows, test.label]) for chances in (found, best))
+    assert loss.mean() <= least.mean() + 3 * least.std() / np.sqrt(count)
+    expected = best.mean(axis=0)
+    assert (np.abs(found.mean(axis=0) - expected) <= 3 * np.sqrt(expected * (1 - expected) / count)).all()
+
+
+def test_it_beats_the_rules_and_the_rules_beat_the_base_rates(world: World) -> None:
+    assert world.learned.judged is not None
+    figures = world.learned.judged.table.figures
+    for metric in ("top-1 accuracy", "top-3 accuracy"):
+        assert figures[OURS][metric].low > figures[BASE_RATE][metric].high
+    assert figures[OURS]["log loss"].high < figures[RULES]["log loss"].low
+    assert figures[RULES]["top-1 accuracy"].value > figures[BASE_RATE]["top-1 accuracy"].value
+    for found in figures.values():
+        assert all(figure.low <= figure.value <= figure.high for figure in found.values())
+
+
+def test_the_model_knows_reasons_that_enough_people_gave_and_no_story(world: World) -> None:
+    assert world.learned.model is not None
+    told = {reason for chances in TRUTH.values() for reason in chances}
+    assert set(world.learned.model.reasons) == {*told, OTHER}
+    assert any(reason.startswith("story") for reason in world.dataset.contacts.reasons)
+    assert world.learned.model.contacts == PEOPLE * EACH
+    assert f"{len(told) + 1} learned from {PEOPLE * EACH:,} contacts" in world.learned.remark
+
+
+def test_the_row_that_trained_is_the_row_that_serves(world: World) -> None:
+    """Bit for bit, through the store, whenever during the contact it is asked for."""
+    dataset = world.dataset
+    rows = contact_reasons.contact_rows(dataset)
+    names = [entry.customer_id for entry in world.store.scan(0, 1)]
+    for number in range(0, len(rows), 97):
+        moment = int(dataset.contacts.moment[number])
+        identifier = customer_identifier(names[dataset.contacts.person[number]])
+        records = dataset.histories[dataset.contacts.person[number]]
+        for later in (1, 2 * MINUTE, 30 * MINUTE):
+            assert asked_as_of(records, moment + later) == moment
+            record = world.store.read_as_of(identifier, asked_as_of(records, moment + later))
+            assert _row(record, moment, dataset.compiled)[0].tobytes() == rows[number].tobytes()
+
+
+def test_what_is_recorded_later_changes_no_row(world: World) -> None:
+    dataset = world.dataset
+    rows = contact_reasons.contact_rows(dataset)
+    for number in range(0, len(rows), 41):
+        person, moment = int(dataset.contacts.person[number]), int(dataset.contacts.moment[number])
+        records = dataset.histories[person]
+        histories = list(dataset.histories)
+        histories[person] = records[records["recorded_at"] <= moment]
+        taken = contact_reasons.contact_rows(replace(dataset, histories=tuple(histories)))
+        assert taken[number].tobytes() == rows[number].tobytes()
+        assert len(histories[person]) < len(records)
+        column = contact_reason_inputs().index("customer.calls.last")
+        assert not rows[number, column] < 1
+
+
+def test_learning_repeats_on_any_number_of_threads(world: World) -> None:
+    again = contact_reasons.learn(world.dataset, replace(SETTINGS, threads=1), Silent())
+    assert world.learned.model is not None
+    assert again.model == world.learned.model
+    assert again.remark == world.learned.remark
+    parts = bundle._reason_parts(world.learned.model)
+    assert bundle._contact_reason(parts) == world.learned.model
+
+
+def histories(store: Store) -> Dataset:
+    return table.read(store, None, Silent())
+
+
+def store_of(path: Path, rows: list[dict[str, object]]) -> Store:
+    return open_shop(path / "store.db", rows=as_table(rows))
+
+
+def some_calls(counts: dict[str, int], people: int) -> list[dict[str, object]]:
+    """Calls a day apart, by reason, shared out over so many people; the reasons mixed in time."""
+    told = [reason for reason, count in counts.items() for _ in range(count)]
+    mixed = np.random.default_rng(1).permutation(np.array(told)).tolist()
+    return [
+        row(f"p-{number % people}", Kind.CALL_STARTED, BEGIN + number * DAY, {"reason": reason})
+        for number, reason in enumerate(mixed)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "people", "words"),
+    [
+        ({}, 1, "0 contacts carry a reason"),
+        ({"a": 150, "b": FEWEST_CONTACTS - 151}, 100, f"{FEWEST_CONTACTS - 1} contacts carry a reason"),
+        ({"a": 400, "b": 400}, FEWEST_PEOPLE - 1, f"each be given by {FEWEST_PEOPLE} people"),
+        ({"a": 400}, 100, f"each be given by {FEWEST_PEOPLE} people"),
+    ],
+)
+def test_too_little_is_said_in_one_line(counts: dict[str, int], people: int, words: str, tmp_path: Path) -> None:
+    store = store_of(tmp_path, some_calls(counts, people) or [row("p", Kind.VIEWED, BEGIN, item="i1")])
+    learned = contact_reasons.learn(histories(store), SETTINGS, Silent())
+    store.close()
+    assert learned.model is None
+    assert learned.judged is None
+    assert words in learned.remark
+    assert "\n" not in learned.remark
+
+
+def test_a_reason_of_too_few_people_is_one_of_the_others(tmp_path: Path) -> None:
+    store = store_of(tmp_path, some_calls({"a": 300, "b": 100}, 100) + some_calls({"c": 200}, FEWEST_PEOPLE - 1))
+    dataset = histories(store)
+    store.close()
+    assert shortage(dataset.contacts) is None
+    assert contact_reasons._classes(dataset.contacts, np.ones(len(dataset.contacts), np.bool_)) == ("a", "b", OTHER)
+
+
+def test_contacts_are_as_known_then(tmp_path: Path) -> None:
+    rows = [
+        row("p", Kind.CALL_STARTED, BEGIN + DAY, {"reason": " Bill "}, lag=2 * DAY),
+        row("p", Kind.CASE_OPENED, BEGIN + DAY + REST, {"case_id": "1", "reason": "bill  late"}, lag=5 * DAY),
+        row("p", Kind.CHAT_STARTED, BEGIN + DAY + 2 * REST + 1, {"reason": "x" * (LONGEST + 1)}),
+        row("p", Kind.CHAT_STARTED, BEGIN + 9 * DAY, {"reason": ""}),
+    ]
+    store = store_of(tmp_path, rows)
+    found = {}
+    for until in (2, 4, 20):
+        contacts = table.read(store, BEGIN + until * DAY, Silent()).contacts
+        found[until] = [(int(moment), contacts.reasons[code]) for moment, code in zip(contacts.moment, contacts.reason)]  # noqa: B905
+        assert (contacts.told_at <= BEGIN + until * DAY).all()
+    store.close()
+    began = BEGIN + DAY - 1
+    assert found == {2: [], 4: [(began, "bill")], 20: [(began, "bill late")]}
+
+
+@pytest.mark.parametrize("properties", ["{}", "[]", '{"reason": 5}', '{"reason": null}', '{"reason": " "}', '"reason"'])
+def test_what_is_no_reason_is_none(properties: str) -> None:
+    assert reason_in(properties) is None
+
+
+def talked(moments: list[int]) -> Records:
+    records = np.zeros(len(moments), dtype=table.EVENT)
+    records["occurred_at"] = records["recorded_at"] = moments
+    records["kind"] = Kind.CALL_STARTED
+    return records
+
+
+def test_a_contact_goes_on_until_a_rest() -> None:
+    records = talked([100, 100 + REST, 100 + 2 * REST, 101 + 3 * REST])
+    assert asked_as_of(records, 99) == 99
+    assert asked_as_of(records, 100) == 99
+    assert asked_as_of(records, 100 + 2 * REST) == 99
+    assert asked_as_of(records, 100 + 3 * REST) == 99
+    assert asked_as_of(records, 101 + 3 * REST) == 100 + 3 * REST
+    assert asked_as_of(records, 102 + 4 * REST) == 102 + 4 * REST
+    assert asked_as_of(records[:0], 5) == 5
+
+
+def test_calibration_undoes_what_was_done_to_the_chances() -> None:
+    """Labels drawn from known chances, whose log odds were then flattened and shifted: what undoes it is found within
+    four of its own standard errors, which 20,000 labels make about 0.025 and 0.03."""
+    rng = np.random.default_rng(5)
+    honest = rng.normal(size=(20_000, 3))
+    label = (softmax(honest).cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
+    slope, offsets = fit_softmax(honest / 2.5 + np.array([0.4, 0.0, -0.4]), label.astype(np.intp))
+    assert slope == pytest.approx(2.5, abs=0.1)
+    assert np.diff(offsets) == pytest.approx([1.0, 1.0], abs=0.12)
+
+
+def test_calibration_by_nobody_changes_nothing() -> None:
+    slope, offsets = fit_softmax(np.zeros((0, 3)), np.zeros(0, np.intp))
+    assert (slope, offsets) == (1.0, (0.0, 0.0, 0.0))
