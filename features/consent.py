@@ -4,6 +4,9 @@ A statement names a channel or none, and a topic or none (0: everything on the c
 holds, whenever and in whatever order we came to know of it; at equal times no wins. A withdrawal without a channel
 binds every channel, a grant without one grants nothing. A topic's withdrawal stands until that topic is granted; a
 channel's withdrawal is lifted for a topic by a later grant of the channel or of the topic.
+
+The topic "profiling" is about what we do with a person's history, on no channel in particular: its newest statement
+holds, wherever it was made.
 """
 
 from __future__ import annotations
@@ -63,13 +66,16 @@ def entries(records: Records) -> Records:
 
 
 def state(consents: Records, channel: int, topic: int, moment: int) -> Consent | None:
-    """What holds for the topic (text_code, EVERYTHING for none) on the channel (vocabulary code) at `moment` (ms UTC).
-    None when nothing is known."""
+    """What holds for the topic (text_code, EVERYTHING for none) on the channel (vocabulary code; NO_CHANNEL: what binds
+    every channel) at `moment` (ms UTC). Profiling is on no channel in particular: wherever it was spoken of, the newest
+    word holds. None when nothing is known."""
     if len(consents) == 0:
         return None
     known = as_of(consents, moment)
-    spoken = known["channel"] == channel
-    known = known[spoken | ((known["channel"] == NO_CHANNEL) & (known["granted"] == 0))]
+    if topic == PROFILING:
+        return _newest(known, PROFILING)
+    anywhere = known["channel"] == NO_CHANNEL
+    known = known[np.where(anywhere, known["granted"] == 0, known["channel"] == channel)]
     whole = _newest(known, EVERYTHING)
     own = _newest(known, topic) if topic != EVERYTHING else None
     if own is None or whole is None:
@@ -82,11 +88,8 @@ def state(consents: Records, channel: int, topic: int, moment: int) -> Consent |
 
 
 def objects_to_profiling(consents: Records, moment: int) -> bool:
-    """Whether the newest statement on profiling by `moment` (ms UTC) is a no, wherever it was said: it is about what we
-    do with the person's history, on no channel in particular."""
-    if len(consents) == 0:
-        return False
-    newest = _newest(as_of(consents, moment), PROFILING)
+    """Whether the newest statement on profiling by `moment` (ms UTC) is a no."""
+    newest = state(consents, NO_CHANNEL, PROFILING, moment)
     return newest is not None and not newest.granted
 
 

@@ -54,7 +54,7 @@ def heard(said: list[Said]) -> Records:
 def state_slowly(said: list[Said], channel: int, topic: int, moment: int) -> Consent | None:
     """No, while some withdrawal stands that nothing later lifts."""
     known = [one for one in said if one.known(moment) and one.topic in (EVERYTHING, topic)]
-    grants = [one for one in known if one.granted and one.channel == channel]
+    grants = [one for one in known if one.granted and one.channel == channel != NO_CHANNEL]
     withdrawals = [one for one in known if not one.granted and one.channel in (channel, NO_CHANNEL)]
     standing = [
         one
@@ -69,7 +69,7 @@ def state_slowly(said: list[Said], channel: int, topic: int, moment: int) -> Con
 
 
 @LAW
-@given(said=words, channel=st.sampled_from([EMAIL, SMS, 2]), topic=topics, moment=moments)
+@given(said=words, channel=st.sampled_from([EMAIL, SMS, 2, NO_CHANNEL]), topic=topics, moment=moments)
 def test_state_equals_the_slow_oracle(said: list[Said], channel: int, topic: int, moment: int) -> None:
     assert state(heard(said), channel, topic, moment) == state_slowly(said, channel, topic, moment)
 
@@ -152,6 +152,8 @@ def test_topics_and_channels(said: list[Said], news: bool | None, offers: bool |
 def test_the_newest_word_on_profiling_counts_wherever_it_was_said(said: list[Said], moment: int) -> None:
     about = [(one.at, not one.granted) for one in said if one.topic == PROFILING and one.known(moment)]
     assert objects_to_profiling(heard(said), moment) == (bool(about) and max(about)[1])
+    expected = Consent(not max(about)[1], max(about)[0], PROFILING) if about else None
+    assert [state(heard(said), channel, PROFILING, moment) for channel in (EMAIL, NO_CHANNEL)] == [expected] * 2
 
 
 def test_history_tells_everything_in_order() -> None:
