@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +38,12 @@ class Running:
         return httpx.Client(base_url=self.url, headers=headers, timeout=20.0)
 
     def kill(self) -> None:
-        """kill -9 of the arbiter and every worker at once."""
-        arbiter = psutil.Process(self.process.pid)
-        for process in (arbiter, *arbiter.children(recursive=True)):
-            process.kill()
+        """kill -9 of the arbiter and every worker at once; of what has ended already, nothing."""
+        with suppress(psutil.NoSuchProcess):
+            arbiter = psutil.Process(self.process.pid)
+            for process in (arbiter, *arbiter.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         self.process.wait()
 
     def workers(self) -> list[psutil.Process]:
@@ -64,20 +66,33 @@ def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, st
     }
 
 
+def started(
+    home: Path,
+    workers: int = 1,
+    target: str = "serving.service:NextBest",
+    cwd: Path = ROOT,
+    port: int | None = None,
+    **extra: str,
+) -> Running:
+    """Begun, and perhaps not ready yet. port: None for a free one."""
+    port = free_port() if port is None else port
+    log = home / f"server-{port}.log"
+    variables = environment(home, port, {"NEXTBEST_WORKERS": str(workers), **extra})
+    command = [sys.executable, "-m", "bentoml", "serve", target]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    return Running(f"http://127.0.0.1:{port}", home, process, log)
+
+
 @contextmanager
 def server(
     home: Path, workers: int = 1, target: str = "serving.service:NextBest", cwd: Path = ROOT, **extra: str
 ) -> Iterator[Running]:
     """Served from the source until the block ends; extra: further variables of its environment."""
-    port = free_port()
-    log = home / f"server-{port}.log"
-    variables = environment(home, port, {"NEXTBEST_WORKERS": str(workers), **extra})
-    command = [sys.executable, "-m", "bentoml", "serve", target]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=cwd, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    running = Running(f"http://127.0.0.1:{port}", home, process, log)
+    running = started(home, workers, target, cwd, **extra)
+    process = running.process
     try:
         wait_until_ready(running)
         yield running

@@ -77,11 +77,12 @@ def store_url(home: Path) -> str:
     return f"sqlite:///{home / 'store.db'}"
 
 
-def make_shop(home: Path, driven: bool = False, model: bool = True) -> None:
-    """A store in `home` with the catalogue. driven: with a clock that requests set. model: with one of noise."""
+def make_shop(home: Path, driven: bool = False, model: bool = True, url: str | None = None) -> None:
+    """A store in `home`, or at `url`, with the catalogue. driven: with a clock that requests set. model: with one of
+    noise."""
     home.mkdir(parents=True, exist_ok=True)
     source = read_text(CATALOGUE)
-    store = open_store(store_url(home))
+    store = open_store(url or store_url(home))
     try:
         store.publish_catalogue(source.document, source.items_ipc(), None, PUBLISHED_AT, "test", "synthetic")
         if model:
