@@ -300,8 +300,9 @@ def test_greedy_chances_sum_to_one(count: int) -> None:
     assert not count or chances[count - 1] == 1.0
 
 
-def small_shop(actions: Mapping[str, Mapping[str, object]]) -> tuple[CompiledCatalogue, Vocabulary]:
+def small_shop(actions: Mapping[str, Mapping[str, object]], **sections: object) -> tuple[CompiledCatalogue, Vocabulary]:
     document = {
+        **sections,
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "channels": CHANNELS,
