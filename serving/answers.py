@@ -34,6 +34,7 @@ def decision_answer(
             "arm": ARM,
             "known": known,
             "degraded": decision.degraded,
+            "personalised": decision.personalised,
             "channels": [_slate(slate, decision_id, asked.question.explain, signer) for slate in decision.slates],
         }
     )
