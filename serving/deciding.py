@@ -26,7 +26,7 @@ from serving import metrics
 from serving.answers import ARM, decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
-from serving.errors import Refusal, conflict, invalid, invalid_sentence, not_found, shortened
+from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, not_found, shortened
 from serving.runtime import InForce, Runtime
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
 
@@ -183,10 +183,7 @@ async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> Cus
             return runtime.store.read(identifier)
         return await asyncio.to_thread(runtime.store.read_as_of, identifier, asked.question.at)
     except AmbiguousIdentifier as error:
-        candidates = ", ".join(error.customer_ids)
-        raise conflict(
-            "identifier", identifier.type, f"several people answer to it: {candidates}", "name one"
-        ) from error
+        raise ambiguous("identifier", identifier.type, error.customer_ids) from error
 
 
 def _decision_request(asked: Asked, seed: int) -> DecisionRequest:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from features.stores.protocol import AmbiguousIdentifier, HistoryGone, InvalidEvent, StoreError, StoreUnavailable
-from serving.errors import ErrorBody, Refusal, conflict, invalid_sentence, unavailable
+from serving.errors import ErrorBody, Refusal, ambiguous, invalid_sentence, unavailable
 
 logger = logging.getLogger("nextbest.http")
 
@@ -25,8 +25,7 @@ def refusal_for(error: Exception) -> Refusal:
 
 
 def _ambiguous(error: Exception) -> Refusal:
-    candidates = ", ".join(error.customer_ids) if isinstance(error, AmbiguousIdentifier) else ""
-    return conflict("identifier", candidates, "several people answer to it", "name one of them")
+    return ambiguous("identifier", "ambiguous", error.customer_ids if isinstance(error, AmbiguousIdentifier) else ())
 
 
 def _invalid(error: Exception) -> Refusal:

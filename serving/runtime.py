@@ -22,6 +22,7 @@ from models.columns import CompiledCatalogue, compile_catalogue
 from serving import metrics
 from serving.clock import Clock, clock_of
 from serving.errors import unavailable
+from serving.item_names import CurrentItemNames
 from serving.model_loader import LiveModel, Origin, resolve
 from serving.security import Keyring
 from serving.settings import Settings
@@ -59,6 +60,7 @@ class Runtime:
         self.settings = settings
         self.store: Store = open_store(settings.effective_store_url)
         self.signer = Signer(signing_secret(self.store))
+        self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
         self._in_force = self._look(None)
         self._watch: asyncio.Task[None] | None = None

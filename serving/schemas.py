@@ -173,6 +173,30 @@ FeedbackReports = Annotated[list[FeedbackReport], Field(min_length=1, max_length
 FeedbackRequest = FeedbackReport | FeedbackReports
 
 
+Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
+class HandoffRequest(_Request):
+    """A journey to pass to another channel. inquiry: what the customer wants. reason: why it is passed on. account,
+    order_id, from_channel: as the journey tells when omitted. handoff_id: the same again is the same hand-off."""
+
+    to_channel: IdText
+    from_channel: IdText | None = None
+    account: IdText | None = None
+    order_id: IdText | None = None
+    inquiry: Words
+    reason: Words
+    note: Words | None = None
+    agent_id: IdText | None = None
+    handoff_id: IdText | None = None
+
+
+class TakeRequest(_Request):
+    """agent_id: who takes the journey over; null when no person does."""
+
+    agent_id: IdText | None = None
+
+
 class _Response(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -215,7 +239,8 @@ class ChannelAnswer(_Response):
 
 
 class DecisionAnswer(_Response):
-    """decision_id is null for a dry run. degraded: the model failed and the fallback ranking answered."""
+    """decision_id is null for a dry run. degraded: the model failed and the fallback ranking answered. personalised:
+    false when the customer objects to profiling, and the ranking read nothing of theirs."""
 
     decision_id: str | None
     customer_id: str
@@ -226,15 +251,19 @@ class DecisionAnswer(_Response):
     arm: str
     known: bool
     degraded: bool
+    personalised: bool
     channels: list[ChannelAnswer]
 
 
 class ErrorFields(_Response):
+    """candidates: only where several customers answer to an identifier: one of them must be named."""
+
     type: str
     field: str
     value: str | None
     rule: str
     message: str
+    candidates: list[str] | None = None
 
 
 class FailedEntry(_Response):

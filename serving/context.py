@@ -1,0 +1,137 @@
+"""GET /customers/{id}/context: what whoever serves the customer next should know, so that nobody tells it twice.
+
+The page answers what is under way; the log is asked twice, for a bounded number of events of the kinds that tell the
+rest. Rare kinds are asked apart, so that a case stays open however much was bought since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from features.event import Kind
+from features.habits import HOURS, channel_shares, responses
+from features.history import CustomerRecord
+from features.ledger import SUBSCRIPTION_KINDS
+from features.stores.people import LoggedEvent
+from features.vocabulary import Vocabulary
+from features.wire.names import FAMILY_CHANNELS
+from models.catalogue import Catalogue
+from models.local_time import utc_offset
+from serving import context_orders, context_parts
+from serving.call import Call
+from serving.consents import CONSENT_KINDS, consents_of, topic_names
+from serving.errors import invalid
+from serving.handoff_answers import HANDOFF_KINDS, HandoffView, shown
+from serving.item_names import ItemNames
+from serving.journey_answers import TELLING, journey_answer
+from serving.know_answers import CONTEXT, ContextAnswer, HourAnswer, PreferredChannelAnswer
+from serving.person import Known, known_customer
+from serving.runtime import Runtime
+from serving.schemas import Instant
+
+RARE = (
+    context_parts.CASE_KINDS
+    | HANDOFF_KINDS
+    | SUBSCRIPTION_KINDS
+    | CONSENT_KINDS
+    | frozenset({Kind.FORM_FIELD_CAPTURED})
+)
+RARE_LIMIT = 400
+FREQUENT = (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | TELLING) - RARE
+FREQUENT_LIMIT = 300
+_HOUR = 3_600_000
+
+
+async def context(runtime: Runtime, customer_id: str, channel: str | None, call: Call) -> bytes:
+    """channel: the one that asks, whose hand-offs come first; None for no one in particular."""
+    runtime.in_force.keyring.require("read", call.key, call.peer)
+    catalogue = runtime.catalogue().catalogue
+    if channel is not None:
+        check_channel("channel", channel, catalogue)
+    known = known_customer(runtime, customer_id, call)
+    names, events = await asyncio.to_thread(told_of, runtime, known, catalogue.version)
+    return CONTEXT.dump_json(context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names))
+
+
+def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
+    """Raises Refusal unless the catalogue or the wire knows the channel."""
+    if channel not in catalogue.channels and channel not in FAMILY_CHANNELS:
+        known = ", ".join(sorted({*catalogue.channels, *FAMILY_CHANNELS}))
+        raise invalid(field, channel, f"one of {known}", "name one of them, or add it to the catalogue")
+
+
+def told_of(runtime: Runtime, known: Known, version: int) -> tuple[ItemNames, Sequence[LoggedEvent]]:
+    """What items are called, and the events known at the moment that a context is made of, the newest first."""
+    store, moment = runtime.store, known.moment
+    told = [
+        one
+        for kinds, limit in ((RARE, RARE_LIMIT), (FREQUENT, FREQUENT_LIMIT))
+        for one in store.timeline(known.identifier, None, limit, kinds)
+        if one.event.recorded_at <= moment
+    ]
+    told.sort(key=lambda one: (one.event.occurred_at, one.sequence), reverse=True)
+    return runtime.item_names.of_version(version), told
+
+
+def context_answer(
+    known: Known,
+    events: Sequence[LoggedEvent],
+    channel: str | None,
+    catalogue: Catalogue,
+    vocabulary: Vocabulary,
+    names: ItemNames,
+) -> ContextAnswer:
+    """events: known at the moment, the newest first."""
+    record, moment, rules = known.record, known.moment, catalogue.journey
+    handoffs = HandoffView.of(record.page, moment, rules.patience)
+    talks = _of(events, context_parts.TALK_KINDS | context_parts.CASE_KINDS | HANDOFF_KINDS)
+    visits = _of(events, frozenset({Kind.STORE_VISITED, Kind.ORDERED}))
+    orders = _of(events, context_orders.ORDER_KINDS)
+    return ContextAnswer(
+        customer_id=record.customer_id,
+        as_of=Instant(moment),
+        handoffs=shown(_of(events, HANDOFF_KINDS), handoffs, channel),
+        journey=journey_answer(record.page, events, rules, moment, vocabulary, names),
+        cases=context_parts.open_cases(_of(events, context_parts.CASE_KINDS), moment),
+        orders=context_orders.last_orders(orders, record, vocabulary, names, moment),
+        basket=context_orders.basket(record.page, vocabulary, names, moment),
+        fields=context_parts.captured_fields(_of(events, frozenset({Kind.FORM_FIELD_CAPTURED}))),
+        last_agent=context_parts.last_agent(talks),
+        preferred_store=context_parts.preferred_store(record.traits, visits),
+        preferred_channel=preferred_channel(record, catalogue, vocabulary, moment),
+        consents=consents_of(record.consents, vocabulary, topic_names(catalogue, events), moment),
+        subscriptions=context_parts.subscriptions(_of(events, SUBSCRIPTION_KINDS), moment, names),
+    )
+
+
+def _of(events: Sequence[LoggedEvent], kinds: Collection[Kind]) -> list[LoggedEvent]:
+    return [one for one in events if one.event.kind in kinds]
+
+
+def preferred_channel(
+    record: CustomerRecord, catalogue: Catalogue, vocabulary: Vocabulary, moment: int
+) -> PreferredChannelAnswer | None:
+    """Among the catalogue's channels and those that the customer used; None without any response. By the customer's own
+    clock, else the catalogue's."""
+    found = responses(record.page, moment)
+    if len(found) == 0:
+        return None
+    offsets = [utc_offset(record.time_zone, catalogue.time_zone, int(at)) for at in (*found["occurred_at"], moment)]
+    hours = (np.append(found["occurred_at"], moment) + np.array(offsets)) // _HOUR % HOURS
+    own = [vocabulary.code("channel", name) for name in catalogue.channels]
+    channels = np.unique(np.append(found["channel"], np.array(own, np.uint8)))
+    shares = channel_shares(found["channel"], hours[:-1].astype(np.intp), channels)
+    best = shares.argmax(axis=1)
+    by_hour = [
+        HourAnswer(hour, vocabulary.text("channel", int(channels[at])) or "", round(float(shares[hour, at]), 3))
+        for hour, at in enumerate(best)
+    ]
+    return PreferredChannelAnswer(
+        now=by_hour[int(hours[-1])],
+        by_hour=by_hour,
+        responses=len(found),
+        time_zone=record.time_zone or catalogue.time_zone,
+    )
