@@ -100,7 +100,8 @@ def _cases(past: _Past) -> Iterable[str]:
             if past.moment - newest.occurred_at < RECENT:
                 yield f"case {case} closed {past.ago(newest)}"
         elif case in opened:
-            yield f"case {case} open for {_span(past.moment - opened[case].occurred_at)}"
+            age = past.moment - opened[case].occurred_at
+            yield f"case {case} opened just now" if age < _MINUTE else f"case {case} open for {_span(age)}"
 
 
 _DELIVERY_WORDS = {

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from features import build, consent
+from features import build
 from features.candidates import Candidates
 from features.event import NO_CODE, Event
 from features.history import NO_CHANNEL, CustomerRecord, as_of
@@ -81,12 +81,14 @@ def contact_reasons(
     model: ContactReasonModel | None,
     item_names: ItemNames,
     limit: int,
+    objects: bool,
 ) -> ContactReasons:
     """Why the person contacts us at `moment` (ms UTC; see models.contact_moment), at most `limit` reasons. record: as
-    of the moment or later. events: those of EVIDENCE_KINDS, oldest first. model: None while there is none."""
+    of the moment or later. events: those of EVIDENCE_KINDS, oldest first. model: None while there is none. objects: to
+    profiling, so that nothing personal is read."""
     origin = Origin.RULES if model is None else Origin.MODEL
     say = compiled.catalogue.contact_reasons
-    if consent.objects_to_profiling(record.consents, moment) or len(as_of(record.page, moment)) == 0:
+    if objects or len(as_of(record.page, moment)) == 0:
         chances = {} if model is None else dict(zip(model.reasons, model.base_rates, strict=True))
         return ContactReasons(origin, False, _ranked(chances, {}, say, limit))
     row = _row(record, moment, compiled)

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
-from serving import customers, deciding, feedback, health, ingest, rights
+from serving import contact_reasons, context, customers, deciding, feedback, handoff, health, ingest, rights, timeline
 from serving.body import checked
 from serving.call import Call
+from serving.contact_reasons import ContactReasonsAnswer
+from serving.know_answers import (
+    ContextAnswer,
+    CustomerAnswer,
+    DecisionsAnswer,
+    HandoffAnswer,
+    LookupAnswer,
+    TimelineAnswer,
+)
 from serving.metrics import CONTENT_TYPE
 from serving.runtime import Runtime
 from serving.schemas import (
@@ -18,8 +27,10 @@ from serving.schemas import (
     DecisionAnswer,
     FeedbackAnswer,
     FeedbackRequest,
+    HandoffRequest,
     RecommendBatchRequest,
     RecommendRequest,
+    TakeRequest,
     TrackAnswer,
 )
 
@@ -44,7 +55,7 @@ class Endpoint:
     """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: for the
     interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
     declared: also a @bentoml.api of the service, under this path. bulk: has the time of a batch. query: names of the
-    query's parameters. headers: sent along with every answer."""
+    query's parameters, optional: of those that may be left out. headers: sent along with every answer."""
 
     method: str
     path: str
@@ -59,6 +70,7 @@ class Endpoint:
     declared: bool = False
     bulk: bool = False
     query: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -69,6 +81,8 @@ class Endpoint:
 
 _RECOMMEND: TypeAdapter[RecommendRequest] = TypeAdapter(RecommendRequest)
 _RECOMMEND_BATCH: TypeAdapter[RecommendBatchRequest] = TypeAdapter(RecommendBatchRequest)
+_HANDOFF: TypeAdapter[HandoffRequest] = TypeAdapter(HandoffRequest)
+_TAKE: TypeAdapter[TakeRequest] = TypeAdapter(TakeRequest)
 
 
 async def _recommend(runtime: Runtime, asked: Asked) -> bytes:
@@ -93,6 +107,32 @@ async def _customer(runtime: Runtime, asked: Asked) -> bytes:
 
 async def _lookup(runtime: Runtime, asked: Asked) -> bytes:
     return await customers.lookup(runtime, asked.query.get("type"), asked.query.get("value"), asked.call)
+
+
+async def _context(runtime: Runtime, asked: Asked) -> bytes:
+    return await context.context(runtime, asked.path["customer_id"], asked.query.get("channel"), asked.call)
+
+
+async def _timeline(runtime: Runtime, asked: Asked) -> bytes:
+    return await timeline.timeline(runtime, asked.path["customer_id"], asked.query, asked.call)
+
+
+async def _decisions(runtime: Runtime, asked: Asked) -> bytes:
+    return await timeline.decisions(runtime, asked.path["customer_id"], asked.query, asked.call)
+
+
+async def _hand_off(runtime: Runtime, asked: Asked) -> bytes:
+    request = checked(_HANDOFF, asked.body)
+    return await handoff.hand_off(runtime, asked.path["customer_id"], request, asked.call)
+
+
+async def _take(runtime: Runtime, asked: Asked) -> bytes:
+    request = checked(_TAKE, asked.body)
+    return await handoff.take(runtime, asked.path["customer_id"], asked.path["handoff_id"], request, asked.call)
+
+
+async def _contact_reasons(runtime: Runtime, asked: Asked) -> bytes:
+    return await contact_reasons.reasons(runtime, asked.path["customer_id"], asked.query, asked.call)
 
 
 async def _erase(runtime: Runtime, asked: Asked) -> bytes:
@@ -184,7 +224,71 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         )
         for name in ("track", "identify", "page", "screen", "group", "alias")
     ),
-    Endpoint("GET", "/customers/lookup", "read", "Who has an identifier.", _lookup, query=("type", "value")),
+    Endpoint(
+        "GET",
+        "/customers/lookup",
+        "read",
+        "Who has an identifier.",
+        _lookup,
+        answer=TypeAdapter(LookupAnswer),
+        query=("type", "value"),
+    ),
+    Endpoint(
+        "GET",
+        "/customers/{customer_id:path}/context",
+        "read",
+        "What whoever serves the customer next should know.",
+        _context,
+        answer=TypeAdapter(ContextAnswer),
+        optional=("channel",),
+    ),
+    Endpoint(
+        "GET",
+        "/customers/{customer_id:path}/timeline",
+        "read",
+        "What happened to one customer, in words, the newest first.",
+        _timeline,
+        answer=TypeAdapter(TimelineAnswer),
+        optional=("before", "limit"),
+    ),
+    Endpoint(
+        "GET",
+        "/customers/{customer_id:path}/decisions",
+        "read",
+        "What was decided for one customer, the newest first.",
+        _decisions,
+        answer=TypeAdapter(DecisionsAnswer),
+        optional=("limit",),
+    ),
+    Endpoint(
+        "GET",
+        "/customers/{customer_id:path}/contact_reasons",
+        "read",
+        "Why a customer probably contacts us.",
+        _contact_reasons,
+        answer=TypeAdapter(ContactReasonsAnswer),
+        optional=("limit",),
+    ),
+    Endpoint(
+        "POST",
+        "/customers/{customer_id:path}/handoff",
+        "write",
+        "Pass the customer's journey on to another channel.",
+        _hand_off,
+        _SMALL,
+        TypeAdapter(HandoffRequest),
+        TypeAdapter(HandoffAnswer),
+    ),
+    Endpoint(
+        "POST",
+        "/customers/{customer_id:path}/handoff/{handoff_id}/take",
+        "write",
+        "Take a journey over that was passed on.",
+        _take,
+        _SMALL,
+        TypeAdapter(TakeRequest),
+        TypeAdapter(HandoffAnswer),
+    ),
     Endpoint(
         "GET",
         "/customers/{customer_id:path}/export",
@@ -194,7 +298,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         bulk=True,
         headers=(("Content-Disposition", 'attachment; filename="customer.json"'), ("Cache-Control", "no-store")),
     ),
-    Endpoint("GET", "/customers/{customer_id:path}", "read", "What is held on one customer.", _customer),
+    Endpoint(
+        "GET",
+        "/customers/{customer_id:path}",
+        "read",
+        "What is held on one customer.",
+        _customer,
+        answer=TypeAdapter(CustomerAnswer),
+    ),
     Endpoint("DELETE", "/customers/{customer_id:path}", "admin", "Forget one customer, for good.", _erase, bulk=True),
     Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
     Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),

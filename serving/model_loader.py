@@ -14,6 +14,7 @@ from features.history import CustomerRecord
 from features.stores.protocol import BundleStore
 from models import bundle
 from models.columns import CompiledCatalogue
+from models.contact_reason import ContactReasonModel
 from models.response import ModelScorer
 from models.scoring import Scorer, Scores
 from serving.registry import Champion, RegistryError, champion
@@ -50,7 +51,8 @@ class NoModel:
 @dataclass(frozen=True, slots=True)
 class LiveModel:
     """What serves. since: ms UTC of the moment at which this process took it up. message: why it is not the champion,
-    "" if it is. registry_reachable: at the last look."""
+    "" if it is. registry_reachable: at the last look. contact_reason: None when the bundle has none; no decision reads
+    it."""
 
     scorer: Scorer
     version: str
@@ -60,6 +62,7 @@ class LiveModel:
     origin: Origin
     registry_reachable: bool
     message: str
+    contact_reason: ContactReasonModel | None
 
 
 class BundleMissing(Exception):
@@ -101,7 +104,7 @@ def _last_good(store: BundleStore, now: int, current: LiveModel | None, *, reach
     if current is not None and current.origin is not Origin.FALLBACK:
         return replace(current, registry_reachable=reachable, message=message)
     since = now if current is None else current.since
-    return LiveModel(NoModel(), NoModel.version, "", "", since, Origin.FALLBACK, reachable, message)
+    return LiveModel(NoModel(), NoModel.version, "", "", since, Origin.FALLBACK, reachable, message, None)
 
 
 def _taken_up(
@@ -119,5 +122,7 @@ def _taken_up(
     files = store.bundle(wanted.digest)
     if files is None:
         raise BundleMissing(f"bundle is {wanted.digest}; the store lacks it; promote again with `nextbest promote`")
-    scorer = ModelScorer(bundle.load(files), wanted.version)
-    return LiveModel(scorer, wanted.version, wanted.digest, wanted.run_id, now, origin, reachable, message)
+    loaded = bundle.load(files)
+    scorer = ModelScorer(loaded, wanted.version)
+    identity = (wanted.version, wanted.digest, wanted.run_id)
+    return LiveModel(scorer, *identity, now, origin, reachable, message, loaded.contact_reason)

@@ -72,9 +72,13 @@ def _operation(endpoint: Endpoint, components: dict[str, object]) -> Schema:
 
 
 def _parameters(endpoint: Endpoint) -> list[Schema]:
-    names = [(name, "path") for name in _PARAMETER.findall(endpoint.path)]
-    names += [(name, "query") for name in endpoint.query]
-    return [{"name": name, "in": place, "required": True, "schema": {"type": "string"}} for name, place in names]
+    names = [(name, "path", True) for name in _PARAMETER.findall(endpoint.path)]
+    names += [(name, "query", True) for name in endpoint.query]
+    names += [(name, "query", False) for name in endpoint.optional]
+    return [
+        {"name": name, "in": place, "required": required, "schema": {"type": "string"}}
+        for name, place, required in names
+    ]
 
 
 def _schema(adapter: TypeAdapter[object], components: dict[str, object]) -> Schema:

@@ -1,0 +1,120 @@
+"""GET /customers/{id}/contact_reasons: why this person is probably contacting us, for the one who answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from features.consent import objects_to_profiling
+from features.event import Event, Identifier
+from features.history import CustomerRecord
+from features.identity import IdentityError, customer_identifier
+from models.columns import CompiledCatalogue
+from models.contact_evidence import EVIDENCE_KINDS
+from models.contact_moment import asked_as_of
+from models.contact_ranking import Origin, contact_reasons
+from serving.call import Call
+from serving.discretion import discreet
+from serving.errors import invalid_sentence
+from serving.person import record_of
+from serving.runtime import InForce, Runtime
+from serving.schemas import Instant
+from serving.timeline import limit_of
+
+REASONS, MOST_REASONS = 3, 20
+LOOKED_AT = 300
+"""The newest events that evidence is sought in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactReasonAnswer:
+    """probability: given everything that was known. evidence: facts of the log that speak for the reason, the
+    weightiest first. say: a sentence to read out; it holds nothing personal, for nobody has proved yet who they are."""
+
+    reason: str
+    probability: float
+    evidence: list[str]
+    say: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactReasonsAnswer:
+    """as_of: what was known then went into it: just before the contact that is under way, else the present. origin:
+    learned from past contacts, or rules of thumb while there are too few. model_version: null for rules. personal:
+    false when nothing about this person went into it, because nothing is known or they object to profiling. reasons:
+    the likeliest first, "other" last; empty when nothing can be told."""
+
+    customer_id: str
+    as_of: Instant
+    origin: Literal["model", "rules"]
+    model_version: str | None
+    personal: bool
+    reasons: list[ContactReasonAnswer]
+
+
+ANSWER: TypeAdapter[ContactReasonsAnswer] = TypeAdapter(ContactReasonsAnswer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was known of the person at `moment` (ms UTC): the record, and the events that evidence is made of, oldest
+    first. objects: to profiling, at the present."""
+
+    moment: int
+    record: CustomerRecord
+    events: tuple[Event, ...]
+    objects: bool
+
+
+async def reasons(runtime: Runtime, customer_id: str, query: Mapping[str, str], call: Call) -> bytes:
+    """Also of somebody unknown, as a telephone system asks before it knows who calls."""
+    in_force = runtime.in_force
+    in_force.keyring.require("read", call.key, call.peer)
+    limit = limit_of(query, REASONS, MOST_REASONS)
+    compiled = runtime.catalogue()
+    try:
+        identifier = customer_identifier(customer_id)
+    except IdentityError as error:
+        raise invalid_sentence("customer_id", customer_id, str(error)) from error
+    present = in_force.clock.present(call.now)
+    answer = await asyncio.to_thread(_answer, runtime, in_force, compiled, identifier, present, limit, customer_id)
+    return ANSWER.dump_json(answer)
+
+
+def _answer(
+    runtime: Runtime,
+    in_force: InForce,
+    compiled: CompiledCatalogue,
+    identifier: Identifier,
+    present: int,
+    limit: int,
+    asked: str,
+) -> ContactReasonsAnswer:
+    seen = _seen(runtime, identifier, present)
+    names, model = runtime.item_names.of_version(compiled.version), in_force.model.contact_reason
+    found = contact_reasons(seen.record, seen.events, seen.moment, compiled, model, names, limit, seen.objects)
+    return ContactReasonsAnswer(
+        customer_id=seen.record.customer_id if seen.record.known else asked,
+        as_of=Instant(seen.moment),
+        origin=found.origin.value,
+        model_version=in_force.model.version if found.origin is Origin.MODEL else None,
+        personal=found.personal,
+        reasons=[
+            ContactReasonAnswer(one.reason, one.probability, [discreet(fact) for fact in one.evidence], one.say)
+            for one in found.reasons
+        ],
+    )
+
+
+def _seen(runtime: Runtime, identifier: Identifier, present: int) -> _Seen:
+    record = record_of(runtime, identifier)
+    objects = objects_to_profiling(record.consents, present)
+    moment = asked_as_of(record.page, present)
+    if moment < present:
+        record = runtime.store.read_as_of(identifier, moment)
+    told = runtime.store.timeline(identifier, (moment + 1, 0), LOOKED_AT, EVIDENCE_KINDS)
+    return _Seen(moment, record, tuple(one.event for one in reversed(told)), objects)
