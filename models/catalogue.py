@@ -31,14 +31,17 @@ class CatalogueError(Exception):
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong. line: from 1, None where there is no text (or row: see the message). path: e.g.
-    actions[3].value."""
+    actions[3].value. file: the name of the file that it is in, None where it was no file."""
 
     line: int | None
     path: str
     message: str
+    file: str | None = None
 
     def __str__(self) -> str:
-        return self.message if self.line is None else f"line {self.line}: {self.message}"
+        places = (self.file, None if self.line is None else f"line {self.line}")
+        where = " ".join(place for place in places if place is not None)
+        return f"{where}: {self.message}" if where else self.message
 
 
 class CatalogueInvalid(CatalogueError):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path as FilePath
 from typing import cast
@@ -40,8 +41,19 @@ class CatalogueSource:
 
 
 def read(path: FilePath) -> CatalogueSource:
-    """The catalogue file at `path`. Raises CatalogueInvalid with every fault; OSError when it cannot be read."""
-    return read_text(path.read_text(encoding="utf-8"), path.parent)
+    """The catalogue file at `path`. Raises CatalogueInvalid with every fault, each with the name of the file that it is
+    in; OSError when it cannot be read."""
+    with _inside(path.name):
+        return read_text(path.read_text(encoding="utf-8"), path.parent)
+
+
+@contextmanager
+def _inside(name: str) -> Iterator[None]:
+    """Faults that are in no file yet are in this one."""
+    try:
+        yield
+    except CatalogueInvalid as error:
+        raise CatalogueInvalid(tuple(replace(one, file=one.file or name) for one in error.faults)) from error
 
 
 def read_text(text: str, folder: FilePath | None = None) -> CatalogueSource:
@@ -99,15 +111,17 @@ def _all_faults(
 
 
 def _cross_faults(
-    shape: CatalogueDocument, items: pa.Table, lines: Mapping[Path, int], replaced: Sequence[Path]
+    shape: CatalogueFile, items: pa.Table, lines: Mapping[Path, int], replaced: Sequence[Path]
 ) -> list[Fault]:
     """What is wrong between entries of a document of the right shape, but for what was replaced in it."""
     rows = item_faults(items, frozenset(entry.id for entry in shape.categories))
-    by_row: list[Finding] = [
+    between = outside(chain(shape_findings(shape), item_findings(shape, items)), replaced)
+    if shape.items_file is not None:
+        return [*_faults(between, lines), *(replace(fault, file=shape.items_file) for fault in rows)]
+    written_here: list[Finding] = [
         (("items", *_row_of(fault), fault.path.rpartition(".")[2]), fault.message) for fault in rows
     ]
-    found = outside(chain(shape_findings(shape), by_row, item_findings(shape, items)), replaced)
-    return _faults(found, lines)
+    return _faults([*between, *outside(written_here, replaced)], lines)
 
 
 def _sorted(faults: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -132,7 +146,8 @@ def _items(shape: CatalogueFile, lines: Mapping[Path, int], folder: FilePath | N
     if shape.items_file is None:
         return _inline(shape.items or [])
     try:
-        return conformed(_table(shape.items_file, folder))
+        with _inside(shape.items_file):
+            return conformed(_table(shape.items_file, folder))
     except (OSError, ValueError, pa.ArrowException) as error:
         message = (
             f"items_file is {shape.items_file!r}; it must be a readable .parquet or .csv of items; mend it ({error})"

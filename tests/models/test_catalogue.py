@@ -310,6 +310,27 @@ def test_faulty_rows_of_a_file_are_told_by_row(tmp_path: Path) -> None:
     assert any("10 more rows like that" in fault for fault in faults)
 
 
+def test_faults_of_a_file_carry_its_name(tmp_path: Path) -> None:
+    before, after = EXAMPLE.split("items:\n", 1)
+    text = before + "items_file: things.csv\n\nactions:" + after.split("actions:", 1)[1]
+    (tmp_path / "shop.yaml").write_text(text.replace("value: 60.0", "value: -3"), encoding="utf-8")
+    (tmp_path / "things.csv").write_text("id,category,price\n0042,laundry,-2\n0043,,1\n7001,care,1\n9100,,\n")
+    line = text[: text.index("value: 60.0")].count("\n") + 1
+
+    def told() -> list[str]:
+        with pytest.raises(CatalogueInvalid) as caught:
+            catalogue_file.read(tmp_path / "shop.yaml")
+        return sorted(str(fault) for fault in caught.value.faults)
+
+    first, second = told()
+    assert first.startswith(f"shop.yaml line {line}: actions[0].value is -3; ")
+    assert second.startswith("things.csv: item row 1: price is -2.0; ")
+    (tmp_path / "things.csv").write_text("id,colour\n0042,red\n")
+    assert any(fault.startswith("things.csv: items column is 'colour'; ") for fault in told())
+    (tmp_path / "shop.yaml").write_text("currency: [", encoding="utf-8")
+    assert told()[0].startswith("shop.yaml line 2: catalogue is not YAML; ")
+
+
 def test_times_keep_their_moment() -> None:
     assert moment_of("2026-01-01T01:00:00+01:00") == NOW
     assert text_of(NOW) == "2026-01-01T00:00:00Z"
