@@ -40,13 +40,24 @@ class RecentAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementAnswer:
+    """One thing said. recorded_at: when we came to know of it."""
+
+    granted: bool
+    occurred_at: Instant
+    recorded_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentAnswer:
-    """channel: null is every channel. topic: null is everything on the channel."""
+    """What holds, and since when. channel: null is every channel. topic: null is everything on the channel. history:
+    what was said of just that channel and topic, the oldest first; a statement of another may decide what holds."""
 
     channel: str | None
     topic: str | None
     granted: bool
     since: Instant
+    history: list[StatementAnswer]
 
 
 @dataclass(frozen=True, slots=True)
