@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 from features.stores.engines.sqlite import SQLiteEngine
 from features.stores.protocol import Store, StoreError
+from features.stores.sql.session import Engine
 from features.stores.sql.store import SQLStore
+from features.vault import KEY_FILE, Vault, key_file
 
 __all__ = ["Store", "StoreError", "open_store"]
 
@@ -17,11 +19,26 @@ PATIENCE = 5.0
 _SQLITE = "sqlite:///"
 
 
-def open_store(url: str, patience: float = PATIENCE) -> Store:
+def _postgres(url: str, patience: float) -> Engine:
+    try:
+        from features.stores.engines.postgres import PostgresEngine  # noqa: PLC0415
+    except ImportError as error:
+        message = "store is on PostgreSQL; its driver is not installed; install nextbest[postgres]"
+        raise StoreError(message) from error
+    return PostgresEngine(url, patience)
+
+
+def open_store(url: str, patience: float = PATIENCE, vault: Vault | None = None) -> Store:
     """The store at `url`: `sqlite:///relative/path` or `sqlite:////absolute/path`, created when missing. patience:
-    seconds to wait for another process's write. Raises StoreError."""
+    seconds to wait for another process's write. vault: what keeps identifiers unreadable; None: of the secret in the
+    file identity.key beside an SQLite file, made on first use. Raises StoreError, VaultError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
-        return SQLStore(SQLiteEngine(Path(unquote(url.removeprefix(_SQLITE))), patience))
+        path = Path(unquote(url.removeprefix(_SQLITE)))
+        engine = SQLiteEngine(path, patience)
+        return SQLStore(engine, vault or Vault(key_file(path.with_name(KEY_FILE))))
     if url.startswith(("postgresql://", "postgres://")):
-        raise StoreError("store is on PostgreSQL; that is not supported yet; use sqlite:///<path>")
+        if vault is None:
+            message = "vault is missing; every replica needs the same identity key for a store on PostgreSQL"
+            raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
+        return SQLStore(_postgres(url, patience), vault)
     raise StoreError(f"store is {url.split(':', 1)[0]}:...; it is a URL such as sqlite:///nextbest.db; correct it")

@@ -48,6 +48,17 @@ class Holdings:
     letters: tuple[DeadLetter, ...]
     audit: tuple[AuditEntry, ...]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by what they are, for the audit."""
+        return {
+            "events": len(self.events),
+            "identifiers": len(self.identity.identifiers),
+            "trait_changes": len(self.trait_changes),
+            "decisions": len(self.decisions),
+            "dead_letters": len(self.letters),
+        }
+
 
 def document(held: Holdings, vocabulary: Vocabulary) -> str:
     """The same holdings make the same text, byte for byte."""

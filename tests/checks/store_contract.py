@@ -27,6 +27,7 @@ from features.stores.protocol import (
 )
 from tests.checks.store_examples import (
     NOON,
+    VAULT,
     append,
     event,
     items_table,
@@ -34,12 +35,13 @@ from tests.checks.store_examples import (
     user,
 )
 from tests.checks.store_import_contract import ImportContract
+from tests.checks.store_rights_contract import RightsContract
 from tests.checks.store_timeline_contract import TimelineContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
 
 
-class StoreContract(ImportContract, TimelineContract):
+class StoreContract(ImportContract, TimelineContract, RightsContract):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 
     url: str
@@ -50,7 +52,7 @@ class StoreContract(ImportContract, TimelineContract):
 
     @pytest.fixture
     def store(self, place: str) -> Iterator[Store]:
-        opened = open_store(place)
+        opened = open_store(place, vault=VAULT)
         yield opened
         assert opened.check().faults == ()
         opened.close()
@@ -59,7 +61,7 @@ class StoreContract(ImportContract, TimelineContract):
     def other(self, place: str, store: Store) -> Iterator[Store]:
         """A second handle on the same store, as another worker has it."""
         del store
-        opened = open_store(place)
+        opened = open_store(place, vault=VAULT)
         yield opened
         opened.close()
 
@@ -305,7 +307,7 @@ class StoreContract(ImportContract, TimelineContract):
     # Life and death
 
     def test_what_was_submitted_before_closing_is_stored(self, place: str) -> None:
-        store = open_store(place)
+        store = open_store(place, vault=VAULT)
         futures = [store.append([Append(user("c"), (event(f"m{number}"),))]) for number in range(50)]
         store.close()
         store.close()
@@ -314,6 +316,6 @@ class StoreContract(ImportContract, TimelineContract):
             store.append([Append(user("c"), ())])
         with pytest.raises(StoreError):
             store.read(user("c"))
-        again = open_store(place)
+        again = open_store(place, vault=VAULT)
         assert len(again.read(user("c")).page) == 50
         again.close()

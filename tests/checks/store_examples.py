@@ -10,8 +10,10 @@ import pyarrow as pa
 from features.columns import CUSTOMER_SCHEMA, IMPORT_SCHEMA
 from features.event import Event, Identifier, Kind
 from features.stores.protocol import Append, Appended, LogDecision, LoggedDecision, Store
+from features.vault import Vault
 
 NOON = 1_700_000_000_000
+VAULT = Vault(bytes(range(32)))
 
 
 def user(name: str) -> Identifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from features.stores.engines.sqlite_session import SQLiteSession
 from features.stores.protocol import StoreError
 from features.stores.sql.session import Session
 
+logger = logging.getLogger("nextbest.store")
 T = TypeVar("T")
 
 _READER_CACHE = 16
@@ -83,7 +85,7 @@ class SQLiteEngine:
             finally:
                 connection.close()
 
-    def write(self, work: Callable[[Session], T]) -> T:
+    def write(self, work: Callable[[Session], T], alone: bool) -> T:  # noqa: ARG002
         with speaking(), self._lock.held():
             self._whereabouts.require()
             if self._connection is None:
@@ -106,6 +108,20 @@ class SQLiteEngine:
             # A connection that cannot even roll back is given up; its locks go with it.
             self._connection = None
             connection.close()
+
+    def wipe(self) -> None:
+        """What is deleted was overwritten in its pages; those pages as they were still stand in the write-ahead log.
+        While another process reads, the log stays until a later checkpoint."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            with self._lock.held():
+                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except (sqlite3.Error, StoreError) as error:
+            busy = error
+        if busy:
+            logger.warning("the write-ahead log is in use and still holds what was erased", extra={"reason": str(busy)})
 
     def close(self) -> None:
         """Call after the writer has stopped."""

@@ -48,6 +48,7 @@ def connect(path: Path, patience: float, cache_megabytes: int) -> sqlite3.Connec
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON").fetchone()  # an erasure reaches copies that are older than it
         connection.execute(f"PRAGMA cache_size = {-1024 * cache_megabytes}")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
@@ -116,4 +117,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # SQLAlchemy and Alembic, a third of a second, only when there is something to do.
     from features.stores.engines.sqlite_upgrade import upgrade  # noqa: PLC0415
 
+    connection.execute("PRAGMA secure_delete = ON").fetchone()
     upgrade(connection)
+    if owner == APPLICATION_ID:
+        # Earlier versions did not overwrite what they deleted.
+        connection.execute("VACUUM")

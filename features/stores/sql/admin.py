@@ -13,7 +13,6 @@ from features.stores.protocol import (
     AccessKey,
     CatalogueConflict,
     Conflict,
-    DeadLetter,
     ServingModel,
     StoredCatalogue,
     StoreError,
@@ -169,8 +168,3 @@ def advance_present(session: Session, moment: int) -> int:
     present = moment if stored is None else max(moment, int(stored))
     put_setting(session, PRESENT, str(present))
     return present
-
-
-def dead_letters(session: Session, limit: int) -> tuple[DeadLetter, ...]:
-    query = "SELECT received_at, reason, payload FROM dead_letter ORDER BY number DESC LIMIT ?"
-    return tuple(DeadLetter(*row) for row in session.rows(query, (limit,)))

@@ -22,6 +22,7 @@ from features.stores.protocol import (
     DeadLetter,
     DecisionConflict,
     DecisionReceipt,
+    HistoryGone,
     LogDecision,
     LoggedDecision,
     StoreError,
@@ -51,6 +52,7 @@ EVENT_ROWS = table(
 MESSAGE_ROWS = table("message", source="integer", message="text", line="integer", person="integer", sequence="integer")
 TRAIT_ROWS = table("trait_change", person="integer", sequence="integer", recorded_at="integer", changes="text")
 _LETTER_ROWS = table("dead_letter", received_at="integer", reason="text", payload="text")
+_PERSON = columns(person="integer")
 _MESSAGE_KEY = columns(source="integer", message="text", line="integer")
 
 
@@ -129,6 +131,7 @@ class _Group:
             self._check_unambiguous(write.identifier)
         if isinstance(member, Decisions):
             self._check_decisions(member)
+            self._check_read(member)
         mark = self.interning.mark()
         try:
             codes = [[self._codes(event) for event in write.events] for write in member.writes]
@@ -154,6 +157,16 @@ class _Group:
             if digests != {wanted.request_digest}:
                 message = f"decision_id is {wanted.decision_id}; it stands for another request; use a new id"
                 raise DecisionConflict(message)
+
+    def _check_read(self, member: Decisions) -> None:
+        """Profiles vanish by erasure alone: a decision made from one must not bring back what it said."""
+        read = {write.decision.person for write in member.writes if write.decision.person >= 0}
+        read -= {state.person for states in self.people.values() for state in states}
+        query = "SELECT p.person FROM wanted w CROSS JOIN person p WHERE p.person = w.person"
+        there = self.session.wanted(_PERSON, query, [(one,) for one in read]) if read else ()
+        if read - {person for (person,) in there}:
+            message = "customer is erased; it was known while the decision was made; decide again"
+            raise HistoryGone(message)
 
     def _codes(self, event: Event) -> tuple[int, int, int]:
         code = self.interning.code

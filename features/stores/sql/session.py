@@ -22,7 +22,7 @@ Columns = tuple[tuple[str, Type], ...]
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
 
-Counter = Literal["sequence", "person", "dead_letter"]
+Counter = Literal["sequence", "person", "dead_letter", "audit"]
 """Who gives numbers that are never given twice."""
 
 Column = Any
@@ -112,9 +112,14 @@ class Engine(Protocol):
     def snapshot(self) -> AbstractContextManager[Session]:
         """A connection that sees one moment of the store throughout, and holds nobody up."""
 
-    def write(self, work: Callable[[Session], T]) -> T:
+    def write(self, work: Callable[[Session], T], alone: bool) -> T:
         """Run `work` in one durable transaction, more than once where the engine or MustBeAlone demands it. What it
-        raises is raised, and nothing of it is stored. Only the writer's thread calls this."""
+        raises is raised, and nothing of it is stored. alone: nobody else may write meanwhile. Only the writer's thread
+        calls this."""
+
+    def wipe(self) -> None:
+        """Let nothing of what was deleted remain in the engine's own files, as far as it rules over them. Only the
+        writer's thread calls this, between transactions; never raises."""
 
     def close(self) -> None: ...
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from threading import local
 from typing import TYPE_CHECKING
 
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
 from features.stores.acceptance import check_append, check_decision
-from features.stores.people import LoggedEvent
+from features.stores.export import document
+from features.stores.people import AuditEntry, LoggedEvent
 from features.stores.protocol import (
     AccessKey,
     Append,
     Appended,
     BulkReceipt,
+    BuriedLetter,
     CheckReport,
     DeadLetter,
     DecisionReceipt,
@@ -25,14 +29,17 @@ from features.stores.protocol import (
     ServingModel,
     StoredCatalogue,
 )
-from features.stores.sql import admin, reads, timeline
+from features.stores.sql import admin, audit, letters, reads, rights, timeline
+from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.check import check
 from features.stores.sql.decisions import select_decisions, select_decisions_of
 from features.stores.sql.group import Appends, Decisions, Letters, write_group
-from features.stores.sql.session import Engine, Session, value
+from features.stores.sql.holdings import holdings
+from features.stores.sql.session import Engine, MustBeAlone, Session, value
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.stores.sql.writer import WriterThread
+from features.vault import Vault
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +51,9 @@ class SQLStore:
     """Implements features.stores.protocol.Store and features.stores.people.Timeline. Safe to use from any thread; not
     to be carried over a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine = engine
+        self._vault = vault
         self._local = local()
         self._closed = False
         self._shared = SharedVocabulary()
@@ -121,6 +129,49 @@ class SQLStore:
     def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
         with self._engine.snapshot() as session:
             yield from timeline.logged(session, self._shared, kinds)
+
+    # Rights of the person
+
+    def export(self, identifier: Identifier, at: int, author: str) -> str | None:
+        with self._engine.snapshot() as session:
+            who = self._subject(session, identifier)
+            if who is None:
+                return None
+            held = holdings(session, self._shared, self._vault, identifier, who, at)
+        noted = Note(at, "exported", author, who.customer_id, held.counts)
+        entry = self._writer.alone(lambda session: audit.note(session, self._vault, noted))
+        return document(replace(held, audit=(*held.audit, entry)), self._shared.vocabulary)
+
+    def erase(self, identifier: Identifier, at: int, author: str) -> AuditEntry | None:
+        with self._engine.snapshot() as session:
+            who = self._subject(session, identifier)
+            found = None if who is None else rights.search(session, self._vault, who.types)
+        if found is None:
+            return None
+        return self._writer.alone(partial(self._erase, identifier, found, at, author), self._engine.wipe)
+
+    def _erase(
+        self, identifier: Identifier, found: rights.Search, at: int, author: str, session: Session
+    ) -> AuditEntry | None:
+        if not session.alone:
+            raise MustBeAlone
+        who = self._subject(session, identifier)
+        if who is None:
+            return None
+        consents = reads.present(session, identifier).consents
+        return rights.erase(session, self._vault, who, consents, found, at, author)
+
+    def _subject(self, session: Session, identifier: Identifier) -> rights.Subject | None:
+        person = reads.find(session, identifier)
+        return None if person is None else rights.subject(session, self._vault, *person)
+
+    def audit(self, limit: int) -> tuple[AuditEntry, ...]:
+        with self._engine.reading() as session:
+            return audit.newest(session, limit)
+
+    def erased(self, decision_id: str) -> bool:
+        with self._engine.reading() as session:
+            return rights.erased(session, self._vault, decision_id)
 
     # Decisions
 
@@ -202,5 +253,12 @@ class SQLStore:
         return self._writer.submit(Letters(tuple(letters)))
 
     def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
+        return tuple(one.letter for one in self.buried(limit))
+
+    def buried(self, limit: int, before: int | None = None) -> tuple[BuriedLetter, ...]:
         with self._engine.reading() as session:
-            return admin.dead_letters(session, limit)
+            return letters.buried(session, limit, before)
+
+    def unbury(self, numbers: Collection[int]) -> int:
+        chosen = tuple(numbers)
+        return self._writer.alone(lambda session: letters.unbury(session, chosen), self._engine.wipe)

@@ -33,6 +33,7 @@ class Submission(Generic[T]):
     future: Future[T]
     work: Callable[[Session], T] | None
     member: object = None
+    durable: Callable[[], None] | None = None
 
 
 Member = Submission[Any]
@@ -58,9 +59,10 @@ class WriterThread:
         """Join the next group."""
         return self._put(Submission(Future(), None, member))
 
-    def alone(self, work: Callable[[Session], T]) -> T:
-        """Run `work` in a transaction of its own and wait; what it raises is raised and nothing of it stored."""
-        return self._put(Submission(Future(), work)).result()
+    def alone(self, work: Callable[[Session], T], durable: Callable[[], None] | None = None) -> T:
+        """Run `work` in a transaction of its own and wait; what it raises is raised and nothing of it stored. durable:
+        what to do once it is committed, before anything else is written."""
+        return self._put(Submission(Future(), work, durable=durable)).result()
 
     def _put(self, submission: Submission[T]) -> Future[T]:
         with self._closing:
@@ -81,9 +83,9 @@ class WriterThread:
         while (first := self._queue.get()) is not None:
             members, alone, ending = self._gather(first)
             if members:
-                self._attempt(members, partial(_grouped, self._group, [one.member for one in members]))
+                self._attempt(members, partial(_grouped, self._group, [one.member for one in members]), alone=False)
             if alone is not None and alone.work is not None:
-                self._attempt([alone], partial(_by_itself, alone.work))
+                self._attempt([alone], partial(_by_itself, alone.work, alone.durable or _nothing), alone=True)
             if ending:
                 return
 
@@ -105,11 +107,11 @@ class WriterThread:
                 return members, None, False
         return members, None, True
 
-    def _attempt(self, members: Sequence[Member], write: Callable[[Session], Written]) -> None:
+    def _attempt(self, members: Sequence[Member], write: Callable[[Session], Written], alone: bool) -> None:
         """Never raises: this thread outlives a full disk and a lost server."""
         self._last = time.monotonic()
         try:
-            results, durable = self._engine.write(write)
+            results, durable = self._engine.write(write, alone)
             durable()
         except Exception as error:  # noqa: BLE001
             results = [error] * len(members)
@@ -124,8 +126,8 @@ def _grouped(group: GroupWork, members: Sequence[Any], session: Session) -> Writ
     return group(session, members)
 
 
-def _by_itself(work: Callable[[Session], object], session: Session) -> Written:
-    return [work(session)], _nothing
+def _by_itself(work: Callable[[Session], object], durable: Callable[[], None], session: Session) -> Written:
+    return [work(session)], durable
 
 
 def _nothing() -> None:

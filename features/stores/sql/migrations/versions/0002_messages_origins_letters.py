@@ -31,6 +31,17 @@ CREATE TABLE dead_letter_about(
     number {integer} NOT NULL,
     PRIMARY KEY (digest, number)
 ){clustered};
+CREATE TABLE audit(
+    number {integer} PRIMARY KEY,
+    at {integer} NOT NULL,
+    what {text} NOT NULL,
+    author {text} NOT NULL,
+    subject {text} NOT NULL,           -- keyed digest of the person's outside name, hex
+    counts {text} NOT NULL             -- JSON object
+);
+CREATE TABLE erased_decision(
+    digest {bytes} NOT NULL PRIMARY KEY  -- keyed, of the decision's id
+){clustered};
 """
 
 
@@ -39,7 +50,11 @@ def upgrade() -> None:
     if dialect().name == "sqlite":
         execute("UPDATE event SET message = CAST(message AS TEXT) WHERE source <> 0;")
     execute(_THE_REST)
+    if dialect().name == "postgresql":
+        counter("sequence", "SELECT value FROM counter WHERE name = 'sequence'")
+        execute("DROP TABLE counter;")
     counter("person", "SELECT coalesce(max(person), 0) FROM person")
     counter("dead_letter", "SELECT coalesce(max(number), 0) FROM dead_letter")
+    counter("audit", "SELECT coalesce(max(number), 0) FROM audit")
     # Ledger and consent entries have grown since.
     rebuild()

@@ -1,0 +1,63 @@
+"""What the copy of a person is made of, read at one moment."""
+
+from __future__ import annotations
+
+import json
+
+from features.event import Identifier
+from features.identity import outside_name
+from features.stores.export import Holdings, TraitChange
+from features.stores.people import HeldIdentifier, Identity
+from features.stores.protocol import DeadLetter
+from features.stores.sql import audit, reads, timeline
+from features.stores.sql.decisions import select_decisions_of
+from features.stores.sql.letters import naming, select_letters
+from features.stores.sql.rights import Subject
+from features.stores.sql.session import Session
+from features.stores.sql.vocabulary import SharedVocabulary
+from features.vault import Vault
+
+_ALL = 2**62
+
+
+def holdings(
+    session: Session, shared: SharedVocabulary, vault: Vault, identifier: Identifier, who: Subject, at: int
+) -> Holdings:
+    """Everything held on a person; the session is a snapshot. Letters that name them only by what somebody else holds
+    too are that person's secret and stay out."""
+    record = reads.present(session, identifier)
+    events = timeline.timeline(session, shared, identifier, None, _ALL, None)
+    decisions = [one for profile in who.profiles for one in select_decisions_of(session, profile, _ALL)]
+    return Holdings(
+        at=at,
+        identity=_identity(session, who),
+        record=record,
+        trait_changes=_trait_changes(session, who),
+        events=tuple(sorted(events, key=lambda logged: logged.sequence)),
+        decisions=tuple(sorted(decisions, key=lambda one: (one.decided_at, one.decision_id))),
+        letters=_letters(session, vault, who),
+        audit=audit.about(session, vault, [who.customer_id]),
+    )
+
+
+def _identity(session: Session, who: Subject) -> Identity:
+    rows = session.rows("SELECT type, value FROM identifier WHERE person = ? ORDER BY type, value", (who.root,))
+    anchors = (who.customer_id,)
+    held = tuple(
+        HeldIdentifier(
+            type_, text, who.customer_id, 0, anchor=outside_name(Identifier(type_, text)) in anchors, severed=False
+        )
+        for type_, text in rows
+    )
+    return Identity(who.root, who.customer_id, anchors, held)
+
+
+def _trait_changes(session: Session, who: Subject) -> tuple[TraitChange, ...]:
+    query = "SELECT sequence, recorded_at, changes FROM trait_change WHERE person = ?"
+    rows = [row for profile in who.profiles for row in session.rows(query, (profile,))]
+    return tuple(TraitChange(who.customer_id, moment, json.loads(changes)) for _, moment, changes in sorted(rows))
+
+
+def _letters(session: Session, vault: Vault, who: Subject) -> tuple[DeadLetter, ...]:
+    own = {digest: type_ for digest, type_ in who.types.items() if digest in who.own}
+    return select_letters(session, sorted(naming(session, vault, own)))

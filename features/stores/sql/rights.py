@@ -1,0 +1,128 @@
+"""Erasure: everything held on a person goes in one transaction; what stays says nothing of them (docs/rights.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from features import consent
+from features.event import Identifier
+from features.history import NO_CHANNEL, Records
+from features.stores.people import AuditEntry
+from features.stores.sql.audit import Note, note
+from features.stores.sql.letters import naming, unbury
+from features.stores.sql.session import Session, columns, table, value
+from features.vault import Vault
+
+HELD: Final = {
+    "event": "events",
+    "message": "message_ids",
+    "trait_change": "trait_changes",
+    "sealed": "projections",
+    "decision": "decisions",
+}
+"""Tables whose rows belong to the profile in their column `person`, and what their rows are called outside."""
+
+CONTACT: Final = frozenset({"user_id", "email", "phone", "device_token"})
+"""Types under which somebody comes back or is written to: under these a withdrawal outlives the person."""
+
+_ERASED = table("erased_decision", digest="bytes")
+_DIGEST = columns(digest="bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Dead letters found beforehand, so that the transaction has few to read. types: of the identifiers looked for, by
+    digest. numbers: the letters. looked_to: the highest letter that was looked at."""
+
+    types: Mapping[bytes, str]
+    numbers: frozenset[int]
+    looked_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The person an erasure is about. profiles: all that are theirs. types: of their identifiers, by digest. own: those
+    of them that nobody else holds."""
+
+    root: int
+    customer_id: str
+    profiles: tuple[int, ...]
+    types: Mapping[bytes, str]
+    own: frozenset[bytes]
+
+
+def subject(session: Session, vault: Vault, root: int, customer_id: str) -> Subject:
+    rows = session.rows("SELECT type, value FROM identifier WHERE person = ?", (root,))
+    types, own = {}, set()
+    for type_, text in rows:
+        digest = vault.digest(Identifier(type_, text))
+        types[digest] = type_
+        if value(session, "SELECT count(*) FROM identifier WHERE type = ? AND value = ?", (type_, text)) == 1:
+            own.add(digest)
+    return Subject(root, customer_id, (root,), types, frozenset(own))
+
+
+def search(session: Session, vault: Vault, types: Mapping[bytes, str]) -> Search:
+    looked_to = session.given("dead_letter")
+    return Search(types, frozenset(naming(session, vault, types)), looked_to)
+
+
+def erase(
+    session: Session, vault: Vault, gone: Subject, consents: Records, found: Search, at: int, author: str
+) -> AuditEntry:
+    """consents: the person's list of them. found: of a moment before; what came since is looked at here."""
+    letters = _letters(session, vault, gone.types, found)
+    kept = withdrawals_in_force(consents)
+    counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
+    _leave_tombstones(session, vault, gone)
+    counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items()}
+    session.execute("DELETE FROM identifier WHERE person = ?", (gone.root,))
+    _delete(session, "person", gone.profiles)
+    counts |= {"dead_letters": unbury(session, letters), "withdrawals_kept": len(kept)}
+    return note(session, vault, Note(at, "erased", author, gone.customer_id, counts))
+
+
+def _delete(session: Session, name: str, profiles: Collection[int]) -> int:
+    return sum(session.execute(f"DELETE FROM {name} WHERE person = ?", (one,)) for one in profiles)  # noqa: S608
+
+
+def _letters(session: Session, vault: Vault, types: Mapping[bytes, str], found: Search) -> frozenset[int]:
+    """Everything again when the person has been given another identifier since the search."""
+    if types.keys() <= found.types.keys():
+        return found.numbers | frozenset(naming(session, vault, types, above=found.looked_to))
+    return found.numbers | frozenset(naming(session, vault, types))
+
+
+def _leave_tombstones(session: Session, vault: Vault, gone: Subject) -> None:
+    """So that whoever asks for one of the decisions hears that it was there."""
+    for profile in gone.profiles:
+        ids = session.rows("SELECT decision_id FROM decision WHERE person = ?", (profile,))
+        session.insert(_ERASED, [(_tombstone(vault, one),) for (one,) in ids], "ON CONFLICT DO NOTHING")
+
+
+def erased(session: Session, vault: Vault, decision_id: str) -> bool:
+    query = "SELECT 1 FROM erased_decision WHERE digest = ?"
+    return value(session, query, (_tombstone(vault, decision_id),)) is not None
+
+
+def _tombstone(vault: Vault, decision_id: str) -> bytes:
+    """Another digest than that of any identifier: types have no colon."""
+    return vault.digest(Identifier("erased:decision", decision_id))
+
+
+def withdrawals_in_force(consents: Records) -> Records:
+    """Of every channel and topic the newest statement, where it is a withdrawal; of profiling, which is on no channel
+    in particular, the newest on any."""
+    channel = np.where(consents["topic"] == consent.PROFILING, NO_CHANNEL, consents["channel"])
+    about = np.stack((channel, consents["topic"]), axis=1)
+    # At equal moments a withdrawal comes last.
+    order = np.lexsort((-consents["granted"].astype(np.int64), consents["occurred_at"], *about.T[::-1]))
+    ordered, about = consents[order].copy(), about[order]
+    ordered["channel"] = about[:, 0]
+    last = np.r_[(about[1:] != about[:-1]).any(axis=1), [True]] if len(about) else np.zeros(0, dtype=np.bool_)
+    newest: Records = ordered[last & (ordered["granted"] == 0)]
+    return newest

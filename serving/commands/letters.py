@@ -1,0 +1,67 @@
+"""nextbest letters: what was sent and refused, to be looked at, sent again, or dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serving.commands.output import AsJson, Rows, Yes, confirm, show
+from serving.commands.shell import console, one_line, stop, the_store
+
+if TYPE_CHECKING:
+    from features.stores import Store
+    from features.stores.protocol import BuriedLetter
+
+app = typer.Typer(help="Dead letters: events that were refused, and why.", no_args_is_help=True)
+
+Numbers = Annotated[list[int] | None, typer.Argument(help="As `nextbest letters list` shows them.")]
+All = Annotated[bool, typer.Option("--all", help="Every letter.")]
+
+_AT_A_TIME = 500
+
+
+@app.command("list", epilog="nextbest letters list --limit 5 --json")
+def list_letters(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Letters, the newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The refused events, the newest first: when, why, and what was sent."""
+    from features.instants import render_instant
+
+    with one_line(), the_store() as store:
+        buried = store.buried(limit)
+    rows = [
+        (one.number, render_instant(one.letter.received_at), one.letter.reason, one.letter.payload) for one in buried
+    ]
+    show(Rows(("number", "received", "reason", "payload"), rows, "no letter is dead"), as_json)
+
+
+@app.command("drop", epilog="nextbest letters drop 17 18")
+def drop_letters(numbers: Numbers = None, every: All = False, yes: Yes = False) -> None:
+    """Drop refused events for good."""
+    with one_line(), the_store() as store:
+        chosen = _chosen(store, numbers, every)
+        confirm(f"{len(chosen)} refused events will be dropped; there is no way back", yes)
+        dropped = store.unbury([one.number for one in chosen])
+    console.print(f"{dropped} dropped")
+
+
+def _chosen(store: Store, numbers: list[int] | None, every: bool) -> list[BuriedLetter]:
+    """The letters that are meant, oldest first; ends the command when that is not clear or one is not there."""
+    if every == bool(numbers):
+        stop("number is missing or doubled; name letters or --all; see `nextbest letters list`")
+    letters = _all_letters(store)
+    if every:
+        return letters
+    wanted = set(numbers or ())
+    if absent := sorted(wanted - {one.number for one in letters}):
+        stop(f"number is {absent[0]}; no letter has it; see `nextbest letters list`")
+    return [one for one in letters if one.number in wanted]
+
+
+def _all_letters(store: Store) -> list[BuriedLetter]:
+    found: list[BuriedLetter] = []
+    while more := store.buried(_AT_A_TIME, found[-1].number if found else None):
+        found.extend(more)
+    return found[::-1]
