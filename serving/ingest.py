@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 from pydantic import JsonValue
 
-from features.identity import IdentityError, normalise
+from features.event import Event, Identifier
 from features.instants import parse_instant
 from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent
 from features.wire import segment
 from features.wire.errors import WireError
-from features.wire.segment import WireRules
+from features.wire.identifiers import mentioned
+from features.wire.segment import WireMessage, WireRules
 from serving import metrics
 from serving.call import Call
 from serving.errors import ErrorBody, Refusal, invalid, malformed
@@ -27,8 +31,23 @@ LETTER_LIMIT = 32 * 1024
 """Characters of a refused payload that are kept."""
 
 Payload = Mapping[str, JsonValue]
-Understood = tuple[JsonValue, Append]
-"""A call as it came, and what it asks of the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """payload: a call as it came. appends: what it asks of the store, one for all that is not addressed and one for
+    each way in which withdrawals were; all for one person."""
+
+    payload: JsonValue
+    appends: tuple[Append, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many of a call's events were new, and how many known already."""
+
+    stored: int
+    duplicates: int
 
 
 async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) -> bytes:
@@ -36,14 +55,16 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
     body = _object(payload)
     received_at = _admitted(runtime, body, call)
     message = {field: value for field, value in body.items() if field != "writeKey"}
+    rules = _rules(runtime)
     try:
-        append = _append(message, received_at, None, name, _rules(runtime))
+        understood = _understood(message, message, received_at, None, name, rules)
     except WireError as error:
         metrics.EVENTS.labels("refused").inc()
-        await asyncio.wrap_future(runtime.store.bury([_letter(message, error.message, received_at)]))
+        letter = _letter(message, message, error.message, received_at, rules)
+        await asyncio.wrap_future(runtime.store.bury([letter]))
         raise refusal_of(error) from error
-    outcomes = await asyncio.wrap_future(runtime.store.append([append]))
-    _count(outcomes, 0)
+    appended = await asyncio.wrap_future(runtime.store.append(understood.appends))
+    _count([_taken(appended)], 0)
     return b'{"success":true}'
 
 
@@ -61,11 +82,13 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call) -> bytes:
     calls: list[Understood] = []
     letters: list[DeadLetter] = []
     for message in messages:
+        whole = _within(body, message)
         try:
-            calls.append((message, _append(_within(body, message), received_at, sent_at, None, rules)))
+            _check_size(whole)
+            calls.append(_understood(message, whole, received_at, sent_at, None, rules))
         except WireError as error:
-            letters.append(_letter(message, error.message, received_at))
-    outcomes, refused = await _store(runtime, calls, received_at)
+            letters.append(_letter(message, whole, error.message, received_at, rules))
+    outcomes, refused = await _store(runtime, calls, received_at, rules)
     letters.extend(refused)
     if letters:
         await asyncio.wrap_future(runtime.store.bury(letters))
@@ -91,10 +114,11 @@ def _admitted(runtime: Runtime, body: Payload, call: Call) -> int:
 
 
 def _rules(runtime: Runtime) -> WireRules:
+    key = runtime.signer.key_for("wire")
     compiled = runtime.in_force.catalogue
     if compiled is None:
-        return segment.ANY
-    return WireRules(channels=compiled.catalogue.channels, currency=compiled.catalogue.currency)
+        return WireRules(key=key)
+    return WireRules(channels=compiled.catalogue.channels, currency=compiled.catalogue.currency, key=key)
 
 
 def _sent_at(body: Payload) -> int | None:
@@ -110,56 +134,85 @@ def _sent_at(body: Payload) -> int | None:
 
 
 def _within(body: Payload, message: JsonValue) -> JsonValue:
-    """`message` with the batch's context and integrations where it brings none. Raises WireError when too large."""
-    if isinstance(message, dict):
-        inherited = {key: body[key] for key in ("context", "integrations") if key in body and key not in message}
-        message = {**message, **inherited} if inherited else message
+    """`message` with the batch's context and integrations where it brings none."""
+    if not isinstance(message, dict):
+        return message
+    inherited = {key: body[key] for key in ("context", "integrations") if key in body and key not in message}
+    return {**message, **inherited} if inherited else message
+
+
+def _check_size(message: JsonValue) -> None:
+    """Raises WireError."""
     if len(msgspec.json.encode(message)) > EVENT_LIMIT:
         raise WireError("", "too large", f"an event has at most {EVENT_LIMIT} bytes", "send less in one event")
-    return message
 
 
-def _append(
-    payload: JsonValue | Payload, received_at: int, sent_at: int | None, name: str | None, rules: WireRules
-) -> Append:
-    """Raises WireError."""
-    message = segment.read(payload, received_at, sent_at, name, rules)
-    try:
-        identifier = normalise(message.identifier.type, message.identifier.value)
-    except IdentityError as error:
-        field = "userId" if message.identifier.type == "user_id" else "anonymousId"
-        raise WireError(field, message.identifier.value, "must be usable as an identifier", str(error)) from error
-    return Append(identifier, message.events, message.traits)
+def _understood(
+    payload: JsonValue,
+    whole: JsonValue | Payload,
+    received_at: int,
+    sent_at: int | None,
+    name: str | None,
+    rules: WireRules,
+) -> Understood:
+    """payload: as it came; whole: with what it inherits. Raises WireError."""
+    message = segment.read(whole, received_at, sent_at, name, rules)
+    for place in message.unusable:
+        metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
+    return Understood(payload, tuple(_appends(message)))
+
+
+_NUMBERS = re.compile(r"\[\d+\]")
+"""Places in lists, which would make a series each."""
+
+
+def _appends(message: WireMessage) -> Iterator[Append]:
+    """A withdrawal binds whoever holds an identifier that it is addressed to, so those addressed alike go together."""
+    told: dict[tuple[Identifier, ...], list[Event]] = {(): []}
+    for event, addressed in zip(message.events, message.addressed, strict=True):
+        told.setdefault(addressed, []).append(event)
+    first = True
+    for addressed, events in told.items():
+        if events:
+            traits, claims = (message.traits, (message.also, message.previous)) if first else ({}, ((), ()))
+            yield Append(message.anchor, tuple(events), traits, *claims, addressed)
+            first = False
 
 
 async def _store(
-    runtime: Runtime, calls: Sequence[Understood], received_at: int
-) -> tuple[Sequence[Appended], list[DeadLetter]]:
+    runtime: Runtime, calls: Sequence[Understood], received_at: int, rules: WireRules
+) -> tuple[Sequence[Taken], list[DeadLetter]]:
     """What the store took, durable, and the letters for what only the store could refuse. It takes all of a write or
     nothing, so that after a refusal each call is a write of its own."""
     if not calls:
         return (), []
     try:
-        return await asyncio.wrap_future(runtime.store.append([append for _, append in calls])), []
+        appended = await asyncio.wrap_future(runtime.store.append([one for call in calls for one in call.appends]))
     except _REFUSALS:
-        outcomes = await asyncio.gather(*(_alone(runtime, call, received_at) for call in calls))
-    taken = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
-    return taken, [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
+        outcomes = await asyncio.gather(*(_alone(runtime, call, received_at, rules) for call in calls))
+        taken = [outcome for outcome in outcomes if isinstance(outcome, Taken)]
+        return taken, [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
+    answers = iter(appended)
+    return [_taken(tuple(islice(answers, len(call.appends)))) for call in calls], []
 
 
-async def _alone(runtime: Runtime, call: Understood, received_at: int) -> Appended | DeadLetter:
-    message, append = call
+def _taken(appended: Sequence[Appended]) -> Taken:
+    return Taken(sum(one.stored for one in appended), sum(one.duplicates for one in appended))
+
+
+async def _alone(runtime: Runtime, call: Understood, received_at: int, rules: WireRules) -> Taken | DeadLetter:
     try:
-        return (await asyncio.wrap_future(runtime.store.append([append])))[0]
+        appended = await asyncio.wrap_future(runtime.store.append(call.appends))
     except _REFUSALS as error:
-        return _letter(message, str(error), received_at)
+        return _letter(call.payload, call.payload, str(error), received_at, rules)
+    return _taken(appended)
 
 
 _REFUSALS = (AmbiguousIdentifier, InvalidEvent)
 """What the store says of one call, and not of itself."""
 
 
-def _count(outcomes: Sequence[Appended], refused: int) -> int:
+def _count(outcomes: Sequence[Taken], refused: int) -> int:
     """Shows the calls in the metrics; how many were known already."""
     duplicates = sum(1 for outcome in outcomes if outcome.duplicates and not outcome.stored)
     metrics.EVENTS.labels("stored").inc(sum(outcome.stored for outcome in outcomes))
@@ -168,11 +221,13 @@ def _count(outcomes: Sequence[Appended], refused: int) -> int:
     return duplicates
 
 
-def _letter(payload: JsonValue | Payload, reason: str, received_at: int) -> DeadLetter:
+def _letter(
+    payload: JsonValue | Payload, whole: JsonValue | Payload, reason: str, received_at: int, rules: WireRules
+) -> DeadLetter:
     if isinstance(payload, dict):  # some senders put the key into each call
         payload = {field: value for field, value in payload.items() if field != "writeKey"}
     text = msgspec.json.encode(payload).decode("utf-8", "replace")
-    return DeadLetter(received_at, reason, text[:LETTER_LIMIT])
+    return DeadLetter(received_at, reason, text[:LETTER_LIMIT], mentioned(whole, rules.region))
 
 
 def refusal_of(error: WireError) -> Refusal:

@@ -26,6 +26,11 @@ DURATION = Histogram(
 )
 DECISIONS = Counter("nextbest_decisions", "Decisions made, by whether the fallback ranking answered.", ["degraded"])
 EVENTS = Counter("nextbest_events", "Events told to us: stored, duplicate or refused (dead letter).", ["fate"])
+UNUSABLE = Counter(
+    "nextbest_unusable_identifiers",
+    "Values in events told to us that could not be the identifier that their place says; the event was taken.",
+    ["place"],
+)
 IN_FLIGHT = Gauge("nextbest_in_flight", "Requests being answered now.", multiprocess_mode="livesum")
 REGISTRY_REACHABLE = Gauge(
     "nextbest_registry_reachable",

@@ -63,6 +63,12 @@ class Signer:
         except (binascii.Error, UnicodeError, msgspec.DecodeError) as error:
             raise InvalidToken("token is not one of ours; it cannot be read; send it as it was answered") from error
 
+    def key_for(self, purpose: str) -> bytes:
+        """32 secret bytes of the store's own, for something else than tokens."""
+        mac = self._keyed.copy()
+        mac.update(f"\0{purpose}".encode())
+        return mac.digest()
+
     def _signature(self, head: str) -> str:
         mac = self._keyed.copy()
         mac.update(head.encode("utf-8", "surrogatepass"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from features.instants import parse_instant
 from features.wire.errors import WireError
+from features.wire.names import FAMILY_CHANNELS
 
 MAX_ID: Final = 256
 MAX_DEPTH: Final = 24
@@ -108,6 +109,14 @@ def required(value: str | None, path: str) -> str:
     if value is None:
         raise WireError(path, None, "this field is required", "send it")
     return value
+
+
+def known_channel(channel: str, path: str, channels: Collection[str] | None) -> str:
+    """`channel`, when it is one of `channels` (None: any) or of those that names and subscriptions stand for."""
+    if channels is not None and channel not in channels and channel not in FAMILY_CHANNELS:
+        known = ", ".join(sorted(channels))
+        raise WireError(path, channel, f"a channel is one of {known}", "correct it, or add it to the catalogue")
+    return channel
 
 
 def number(parent: Mapping[str, object], key: str, path: str) -> float:

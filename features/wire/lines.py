@@ -4,58 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from features.event import Kind
-from features.wire import fields
+from features.wire import consents, fields, messages
 from features.wire.errors import WireError
+from features.wire.line import JsonObject, Line
 from features.wire.names import Meaning, Shape
-
-JsonObject = Mapping[str, object]
 
 SEVERITIES: Final[Mapping[str, int]] = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 MAX_SEVERITY: Final = 10
 
 _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
-    "identify": ("anonymousId",),
-    "alias": ("previousId", "anonymousId"),
     "group": ("groupId", "traits"),
-    "page": ("name",),
-    "screen": ("name",),
+    "page": ("name", "category"),
+    "screen": ("name", "category"),
 }
-"""Fields beside the properties that only the log keeps, by call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a line adds to what all events of a call share. Fields as in features.event.Event; properties is what the
-    log keeps."""
-
-    kind: Kind
-    channel: str | None
-    item: str | None = None
-    action: str | None = None
-    order: str | None = None
-    decision: str | None = None
-    quantity: float = math.nan
-    amount: float = math.nan
-    severity: int = 0
-    properties: JsonObject = field(default_factory=dict)
+"""Fields beside the properties that the log keeps, by call. Identifiers are none of them: they are kept as such."""
 
 
 def lines_of(
-    payload: JsonObject, call: str, meaning: Meaning, channel: str | None, currency: str | None
+    payload: JsonObject, call: str, meaning: Meaning, properties: JsonObject, channel: str | None, currency: str | None
 ) -> tuple[Line, ...]:
-    """The lines of one call, without those that its subscriptions add. Raises WireError."""
-    properties = _kept(payload, call)
-    foreign = meaning.shape is not Shape.PLAIN and _foreign(properties, currency)
-    return _SHAPES[meaning.shape](properties, meaning, channel, foreign)
+    """The lines of one call, without those that its subscriptions add. properties: what the log may keep of the
+    payload's. Raises WireError."""
+    kept = _kept(payload, call, properties)
+    foreign = meaning.shape is not Shape.PLAIN and _foreign(kept, currency)
+    return _SHAPES[meaning.shape](kept, meaning, channel, foreign)
 
 
-def _kept(payload: JsonObject, call: str) -> JsonObject:
+def _kept(payload: JsonObject, call: str, properties: JsonObject) -> JsonObject:
     """The properties, and for calls that have none what they say instead."""
-    properties = fields.mapping(payload, "properties")
     told = {key: payload[key] for key in _KEPT.get(call, ()) if payload.get(key) is not None}
     return {**properties, **told} if told else properties
 
@@ -72,6 +51,11 @@ def _plain(properties: JsonObject, meaning: Meaning, channel: str | None, foreig
     return (Line(meaning.kind, channel, properties=properties),)
 
 
+def _about_order(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
+    order = fields.identifier(properties, "order_id", "properties.order_id")
+    return (Line(meaning.kind, channel, order=order, properties=properties),)
+
+
 def _product(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
     return (_product_line(properties, "properties", Line(meaning.kind, channel, properties=properties), foreign),)
 
@@ -82,9 +66,12 @@ def _products(properties: JsonObject, meaning: Meaning, channel: str | None, for
 
 
 def _order(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
-    path = "properties.order_id"
-    order = fields.required(fields.identifier(properties, "order_id", path), path)
-    return _per_product(properties, Line(meaning.kind, channel, order=order), foreign)
+    return _per_product(properties, Line(meaning.kind, channel, order=_required_id(properties, "order_id")), foreign)
+
+
+def _required_id(properties: JsonObject, key: str) -> str:
+    path = f"properties.{key}"
+    return fields.required(fields.identifier(properties, key, path), path)
 
 
 def _per_product(properties: JsonObject, line: Line, foreign: bool) -> tuple[Line, ...]:
@@ -106,9 +93,7 @@ def _per_product(properties: JsonObject, line: Line, foreign: bool) -> tuple[Lin
 
 
 def _product_line(product: JsonObject, path: str, line: Line, foreign: bool) -> Line:
-    item = fields.identifier(product, "product_id", f"{path}.product_id")
-    if item is None:
-        item = fields.required(fields.identifier(product, "sku", f"{path}.sku"), f"{path}.product_id")
+    item = fields.required(_first_id(product, ("product_id", "sku"), path), f"{path}.product_id")
     quantity = fields.number(product, "quantity", f"{path}.quantity")
     if quantity == 0.0:
         raise WireError(f"{path}.quantity", 0, "a quantity is above 0", "leave the product out")
@@ -118,51 +103,40 @@ def _product_line(product: JsonObject, path: str, line: Line, foreign: bool) -> 
     return replace(line, item=item, quantity=quantity, amount=amount)
 
 
-def _action(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
-    action = fields.identifier(properties, "action_id", "properties.action_id")
-    return _outcome(
-        properties,
-        meaning,
-        fields.required(channel, "properties.channel"),
-        fields.required(action, "properties.action_id"),
-        foreign,
-    )
+def _first_id(parent: JsonObject, keys: tuple[str, ...], path: str) -> str | None:
+    for key in keys:
+        found = fields.identifier(parent, key, f"{path}.{key}")
+        if found is not None:
+            return found
+    return None
 
 
-def _message(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
-    action = fields.identifier(properties, "action_id", "properties.action_id")
-    return _outcome(properties, meaning, channel, action, foreign)
-
-
-def _outcome(
-    properties: JsonObject, meaning: Meaning, channel: str | None, action: str | None, foreign: bool
-) -> tuple[Line, ...]:
-    decision = fields.identifier(properties, "decision_id", "properties.decision_id")
-    amount = fields.number(properties, "value", "properties.value")
+def _plan(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
+    subscription = _required_id(properties, "subscription_id")
+    plan = fields.required(_first_id(properties, ("plan", "product_id", "sku"), "properties"), "properties.plan")
+    ends_at = properties.get("ends_at")
+    line = _product_line({**properties, "product_id": plan}, "properties", Line(meaning.kind, channel), foreign)
     return (
-        Line(
-            meaning.kind,
-            channel,
-            action=action,
-            decision=decision,
-            amount=math.nan if foreign else amount,
+        replace(
+            line,
+            order=subscription,
+            ends_at=None if ends_at is None else fields.moment(ends_at, "properties.ends_at"),
             properties=properties,
         ),
     )
 
 
-def _consent(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
-    """About the channel of its name, wherever it was said."""
-    return (Line(meaning.kind, meaning.channel, properties=properties),)
-
-
-def _subscription(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
-    """Its lines are the subscriptions, which the reader finds in any call."""
-    return ()
+def _plan_end(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
+    if properties.get("ends_at") is not None:
+        advice = "tell a cancellation that takes effect later as Subscription Changed with its ends_at"
+        raise WireError("properties.ends_at", properties["ends_at"], "what has ended has no end to come", advice)
+    plan = _first_id(properties, ("plan", "product_id", "sku"), "properties")
+    order = _required_id(properties, "subscription_id")
+    return (Line(meaning.kind, channel, item=plan, order=order, properties=properties),)
 
 
 def _case(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
-    fields.required(fields.identifier(properties, "case_id", "properties.case_id"), "properties.case_id")
+    _required_id(properties, "case_id")
     return (Line(meaning.kind, channel, severity=_severity(properties), properties=properties),)
 
 
@@ -192,12 +166,19 @@ _Reader = Callable[[JsonObject, Meaning, str | None, bool], tuple[Line, ...]]
 
 _SHAPES: Final[Mapping[Shape, _Reader]] = {
     Shape.PLAIN: _plain,
+    Shape.ABOUT_ORDER: _about_order,
     Shape.ORDER: _order,
     Shape.PRODUCT: _product,
     Shape.PRODUCTS: _products,
-    Shape.ACTION: _action,
-    Shape.MESSAGE: _message,
-    Shape.CONSENT: _consent,
-    Shape.SUBSCRIPTION: _subscription,
+    Shape.PROMOTION: messages.promotion,
+    Shape.PLAN: _plan,
+    Shape.PLAN_END: _plan_end,
+    Shape.ACTION: messages.action,
+    Shape.MESSAGE: messages.message,
+    Shape.DELIVERY: messages.delivery,
+    Shape.CONSENT: consents.consent,
+    Shape.GROUP_CONSENT: consents.group_consent,
+    Shape.SUBSCRIPTION: consents.subscription,
+    Shape.PROFILING: consents.profiling,
     Shape.CASE: _case,
 }

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from features.event import Event, Identifier, Kind
-from features.identity import ANONYMOUS_PREFIX
 from features.instants import EARLIEST, TOLERATED_LEAD
-from features.wire import fields
+from features.wire import consents, fields, identifiers
 from features.wire.errors import WireError
-from features.wire.lines import Line, lines_of
+from features.wire.line import JsonObject, Line
+from features.wire.lines import lines_of
 from features.wire.names import EVENT_NAMES, FAMILY_CHANNELS, UNKNOWN_NAME, Meaning, Shape
 
 CALLS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
@@ -25,37 +25,44 @@ _OTHER_CALLS: Final[Mapping[str, Meaning]] = {
     "identify": Meaning(Kind.IDENTIFIED, None, Shape.PLAIN),
     "page": Meaning(Kind.PAGE_SEEN, "web", Shape.PLAIN),
     "screen": Meaning(Kind.PAGE_SEEN, "app", Shape.PLAIN),
-    # Kept in the log as they came, so that identities and groups can be read from them later.
+    # Kept in the log as they came; an alias is also a claim.
     "group": Meaning(Kind.OTHER, None, Shape.PLAIN),
     "alias": Meaning(Kind.OTHER, None, Shape.PLAIN),
 }
 
-_STATUSES: Final[Mapping[str, Kind]] = {
-    "subscribed": Kind.CONSENT_GRANTED,
-    "unsubscribed": Kind.CONSENT_WITHDRAWN,
-    "did_not_subscribe": Kind.OTHER,  # neither yes nor no: the channel's regime decides
-}
+_DAY: Final = 86_400_000
+_NOBODY: Final[tuple[Identifier, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WireMessage:
-    """call: track, identify, ... identifier: of the sender's person, not yet normalised. events: one per line, all with
-    one message_id, never empty. traits: what an identify call told of the person, empty otherwise."""
+    """call: track, identify, ... anchor: the identifier of the person under which it is told; also, previous: further
+    identifiers and older ids of the same person (features.stores.protocol.Append); all normalised. events: one per line
+    with the call's message_id, and with ids of their own the contacts that it tells of; never empty. addressed: of each
+    event, the identifiers through which a withdrawal of consent was made. traits: what an identify call told of the
+    person, without identifiers; empty otherwise. unusable: places of what was no identifier of its type."""
 
     call: str
     message_id: str
-    identifier: Identifier
+    anchor: Identifier
     events: tuple[Event, ...]
     traits: Mapping[str, object]
+    also: tuple[Identifier, ...] = ()
+    previous: tuple[Identifier, ...] = ()
+    addressed: tuple[tuple[Identifier, ...], ...] = ()
+    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WireRules:
-    """What the catalogue says about payloads. channels: those that `properties.channel` may name; None: any. currency:
-    ISO 4217; an amount in another one is unknown."""
+    """What else a payload is read by. channels: those that `properties.channel` may name; None: any. currency:
+    ISO 4217; an amount in another one is unknown. region: ISO 3166, of telephone numbers without country code; None
+    refuses them. key: at most 64 bytes; ids that are made of a call's content tell nothing of it without the key."""
 
     channels: Collection[str] | None = None
     currency: str | None = None
+    region: str | None = None
+    key: bytes = b""
 
 
 ANY: Final = WireRules()
@@ -73,39 +80,96 @@ def read(
     name = _call(payload, call)
     meaning, title = _meaning(payload, name)
     occurred_at = _occurred_at(payload, received_at, sent_at)
-    message_id = _message_id(payload, received_at)
-    channel = _channel(payload, meaning, rules)
-    lines = (*lines_of(payload, name, meaning, channel, rules.currency), *_consents(payload, rules))
+    message_id = _message_id(payload, received_at, rules.key)
+    context, properties = fields.mapping(payload, "context"), fields.mapping(payload, "properties")
+    channel = _channel(properties, meaning, rules)
+    statements = consents.subscriptions(payload, meaning, context, rules.channels, rules.region)
+    named = identifiers.naming(payload, name, meaning, context, statements, rules.region)
+    kept = identifiers.without_recipient(properties, meaning)
+    lines = (*lines_of(payload, name, meaning, kept, channel, rules.currency), *statements)
+    makes = _Maker(title, message_id, occurred_at, received_at, named.anchor, rules.key)
     return WireMessage(
         call=name,
         message_id=message_id,
-        identifier=_identifier(payload),
-        events=tuple(_event(line, i, title, message_id, occurred_at, received_at) for i, line in enumerate(lines)),
-        traits=fields.mapping(payload, "traits") if name == "identify" else {},
+        anchor=named.anchor,
+        events=tuple(makes.event(line, i) for i, line in enumerate(lines)),
+        traits=_traits(payload, context) if name == "identify" else {},
+        also=named.also,
+        previous=named.previous,
+        addressed=tuple(_addressed(line, named) for line in lines),
+        unusable=named.unusable,
     )
 
 
-def _event(line: Line, number: int, title: str, message_id: str, occurred_at: int, received_at: int) -> Event:
-    return Event(
-        message_id=message_id,
-        kind=line.kind,
-        name=title,
-        occurred_at=occurred_at,
-        recorded_at=received_at,
-        line=number,
-        channel=line.channel,
-        item=line.item,
-        action=line.action,
-        order=line.order,
-        decision=line.decision,
-        quantity=line.quantity,
-        amount=line.amount,
-        severity=line.severity,
-        properties=json.dumps(line.properties, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
-    )
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Of events from the lines of one call."""
+
+    title: str
+    message_id: str
+    occurred_at: int
+    received_at: int
+    anchor: Identifier
+    key: bytes
+
+    def event(self, line: Line, number: int) -> Event:
+        own = line.contact is None
+        return Event(
+            message_id=self.message_id if own else self._contact_id(line),
+            kind=line.kind,
+            name=self.title,
+            occurred_at=self.occurred_at,
+            recorded_at=self.received_at,
+            line=number if own else 0,
+            channel=line.channel,
+            item=line.item,
+            action=line.action,
+            order=line.order,
+            decision=line.decision,
+            quantity=line.quantity,
+            amount=line.amount,
+            severity=line.severity,
+            properties=_JSON(line.properties),
+            topic=line.topic,
+            ends_at=line.ends_at,
+        )
+
+    def _contact_id(self, line: Line) -> str:
+        """One message to one person on one channel. Without an id of its own a campaign counts once a day (UTC), and
+        without a campaign every call counts."""
+        contact = line.contact or ()
+        parts: list[object] = [line.channel, self.anchor.type, self.anchor.value, *contact]
+        if contact[0] == "campaign":
+            parts.append(self.occurred_at // _DAY)
+        elif contact[0] == "call":
+            parts.append(self.message_id)
+        return "contact:" + _digest(parts, self.key)
 
 
-def _call(payload: Mapping[str, object], expected: str | None) -> str:
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def _digest(content: object, key: bytes) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16, key=key).hexdigest()
+
+
+def _addressed(line: Line, named: identifiers.Naming) -> tuple[Identifier, ...]:
+    """Through what a withdrawal came. One told by a user id came from a person whom the sender knows."""
+    if line.kind is not Kind.CONSENT_WITHDRAWN:
+        return _NOBODY
+    if line.through or named.known:
+        return line.through
+    return consents.reached_by(line.channel, (named.anchor, *named.also))
+
+
+def _traits(payload: JsonObject, context: JsonObject) -> JsonObject:
+    """Some senders put what they identify somebody by beside the call, others into its context."""
+    told = {**fields.mapping(context, "traits", "context.traits"), **fields.mapping(payload, "traits")}
+    return identifiers.without_names(told)
+
+
+def _call(payload: JsonObject, expected: str | None) -> str:
     told = payload.get("type")
     if told is None:
         told = expected
@@ -116,7 +180,7 @@ def _call(payload: Mapping[str, object], expected: str | None) -> str:
     return told
 
 
-def _meaning(payload: Mapping[str, object], call: str) -> tuple[Meaning, str]:
+def _meaning(payload: JsonObject, call: str) -> tuple[Meaning, str]:
     if call != "track":
         return _OTHER_CALLS[call], call.capitalize()
     name = payload.get("event")
@@ -125,29 +189,18 @@ def _meaning(payload: Mapping[str, object], call: str) -> tuple[Meaning, str]:
     return EVENT_NAMES.get(name, UNKNOWN_NAME), fields.checked_id(name, "event")
 
 
-def _identifier(payload: Mapping[str, object]) -> Identifier:
-    user = fields.identifier(payload, "userId", "userId")
-    if user is not None:
-        if user.lower().startswith(ANONYMOUS_PREFIX):
-            raise WireError("userId", user, f"{ANONYMOUS_PREFIX} names somebody unknown", "send it as anonymousId")
-        return Identifier("user_id", user)
-    anonymous = fields.identifier(payload, "anonymousId", "anonymousId")
-    return Identifier("anonymous_id", fields.required(anonymous, "userId or anonymousId"))
-
-
-def _message_id(payload: Mapping[str, object], received_at: int) -> str:
+def _message_id(payload: JsonObject, received_at: int, key: bytes) -> str:
     """The sender's, or a digest of the content. Without a time of its own a call may rightly come twice with one
     content, so the arrival then enters the digest."""
     told = fields.identifier(payload, "messageId", "messageId")
     if told is not None:
         return told
     timed = payload.get("timestamp") is not None or payload.get("originalTimestamp") is not None
-    content = {key: value for key, value in payload.items() if key != "sentAt"}
-    text = json.dumps([content, None if timed else received_at], sort_keys=True, default=str)
-    return "content:" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    content = {name: value for name, value in payload.items() if name != "sentAt"}
+    return "content:" + _digest([content, None if timed else received_at], key)
 
 
-def _occurred_at(payload: Mapping[str, object], received_at: int, sent_at: int | None) -> int:
+def _occurred_at(payload: JsonObject, received_at: int, sent_at: int | None) -> int:
     field = "originalTimestamp" if payload.get("originalTimestamp") is not None else "timestamp"
     original = fields.optional_moment(payload, field)
     own_sent_at = fields.optional_moment(payload, "sentAt")
@@ -162,40 +215,10 @@ def _occurred_at(payload: Mapping[str, object], received_at: int, sent_at: int |
     return min(corrected, received_at)
 
 
-def _channel(payload: Mapping[str, object], meaning: Meaning, rules: WireRules) -> str | None:
-    properties = fields.mapping(payload, "properties")
+def _channel(properties: JsonObject, meaning: Meaning, rules: WireRules) -> str | None:
     if meaning is UNKNOWN_NAME:
         # Anybody's own events may use the word for something else.
         own = properties.get("channel")
         return own if isinstance(own, str) and own in (rules.channels or FAMILY_CHANNELS) else None
     told = fields.identifier(properties, "channel", "properties.channel")
-    return meaning.channel if told is None else _known_channel(told, "properties.channel", rules)
-
-
-def _known_channel(channel: str, path: str, rules: WireRules) -> str:
-    if rules.channels is not None and channel not in rules.channels and channel not in FAMILY_CHANNELS:
-        known = ", ".join(sorted(rules.channels))
-        raise WireError(path, channel, f"a channel is one of {known}", "correct it, or add it to the catalogue")
-    return channel
-
-
-def _consents(payload: Mapping[str, object], rules: WireRules) -> tuple[Line, ...]:
-    """What the call says about subscriptions, wherever it says it."""
-    path = "context.messaging_subscriptions"
-    entries = fields.objects(fields.mapping(payload, "context"), "messaging_subscriptions", path)
-    told = [_consent(entry, "type", f"{path}[{i}]", rules) for i, entry in enumerate(entries)]
-    if payload.get("event") == "Channel Subscription Updated":
-        properties = fields.mapping(payload, "properties")
-        if properties.get("channel") is not None or not told:
-            told.append(_consent(properties, "channel", "properties", rules))
-    return tuple(told)
-
-
-def _consent(entry: Mapping[str, object], key: str, path: str, rules: WireRules) -> Line:
-    channel = fields.required(fields.identifier(entry, key, f"{path}.{key}"), f"{path}.{key}").lower()
-    status = entry.get("status")
-    kind = _STATUSES.get(status.lower().replace("-", "_")) if isinstance(status, str) else None
-    if kind is None:
-        rule = "a status is SUBSCRIBED, UNSUBSCRIBED or DID_NOT_SUBSCRIBE"
-        raise WireError(f"{path}.status", status, rule, "correct it, or leave the entry out")
-    return Line(kind, _known_channel(channel, f"{path}.{key}", rules), properties=entry)
+    return meaning.channel if told is None else fields.known_channel(told, "properties.channel", rules.channels)

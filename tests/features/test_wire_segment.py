@@ -13,28 +13,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.event import Event, Identifier, Kind
+from features.identity import normalise
 from features.instants import EARLIEST, TOLERATED_LEAD
 from features.wire import fields
 from features.wire.errors import SHOWN, WireError
+from features.wire.identifiers import NAMING_TRAITS
 from features.wire.names import EVENT_NAMES, Shape
 from features.wire.segment import CALLS, WireMessage, WireRules, read
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "wire_segment.json"
-RULES = WireRules(frozenset({"email", "sms", "web", "app", "store", "agent", "mail"}), "USD")
+RULES = WireRules(frozenset({"email", "sms", "web", "app", "store", "agent", "mail"}), "USD", "GB", b"a key")
 NOON = fields.moment("2026-01-31T12:00:00Z", "now")
 MINUTE = 60_000
 
 
 def described(payload: object, received_at: str) -> dict[str, Any]:
-    """The message as plain JSON; what an event leaves unset is left out."""
+    """The message as plain JSON; what is unset or empty is left out."""
     message = read(payload, fields.moment(received_at, "received_at"), rules=RULES)
-    return {
+    told = {
         "call": message.call,
         "message_id": message.message_id,
-        "identifier": [message.identifier.type, message.identifier.value],
+        "anchor": _pair(message.anchor),
+        "also": [_pair(one) for one in message.also],
+        "previous": [_pair(one) for one in message.previous],
+        "unusable": list(message.unusable),
         "traits": dict(message.traits),
         "events": [_plain(event) for event in message.events],
+        "addressed": [[_pair(one) for one in each] for each in message.addressed] if any(message.addressed) else [],
     }
+    return {key: value for key, value in told.items() if value}
+
+
+def _pair(identifier: Identifier) -> list[str]:
+    return [identifier.type, identifier.value]
 
 
 def _plain(event: Event) -> dict[str, Any]:
@@ -241,7 +252,7 @@ def test_the_address_and_the_type_agree() -> None:
 def test_nulls_are_as_good_as_missing() -> None:
     nulls = dict.fromkeys(("anonymousId", "messageId", "timestamp", "sentAt", "context", "properties", "traits"))
     message = read({"type": "track", "event": "x", "userId": "c"} | nulls, NOON)
-    assert message.identifier == Identifier("user_id", "c")
+    assert message.anchor == Identifier("user_id", "c")
 
 
 def test_without_message_id_the_same_call_is_the_same_event() -> None:
@@ -263,6 +274,8 @@ _JSON = st.recursive(
 _WORDS = st.sampled_from(
     ["1", "sms", "EMAIL", "SUBSCRIBED", "2026-01-31T11:00:00Z", "2026-01-31T11:00:00+99:99", "high"]
 )
+_ADDRESSES = st.sampled_from(["a@example.org", "A@Example.org", "nobody", "+442079460018", "020 7946 0018", "1-2"])
+_TRAITS = st.fixed_dictionaries({}, optional=dict.fromkeys((*NAMING_TRAITS, "city"), _ADDRESSES | _JSON))
 _PRODUCT = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("product_id", "sku", "price", "quantity", "x"), _JSON | _WORDS)
 )
@@ -279,21 +292,59 @@ _PROPERTIES = st.fixed_dictionaries(
         "severity": _JSON | _WORDS,
         "case_id": _JSON | _WORDS,
         "currency": _JSON,
+        "subscription_id": _WORDS | _JSON,
+        "plan": _WORDS | _JSON,
+        "ends_at": _WORDS | _JSON,
+        "transactional": st.booleans() | _JSON,
+        "email": _ADDRESSES | _JSON,
+        "email_id": _WORDS | _JSON,
+        "campaign": st.fixed_dictionaries({"name": _JSON}) | _JSON,
+        "topic": _WORDS | _JSON,
     },
 )
-_SUBSCRIPTION = st.fixed_dictionaries({}, optional={"type": _JSON | _WORDS, "status": _JSON | _WORDS})
-_PAYLOAD = st.fixed_dictionaries(
-    {"type": st.sampled_from(sorted(CALLS)) | _JSON, "userId": st.just("c") | _JSON},
+_SUBSCRIPTION = st.fixed_dictionaries(
+    {},
     optional={
+        "type": _JSON | _WORDS,
+        "status": _JSON | _WORDS,
+        "key": _JSON | _ADDRESSES,
+        "topic": _JSON | _WORDS,
+        "groups": st.lists(st.fixed_dictionaries({"name": _WORDS | _JSON, "status": _WORDS | _JSON}), max_size=2)
+        | _JSON,
+    },
+)
+_EXTERNAL_ID = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": _JSON | _ADDRESSES,
+        "type": st.sampled_from(["email", "phone", "user_id", "loyalty_card", "crm", "digest", ":"]) | _JSON,
+        "collection": st.just("users") | _JSON,
+        "encoding": st.just("none") | _JSON,
+    },
+)
+_CONTEXT = st.fixed_dictionaries(
+    {},
+    optional={
+        "messaging_subscriptions": st.lists(_SUBSCRIPTION, max_size=2) | _JSON,
+        "externalIds": st.lists(_EXTERNAL_ID | _JSON, max_size=3) | _JSON,
+        "traits": _TRAITS | _JSON,
+        "device": st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "token", "advertisingId"), _JSON)) | _JSON,
+    },
+)
+_PAYLOAD = st.fixed_dictionaries(
+    {"type": st.sampled_from(sorted(CALLS)) | _JSON},
+    optional={
+        "userId": st.just("c") | _JSON,
+        "anonymousId": st.just("a") | _JSON,
+        "previousId": st.sampled_from(["c", "b", "anon:b"]) | _JSON,
         "event": st.sampled_from(sorted(EVENT_NAMES)) | _JSON,
         "properties": _PROPERTIES | _JSON,
-        "traits": _JSON,
+        "traits": _TRAITS | _JSON,
         "timestamp": _WORDS | _JSON,
         "originalTimestamp": _WORDS | _JSON,
         "sentAt": _WORDS | _JSON,
         "messageId": _JSON,
-        "context": st.fixed_dictionaries({"messaging_subscriptions": st.lists(_SUBSCRIPTION, max_size=2) | _JSON})
-        | _JSON,
+        "context": _CONTEXT | _JSON,
     },
 )
 
@@ -311,10 +362,18 @@ def test_a_message_or_a_wire_error_and_nothing_else(payload: object, received_at
 
 def _check(message: WireMessage, received_at: int) -> None:
     """What holds for everything that was read."""
-    assert [event.line for event in message.events] == list(range(len(message.events)))
     assert message.events
-    for event in message.events:
-        assert event.message_id == message.message_id
+    assert len({(event.message_id, event.line) for event in message.events}) == len(message.events)
+    assert len(message.addressed) == len(message.events)
+    named = [message.anchor, *message.also, *message.previous, *(one for each in message.addressed for one in each)]
+    assert all(normalise(one.type, one.value) == one for one in named)
+    assert message.anchor not in message.also + message.previous
+    assert len(set(message.also)) == len(message.also)
+    for number, event in enumerate(message.events):
+        contact = event.message_id.startswith("contact:")
+        assert contact or (event.message_id, event.line) == (message.message_id, number)
+        assert not contact or event.kind is Kind.SENT
+        assert event.topic is None or event.order is None
         assert EARLIEST <= event.occurred_at <= event.recorded_at == received_at
         assert not math.isinf(event.amount)
         assert not event.quantity <= 0

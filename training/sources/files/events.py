@@ -15,7 +15,7 @@ from features.event import Kind
 from features.stores.acceptance import json_text
 from features.stores.import_columns import checked_events
 from features.stores.protocol import InvalidEvent
-from features.wire.names import EVENT_NAMES
+from features.wire.names import EVENT_NAMES, SAID_BY_PROPERTIES
 from training.sources.files.accepted import check_acceptable, customer_ids
 from training.sources.files.columns import Faults, moments, numbers, texts, whole_numbers
 from training.sources.files.tables import FileRows, check_columns
@@ -45,7 +45,11 @@ _OWN_KINDS: Final = frozenset({Kind.DECIDED, Kind.RESERVED})
 """What only the service itself says."""
 _EVENTS: Final[Mapping[str, tuple[int, str]]] = {
     **{kind.name.lower(): (int(kind), kind.name.lower()) for kind in Kind if kind not in _OWN_KINDS},
-    **{name: (int(meaning.kind), name) for name, meaning in EVENT_NAMES.items()},
+    **{
+        name: (int(meaning.kind), name)
+        for name, meaning in EVENT_NAMES.items()
+        if meaning.shape not in SAID_BY_PROPERTIES
+    },
 }
 """What the column `event` may say: a kind, or a name on the wire."""
 _NEED_CHANNEL: Final = [Kind.SENT, Kind.DISPLAYED, Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN]

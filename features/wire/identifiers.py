@@ -1,0 +1,236 @@
+"""Whom a call on the wire names, and by what: its anchor, further identifiers, and older names of the same person.
+
+What cannot be an identifier of its type (an e-mail address without @, a telephone number without country code) names
+nobody: it is left out, its place is reported, and the call is taken without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from features.event import Identifier
+from features.identity import ANONYMOUS_ID, ANONYMOUS_PREFIX, USER_ID, IdentityError, is_strong, normalise
+from features.wire import consents, fields
+from features.wire.errors import WireError
+from features.wire.line import JsonObject, Line
+from features.wire.names import Meaning
+
+NAMING_TRAITS: Final[Mapping[str, str]] = {
+    "email": "email",
+    "phone": "phone",
+    "phone_number": "phone",
+    "phoneNumber": "phone",
+    "loyalty_card": "loyalty_card",
+    "loyaltyCard": "loyalty_card",
+}
+"""Traits that name the person rather than tell of them, and as what."""
+
+_IDS: Final = {"userId": (USER_ID,), "anonymousId": (ANONYMOUS_ID,), "previousId": (ANONYMOUS_ID, USER_ID)}
+_LOYALTY: Final = {key: type_ for key, type_ in NAMING_TRAITS.items() if type_ == "loyalty_card"}
+_MESSAGING: Final = frozenset({"email", "sms", "whatsapp"})
+"""Channels whose events name their recipient in the properties; elsewhere an address there may be anybody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """anchor: the identifier under which the call is told. also: further ones of the same person. previous: older ids
+    of the same person. known: it was told by the company's own user id. All normalised. unusable: places of what could
+    not be read as an identifier."""
+
+    anchor: Identifier
+    also: tuple[Identifier, ...]
+    previous: tuple[Identifier, ...]
+    known: bool
+    unusable: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Reader:
+    region: str | None
+    found: dict[Identifier, None] = field(default_factory=dict)
+    unusable: list[str] = field(default_factory=list)
+
+    def add(self, type_: str, value: object, path: str) -> None:
+        if value is None:
+            return
+        named = self._read(type_, value)
+        if named is None:
+            self.unusable.append(path)
+        else:
+            self.found[named] = None
+
+    def _read(self, type_: str, value: object) -> Identifier | None:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return None
+        if isinstance(value, int) and value.bit_length() > 64:
+            return None
+        try:
+            return normalise(type_, str(value), self.region)
+        except IdentityError:
+            return None
+
+    def add_from(self, parent: JsonObject, types: Mapping[str, str], path: str) -> None:
+        for key, type_ in types.items():
+            if key in parent:
+                self.add(type_, parent[key], f"{path}.{key}")
+
+
+def naming(
+    payload: JsonObject,
+    call: str,
+    meaning: Meaning,
+    context: JsonObject,
+    statements: tuple[Line, ...],
+    region: str | None,
+) -> Naming:
+    """statements: those about subscriptions, whose addresses name a person whom nothing else names. region: for
+    telephone numbers, see features.identity.normalise. Raises WireError when nothing names anybody."""
+    user, anonymous = _user(payload, region), _plain(payload, ANONYMOUS_ID, "anonymousId", region)
+    reader = _Reader(region)
+    for told in (user, anonymous):
+        if told is not None:
+            reader.found[told] = None
+    if context:
+        _from_context(context, reader)
+    _from_body(payload, call, meaning, reader)
+    if not reader.found:
+        reader.found.update(dict.fromkeys(one for line in statements for one in line.through))
+    anchor = user or anonymous or _best(reader)
+    also = tuple(one for one in reader.found if one != anchor)
+    previous = _previous(payload, anchor, also, region) if call == "alias" else ()
+    return Naming(anchor, also, previous, anchor.type == USER_ID, tuple(reader.unusable))
+
+
+def mentioned(payload: object, region: str | None) -> tuple[Identifier, ...]:
+    """Every identifier that can be read in a call, however broken the rest of it is. Raises nothing."""
+    reader = _Reader(region)
+    if isinstance(payload, Mapping):
+        for key, type_ in _IDS.items():
+            for one in type_:
+                reader.add(one, payload.get(key), key)
+        for place in (payload, payload.get("context")):
+            if isinstance(place, Mapping):
+                _mentioned_in(place, reader)
+    return tuple(reader.found)
+
+
+def _mentioned_in(place: JsonObject, reader: _Reader) -> None:
+    for key in ("traits", "properties"):
+        if isinstance(inner := place.get(key), Mapping):
+            reader.add_from(inner, NAMING_TRAITS, key)
+    for read in (_external_ids, _device_ids):
+        with suppress(WireError):
+            read(place, reader)
+    entries = place.get(consents.SUBSCRIPTIONS)
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping):
+            for type_ in ("email", "phone", "device_token"):
+                reader.add(type_, entry.get("key"), consents.SUBSCRIPTIONS)
+
+
+def without_names(traits: JsonObject) -> JsonObject:
+    """What is left of traits once their identifiers are identifiers."""
+    if traits.keys().isdisjoint(NAMING_TRAITS):
+        return traits
+    return {key: value for key, value in traits.items() if key not in NAMING_TRAITS}
+
+
+def without_recipient(properties: JsonObject, meaning: Meaning) -> JsonObject:
+    """What the log may keep of properties whose identifiers are identifiers."""
+    named = _named_in_properties(meaning)
+    if properties.keys().isdisjoint(named):
+        return properties
+    return {key: value for key, value in properties.items() if key not in named}
+
+
+def _named_in_properties(meaning: Meaning) -> Mapping[str, str]:
+    return NAMING_TRAITS if meaning.channel in _MESSAGING else _LOYALTY
+
+
+def _best(reader: _Reader) -> Identifier:
+    """The surest of the names of somebody without an id of ours: a user id, then what one person alone has."""
+    if not reader.found:
+        place = reader.unusable[0] if reader.unusable else "userId or anonymousId"
+        advice = "send userId, anonymousId, context.externalIds, or an e-mail address or telephone number in traits"
+        raise WireError(place, None, "a call names a person", advice)
+    return min(reader.found, key=lambda one: (one.type != USER_ID, not is_strong(one.type)))
+
+
+def _user(payload: JsonObject, region: str | None) -> Identifier | None:
+    user = payload.get("userId")
+    if isinstance(user, str) and user.lower().startswith(ANONYMOUS_PREFIX):
+        raise WireError("userId", user, f"{ANONYMOUS_PREFIX} names somebody unknown", "send it as anonymousId")
+    return _plain(payload, USER_ID, "userId", region)
+
+
+def _plain(payload: JsonObject, type_: str, key: str, region: str | None) -> Identifier | None:
+    value = fields.identifier(payload, key, key)
+    if value is None:
+        return None
+    try:
+        return normalise(type_, value, region)
+    except IdentityError as error:
+        raise WireError(key, value, "must be usable as an identifier", str(error)) from error
+
+
+def _from_context(context: JsonObject, reader: _Reader) -> None:
+    _external_ids(context, reader)
+    if context.get("traits") is not None:
+        reader.add_from(fields.mapping(context, "traits", "context.traits"), NAMING_TRAITS, "context.traits")
+    _device_ids(context, reader)
+
+
+def _external_ids(context: JsonObject, reader: _Reader) -> None:
+    if context.get("externalIds") is not None:
+        for i, entry in enumerate(fields.objects(context, "externalIds", "context.externalIds")):
+            _external(entry, f"context.externalIds[{i}]", reader)
+
+
+def _device_ids(context: JsonObject, reader: _Reader) -> None:
+    if context.get("device") is None:
+        return
+    device = fields.mapping(context, "device", "context.device")
+    reader.add("device", device.get("id"), "context.device.id")
+    reader.add("device_token", device.get("token"), "context.device.token")
+    if device.get("adTrackingEnabled") is not False:
+        reader.add("advertising_id", device.get("advertisingId"), "context.device.advertisingId")
+
+
+def _external(entry: JsonObject, path: str, reader: _Reader) -> None:
+    """An id of another system. Those of accounts, and hashed ones, name no person that we could know."""
+    if entry.get("collection", "users") != "users" or entry.get("encoding", "none") != "none":
+        return
+    type_ = entry.get("type")
+    if isinstance(type_, str):
+        reader.add(type_, entry.get("id"), f"{path}.id")
+    else:
+        reader.unusable.append(f"{path}.type")
+
+
+def _from_body(payload: JsonObject, call: str, meaning: Meaning, reader: _Reader) -> None:
+    if call == "identify" and payload.get("traits") is not None:
+        reader.add_from(fields.mapping(payload, "traits"), NAMING_TRAITS, "traits")
+    if call == "track" and payload.get("properties") is not None:
+        reader.add_from(fields.mapping(payload, "properties"), _named_in_properties(meaning), "properties")
+
+
+def _previous(
+    payload: JsonObject, anchor: Identifier, also: tuple[Identifier, ...], region: str | None
+) -> tuple[Identifier, ...]:
+    """An alias does not say whether its older id is a user id or an anonymous one, so it is both."""
+    told = fields.identifier(payload, "previousId", "previousId")
+    if told is None:
+        if not also:
+            raise WireError("previousId", None, "an alias joins an older id with userId", "send the older id")
+        return ()
+    older = told.strip()
+    types = [ANONYMOUS_ID] if older.lower().startswith(ANONYMOUS_PREFIX) else [ANONYMOUS_ID, USER_ID]
+    value = older[len(ANONYMOUS_PREFIX) :] if len(types) == 1 else older
+    try:
+        named = [normalise(type_, value, region) for type_ in types]
+    except IdentityError as error:
+        raise WireError("previousId", told, "must be usable as an identifier", str(error)) from error
+    return tuple(one for one in named if one != anchor)
