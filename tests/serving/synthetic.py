@@ -14,6 +14,7 @@ from features.stores import Store, open_store
 from models.bundle import Bundle, Provenance, digest, serialise
 from models.calibration import Calibration
 from models.catalogue_file import read_text
+from models.contact_reason import ContactReasonModel, contact_reason_inputs
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
@@ -86,7 +87,7 @@ def make_shop(home: Path, driven: bool = False, model: bool = True, url: str | N
     try:
         store.publish_catalogue(source.document, source.items_ipc(), None, PUBLISHED_AT, "test", "synthetic")
         if model:
-            put_model(store, "7", noise_bundle())
+            put_model(store, "7", noise_bundle(reasons=driven))
         if driven:
             store.put_setting("clock", "driven")
             store.advance_present(PUBLISHED_AT)
@@ -103,8 +104,8 @@ def put_model(store: Store, version: str, files: Mapping[str, bytes]) -> str:
 
 
 @functools.cache
-def noise_bundle(seed: int = 1) -> Mapping[str, bytes]:
-    """Two small forests, really trained, on noise."""
+def noise_bundle(seed: int = 1, reasons: bool = False) -> Mapping[str, bytes]:
+    """Two small forests, really trained, on noise; and with reasons one that has learned what deliveries lead to."""
     rng = np.random.default_rng(seed)
     categories = ("laundry", "cleaning", "care")
     return serialise(
@@ -114,8 +115,20 @@ def noise_bundle(seed: int = 1) -> Mapping[str, bytes]:
             response=_forest(response_inputs(), rng, seed),
             calibration=Calibration(1.0, -1.0),
             population=Population(PUBLISHED_AT, categories, rng.uniform(0.1, 0.5, (len(categories), len(COLUMNS)))),
+            contact_reason=_reason_model(seed) if reasons else None,
         )
     )
+
+
+def _reason_model(seed: int) -> ContactReasonModel:
+    rng, inputs = np.random.default_rng(seed), contact_reason_inputs()
+    rows = np.zeros((500, len(inputs)))
+    rows[:, inputs.index("customer.delivered.1d")] = rng.integers(0, 2, 500)
+    labels = np.where(rng.random(500) < 0.2, rng.integers(0, 3, 500), np.where(rows.any(axis=1), 0, 1))
+    parameters = {"objective": "multiclass", "num_class": 3, "num_leaves": 3, "verbosity": -1, "num_threads": 1}
+    booster = lgb.train(parameters, lgb.Dataset(rows, labels, feature_name=list(inputs)), num_boost_round=20)
+    forest = Forest(booster.model_to_string())
+    return ContactReasonModel(forest, ("delivery", "billing", "other"), (0.4, 0.5, 0.1), 1.0, (0.0, 0.0, 0.0), 500)
 
 
 def _forest(inputs: tuple[str, ...], rng: np.random.Generator, seed: int) -> Forest:
