@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.progress import Terminal
-from serving.commands import asking, customers, identity, keys, shell
+from serving.commands import asking, customers, identity, keys, letters, shell
 from serving.commands.asking import dry_run
 from serving.commands.shell import console, present_of, settings, stop, the_store
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from features.stores.protocol import BulkReceipt
     from serving.settings import Settings
     from training.registry import Registry
+    from training.run import Run
     from training.settings import TrainingSettings
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -149,10 +150,16 @@ def train(
         run = learn(store, registry(), told(seed), moment(until), Terminal(console), evaluated=evaluated)
         if run.evaluation is not None:
             print(run.evaluation.markdown())
+        tell(run)
         console.print(
             f"version {run.registered.version} is registered (run {run.registered.run_id}); "
             f"`nextbest promote {run.registered.version}` lets it serve"
         )
+
+
+def tell(run: Run) -> None:
+    for remark in run.remarks:
+        console.print(remark, markup=False, highlight=False)
 
 
 @app.command()
@@ -223,6 +230,7 @@ def demo(
                 complete_journey.import_once(store, Terminal(console))
                 if dry_run(chosen, complete_journey.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
                     made = learn(store, registry(), told(None), None, Terminal(console), evaluated=True)
+                    tell(made)
                     registry().promote(store, made.registered.version, present_of(store))
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
                 else:
@@ -247,6 +255,7 @@ def what_to_try(where: Settings, store: Store) -> str:
 app.add_typer(keys.app, name="keys")
 app.add_typer(identity.app, name="identity")
 app.add_typer(customers.app, name="customers")
+app.add_typer(letters.app, name="letters")
 app.command()(customers.audit)
 
 

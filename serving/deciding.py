@@ -26,7 +26,8 @@ from serving import metrics
 from serving.answers import ARM, decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
-from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, not_found, shortened
+from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened
+from serving.rights import no_decision
 from serving.runtime import InForce, Runtime
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
 
@@ -320,7 +321,7 @@ async def logged_decision(runtime: Runtime, decision_id: str, call: Call) -> byt
     runtime.in_force.keyring.require("replay", call.key, call.peer)
     decision = runtime.store.decision(decision_id)
     if decision is None:
-        raise not_found("decision_id", decision_id, "no decision has it", "look at the answer of /recommend")
+        raise no_decision(runtime, "decision_id", decision_id, "look at the answer of /recommend")
     return msgspec.json.encode(
         {
             "decision_id": decision.decision_id,

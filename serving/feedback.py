@@ -15,7 +15,8 @@ from serving import metrics
 from serving.body import checked
 from serving.call import Call
 from serving.clock import occurred_at
-from serving.errors import invalid, not_found
+from serving.errors import invalid
+from serving.rights import no_decision
 from serving.runtime import Runtime
 from serving.schemas import OUTCOME_KINDS, FeedbackReport, FeedbackReports
 from serving.tokens import InvalidToken, TokenClaims
@@ -65,7 +66,7 @@ def _append(runtime: Runtime, report: FeedbackReport, path: str, received_at: in
     claims = _claims(runtime, report, path)
     decision = runtime.store.decision(claims.decision_id)
     if decision is None:
-        raise not_found(f"{path}decision_id", claims.decision_id, "no decision has it", "send the id that was answered")
+        raise no_decision(runtime, f"{path}decision_id", claims.decision_id, "send the id that was answered")
     if report.token is None:
         _require_chosen(decision, claims, path)
     when = received_at

@@ -14,7 +14,7 @@ from features.event import Identifier
 from features.identity import IdentityError, customer_identifier
 from features.stores.protocol import AmbiguousIdentifier
 from serving.call import Call
-from serving.errors import Refusal, conflict, gone, invalid_sentence, not_found
+from serving.errors import Refusal, ambiguous, gone, invalid_sentence, not_found
 from serving.runtime import Runtime
 
 
@@ -24,7 +24,7 @@ async def erase(runtime: Runtime, customer_id: str, call: Call) -> bytes:
     try:
         entry = await asyncio.to_thread(runtime.store.erase, _identifier(customer_id), present, author)
     except AmbiguousIdentifier as error:
-        raise _ambiguous(customer_id, error) from error
+        raise ambiguous("customer_id", customer_id, error.customer_ids) from error
     if entry is None:
         raise _unknown(customer_id)
     return msgspec.json.encode({"erased": json.loads(entry.counts), "audit": entry.number})
@@ -36,7 +36,7 @@ async def export(runtime: Runtime, customer_id: str, call: Call) -> bytes:
     try:
         document = await asyncio.to_thread(runtime.store.export, _identifier(customer_id), present, author)
     except AmbiguousIdentifier as error:
-        raise _ambiguous(customer_id, error) from error
+        raise ambiguous("customer_id", customer_id, error.customer_ids) from error
     if document is None:
         raise _unknown(customer_id)
     return document.encode()
@@ -61,11 +61,6 @@ def _identifier(customer_id: str) -> Identifier:
         return customer_identifier(customer_id)
     except IdentityError as error:
         raise invalid_sentence("customer_id", customer_id, str(error)) from error
-
-
-def _ambiguous(customer_id: str, error: AmbiguousIdentifier) -> Refusal:
-    candidates = ", ".join(error.customer_ids)
-    return conflict("customer_id", customer_id, f"several people answer to it: {candidates}", "name one")
 
 
 def _unknown(customer_id: str) -> Refusal:
