@@ -1,0 +1,21 @@
+"""The benchmarks run, on sizes that measure nothing, so that they cannot rot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
+    command = [sys.executable, "benchmarks/ingest.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.split() for line in ended.stdout.splitlines()]
+    for name in ("sqlite",):
+        mine = [row for row in rows if row[0] == name]
+        assert len(mine) == 4
+        assert any("10,000" in row for row in mine)
+        assert any("100,000" in row for row in mine)
