@@ -19,13 +19,13 @@ PATIENCE = 5.0
 _SQLITE = "sqlite:///"
 
 
-def _postgres(url: str, patience: float) -> Engine:
+def _postgres(url: str, patience: float, vault: Vault) -> Engine:
     try:
         from features.stores.engines.postgres import PostgresEngine  # noqa: PLC0415
     except ImportError as error:
         message = "store is on PostgreSQL; its driver is not installed; install nextbest[postgres]"
         raise StoreError(message) from error
-    return PostgresEngine(url, patience)
+    return PostgresEngine(url, patience, vault)
 
 
 def open_store(url: str, patience: float = PATIENCE, vault: Vault | None = None) -> Store:
@@ -34,11 +34,11 @@ def open_store(url: str, patience: float = PATIENCE, vault: Vault | None = None)
     file identity.key beside an SQLite file, made on first use. Raises StoreError, VaultError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         path = Path(unquote(url.removeprefix(_SQLITE)))
-        engine = SQLiteEngine(path, patience)
-        return SQLStore(engine, vault or Vault(key_file(path.with_name(KEY_FILE))))
+        vault = vault or Vault(key_file(path.with_name(KEY_FILE)))
+        return SQLStore(SQLiteEngine(path, patience, vault), vault)
     if url.startswith(("postgresql://", "postgres://")):
         if vault is None:
             message = "vault is missing; every replica needs the same identity key for a store on PostgreSQL"
             raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
-        return SQLStore(_postgres(url, patience), vault)
+        return SQLStore(_postgres(url, patience, vault), vault)
     raise StoreError(f"store is {url.split(':', 1)[0]}:...; it is a URL such as sqlite:///nextbest.db; correct it")

@@ -13,7 +13,7 @@ import time
 from features.event import Kind
 from features.stores import open_store
 from features.stores.protocol import Append, Store
-from tests.checks.store_examples import NOON, append, event, import_table, user
+from tests.checks.store_examples import NOON, VAULT, append, event, import_table, user
 
 CUSTOMERS = 4
 FLIGHT = 8
@@ -70,7 +70,7 @@ def bulk(store: Store, source: str, rows: int) -> None:
 
 
 def main(what: str, url: str, *arguments: str) -> None:
-    store = open_store(url)
+    store = open_store(url, vault=VAULT)
     say("ready")
     if what == "write":
         write(store, arguments[0], int(arguments[1]), int(arguments[2]))

@@ -14,7 +14,7 @@ from features.event import Kind
 from features.stores import open_store
 from features.stores.protocol import Store
 from tests.checks.store_client import CUSTOMERS
-from tests.checks.store_examples import user
+from tests.checks.store_examples import VAULT, user
 
 ROOT = Path(__file__).parent.parent.parent
 KILLS = 12
@@ -41,7 +41,7 @@ def test_two_processes_lose_nothing_and_see_each_other(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     pair = [client("meet", url, "ann", "bob", 250), client("meet", url, "bob", "ann", 250)]
     assert [said(one)[-1] for one in pair] == ["met", "met"]
-    store = open_store(url)
+    store = open_store(url, vault=VAULT)
     assert len(store.read(user("ann")).page) == len(store.read(user("bob")).page) == 250
     report = store.check()
     assert (report.people, report.events, report.faults) == (2, 500, ())
@@ -52,7 +52,7 @@ def test_two_processes_write_to_the_same_people(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     pair = [client("write", url, name, 0, 600) for name in ("ann", "bob")]
     acknowledged = [word for one in pair for word in said(one) if word != "ready"]
-    store = open_store(url)
+    store = open_store(url, vault=VAULT)
     assert len(acknowledged) == 1200
     assert stored(store) == Counter(acknowledged)
     report = store.check()
@@ -74,7 +74,7 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost_or_doubled(tmp_path: 
         process.wait()
         process.stdout.close()
         acknowledged.update(lines)
-        store = open_store(url)
+        store = open_store(url, vault=VAULT)
         present = stored(store)
         assert acknowledged <= set(present)
         assert max(present.values(), default=1) == 1
@@ -83,7 +83,7 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost_or_doubled(tmp_path: 
         # The client goes back a little, as one does that cannot know what its last answers were.
         first = max(0, len(acknowledged) - 20)
     acknowledged.update(said(client("write", url, "ann", first, first + 60))[1:])
-    store = open_store(url)
+    store = open_store(url, vault=VAULT)
     assert len(acknowledged) > 100
     assert set(stored(store).values()) == {1}
     assert acknowledged <= set(stored(store))
@@ -101,7 +101,7 @@ def test_an_import_that_is_killed_leaves_all_or_nothing(tmp_path: Path) -> None:
         time.sleep(rng.uniform(0.05, 0.4))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        store = open_store(url)
+        store = open_store(url, vault=VAULT)
         report = store.check()
         assert report.faults == ()
         assert report.events - seen in (0, 20_000)

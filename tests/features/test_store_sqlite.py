@@ -191,7 +191,8 @@ def test_check_finds_what_was_damaged(store: Store, path: Path, words: str) -> N
 def test_what_it_writes_is_for_its_owner_alone(store: Store, path: Path) -> None:
     append(store, "c", event("m"))
     modes = {name.name: name.stat().st_mode & 0o777 for name in path.parent.iterdir()}
-    assert modes == dict.fromkeys(["store.db", "store.db-wal", "store.db-shm", "store.db.lock"], 0o600)
+    expected = ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "identity.key"]
+    assert modes == dict.fromkeys(expected, 0o600)
 
 
 def test_nothing_is_acknowledged_while_the_file_is_away(store: Store, path: Path) -> None:

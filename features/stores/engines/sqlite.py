@@ -15,6 +15,7 @@ from features.stores.engines.sqlite_lock import FileLock
 from features.stores.engines.sqlite_session import SQLiteSession
 from features.stores.protocol import StoreError
 from features.stores.sql.session import Session
+from features.vault import Vault
 
 logger = logging.getLogger("nextbest.store")
 T = TypeVar("T")
@@ -27,9 +28,9 @@ _WRITER_CACHE = 64
 class SQLiteEngine:
     """Implements features.stores.sql.session.Engine. Safe to read from any thread; not to be carried over a fork.
 
-    patience: seconds to wait for another process's write."""
+    vault: for what an earlier schema kept in clear. patience: seconds to wait for another process's write."""
 
-    def __init__(self, path: Path, patience: float) -> None:
+    def __init__(self, path: Path, patience: float, vault: Vault) -> None:
         self._path = path
         self._patience = patience
         self._local = threading.local()
@@ -44,7 +45,7 @@ class SQLiteEngine:
             raise StoreError(message) from error
         try:
             with self._lock.held():
-                prepare(path, patience)
+                prepare(path, patience, vault)
             self._whereabouts = Whereabouts(path)
             with speaking():
                 self._connection: sqlite3.Connection | None = connect(path, patience, _WRITER_CACHE)

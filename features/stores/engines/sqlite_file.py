@@ -10,6 +10,7 @@ from pathlib import Path
 
 from features.stores.protocol import StoreCorrupt, StoreError, StoreUnavailable
 from features.stores.sql.migrations import numbers
+from features.vault import Vault
 
 APPLICATION_ID = 0x6E626130
 PAGE_BYTES = 4096
@@ -81,7 +82,7 @@ class Whereabouts:
         return found.st_dev, found.st_ino
 
 
-def prepare(path: Path, patience: float) -> None:
+def prepare(path: Path, patience: float, vault: Vault) -> None:
     """Create the file when it is missing and bring it up to the newest schema; refuse what is not ours. Call under the
     file lock. Raises StoreError for a file of another program or of a newer version, OSError for one that cannot be
     created."""
@@ -91,7 +92,7 @@ def prepare(path: Path, patience: float) -> None:
     with speaking():
         connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, path)
+            _prepare(connection, path, vault)
         finally:
             connection.close()
 
@@ -101,7 +102,7 @@ def schema_number(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, vault: Vault) -> None:
     number, newest = schema_number(connection), numbers.newest()
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if number == newest and owner == APPLICATION_ID:
@@ -118,7 +119,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     from features.stores.engines.sqlite_upgrade import upgrade  # noqa: PLC0415
 
     connection.execute("PRAGMA secure_delete = ON").fetchone()
-    upgrade(connection)
+    upgrade(connection, vault)
     if owner == APPLICATION_ID:
         # Earlier versions did not overwrite what they deleted.
         connection.execute("VACUUM")

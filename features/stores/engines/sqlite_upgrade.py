@@ -9,12 +9,13 @@ from sqlalchemy import StaticPool, create_engine
 from features.stores.engines.sqlite_file import APPLICATION_ID, schema_number
 from features.stores.engines.sqlite_session import SQLiteSession
 from features.stores.sql.migrations import numbers, running
+from features.vault import Vault
 
 FIRST_RELEASE = 1
 """Version 0.1.0 kept no table of revisions: a file with this number is at the first."""
 
 
-def upgrade(connection: sqlite3.Connection, number: int | None = None) -> None:
+def upgrade(connection: sqlite3.Connection, vault: Vault, number: int | None = None) -> None:
     """To revision `number`, None: the newest. The connection is in autocommit mode; whatever fails leaves the file as
     it was."""
     target = numbers.newest() if number is None else number
@@ -25,7 +26,7 @@ def upgrade(connection: sqlite3.Connection, number: int | None = None) -> None:
             present = schema_number(connection)
             if present == FIRST_RELEASE:
                 _stamp_first(connection)
-            running.upgrade(outer, SQLiteSession(connection), numbers.revision(target))
+            running.upgrade(outer, SQLiteSession(connection), vault, numbers.revision(target))
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {target}")
 

@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 
 from features.stores.sql.rebuild import rebuild as rebuild_projections
 from features.stores.sql.session import Dialect, Session
+from features.vault import Vault
 
 FOLDER = Path(__file__).parent
 
 
-def upgrade(connection: Connection, session: Session, revision: str = "head") -> None:
+def upgrade(connection: Connection, session: Session, vault: Vault, revision: str = "head") -> None:
     """Bring the store up to `revision` in the open transaction of `connection`, which `session` speaks in too."""
     script = _script()
     asked: set[str] = set()
@@ -29,7 +30,7 @@ def upgrade(connection: Connection, session: Session, revision: str = "head") ->
         return script._upgrade_revs(revision, present)  # noqa: SLF001
 
     with EnvironmentContext(Config(), script, fn=steps) as environment:
-        environment.configure(connection=connection, session=session, asked=asked)
+        environment.configure(connection=connection, session=session, vault=vault, asked=asked)
         environment.run_migrations()
     if asked:
         rebuild_projections(session)
@@ -43,6 +44,12 @@ def _script() -> ScriptDirectory:
 def session() -> Session:
     """In a revision: the store."""
     found: Session = op.get_context().opts["session"]
+    return found
+
+
+def vault() -> Vault:
+    """In a revision: what keeps identifiers unreadable in this store."""
+    found: Vault = op.get_context().opts["vault"]
     return found
 
 
@@ -62,7 +69,11 @@ def execute(statements: str) -> None:
 
 def counter(name: str, highest: str) -> None:
     """In a revision: a new counter of Session.numbers. highest: a query of the number above which it begins."""
-    session().execute(f"INSERT INTO counter SELECT '{name}', ({highest})")
+    if dialect().name == "sqlite":
+        session().execute(f"INSERT INTO counter SELECT '{name}', ({highest})")
+        return
+    session().execute(f"CREATE SEQUENCE {name}_numbers")
+    session().rows(f"SELECT setval('{name}_numbers', greatest(({highest}), 1), ({highest}) > 0)")
 
 
 def rebuild() -> None:

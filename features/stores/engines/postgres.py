@@ -1,0 +1,179 @@
+"""A store in one schema of a PostgreSQL database: as many processes on as many machines as may reach it.
+
+Writers hold a lock of the store until they commit: groups of small writes share it, so that they commit beside one
+another; whatever changes who somebody is, imports, migrates or sets has it to itself. Between groups the rows of people
+are locked in order of their numbers, and two that give the same name, code or message at once meet in a unique index:
+the second runs again and finds what the first wrote.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+
+from features.stores.engines.postgres_connection import (
+    AGAIN,
+    ALONE,
+    SHARED,
+    alive,
+    connect,
+    end,
+    is_current,
+    speaking,
+    translated,
+)
+from features.stores.engines.postgres_session import Connection, PostgresSession
+from features.stores.protocol import StoreError, StoreUnavailable
+from features.stores.sql.migrations import numbers
+from features.stores.sql.session import MustBeAlone, Session
+from features.vault import Vault
+
+T = TypeVar("T")
+
+_ATTEMPTS = 6
+"""Runs of one piece of work beside others; the last is alone, where nobody can come first."""
+
+_VERSION = b"SELECT version_num FROM alembic_version"
+
+
+class PostgresEngine:
+    """Implements features.stores.sql.session.Engine. Safe to read from any thread; not to be carried over a fork.
+
+    url: as libpq understands it. patience: seconds to wait for the server and for another process's write."""
+
+    def __init__(self, url: str, patience: float, vault: Vault) -> None:
+        self._url = url
+        self._patience = patience
+        self._local = threading.local()
+        self._readers: set[Connection] = set()
+        self._readers_lock = threading.Lock()
+        self._closed = False
+        self._revision = numbers.revision(numbers.newest())
+        with speaking():
+            self._connection: Connection | None = connect(url, patience)
+            try:
+                self._prepare(self._connection, vault)
+            except BaseException:
+                end(self._connection)
+                raise
+
+    def _prepare(self, connection: Connection, vault: Vault) -> None:
+        if not is_current(connection):
+            from features.stores.engines.postgres_upgrade import upgrade  # noqa: PLC0415
+
+            upgrade(self._url, self._patience, vault)
+
+    # Reading
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        try:
+            yield self._reader()
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    def _reader(self) -> PostgresSession:
+        if self._closed:
+            raise StoreError("store is closed; nothing can be read; open it again")
+        session: PostgresSession | None = getattr(self._local, "session", None)
+        if session is not None and alive(session.connection):
+            return session
+        if session is not None:
+            self._forget(session.connection)
+        connection = connect(self._url, self._patience)
+        with self._readers_lock:
+            self._readers.add(connection)
+        self._local.session = session = PostgresSession(connection)
+        return session
+
+    def _forget(self, connection: Connection) -> None:
+        with self._readers_lock:
+            self._readers.discard(connection)
+        end(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        with speaking():
+            connection = connect(self._url, self._patience, lookups=False)
+            try:
+                connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield PostgresSession(connection)
+            finally:
+                end(connection)
+
+    # Writing
+
+    def write(self, work: Callable[[Session], T], alone: bool = True) -> T:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._attempt(work, alone or attempt == _ATTEMPTS - 1)
+            except MustBeAlone:
+                alone = True
+            except AGAIN as error:
+                refusal = error
+        raise translated(refusal) from refusal
+
+    def _attempt(self, work: Callable[[Session], T], alone: bool) -> T:
+        try:
+            connection = self._begun(alone)
+            try:
+                result = work(PostgresSession(connection, alone))
+                connection.execute(b"COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+        except AGAIN:
+            raise
+        except psycopg.Error as error:
+            raise translated(error) from error
+        return result
+
+    def _begun(self, alone: bool) -> Connection:
+        """The writing connection inside a transaction that holds the store's lock. Raises StoreUnavailable when the
+        schema was changed under this program."""
+        connection = self._connection
+        if connection is None or not alive(connection):
+            if connection is not None:
+                end(connection)
+            self._connection = None
+            self._connection = connection = connect(self._url, self._patience)
+        try:
+            with connection.pipeline():
+                connection.execute(b"BEGIN")
+                connection.execute(ALONE if alone else SHARED)
+                revision = connection.execute(_VERSION)
+            ((found,),) = revision.fetchall()
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        if found != self._revision:
+            self._roll_back(connection)
+            message = f"schema version is {found}; it was {self._revision} when this program started; start it again"
+            raise StoreUnavailable(message)
+        return connection
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.rollback()
+        except psycopg.Error:
+            # Its locks go with it.
+            self._connection = None
+            end(connection)
+
+    def wipe(self) -> None:
+        """Deleted rows go with the server's own vacuum; write-ahead log and backups are its operator's."""
+
+    def close(self) -> None:
+        """Call after the writer has stopped."""
+        self._closed = True
+        if self._connection is not None:
+            end(self._connection)
+            self._connection = None
+        with self._readers_lock:
+            for connection in self._readers:
+                end(connection)
+            self._readers.clear()

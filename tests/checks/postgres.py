@@ -1,0 +1,105 @@
+"""A PostgreSQL server for the checks: a throw-away cluster of the installed binaries, or another that is named.
+
+NEXTBEST_TEST_POSTGRES_URL names a database of another server whose user may create schemas; it is not restarted.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+URL = "NEXTBEST_TEST_POSTGRES_URL"
+_schemas = count()
+
+
+def binaries() -> Path | None:
+    """The folder of the newest installed server."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parent.parent.name))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return None if on_path is None else Path(on_path).resolve().parent
+
+
+def server_or_skip() -> Iterator[Server]:
+    """The body of a fixture. In CI a missing server is a failure."""
+    if url := os.environ.get(URL):
+        yield Server(url)
+        return
+    folder = binaries()
+    if folder is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; in CI its checks must run")
+        pytest.skip("PostgreSQL is not installed")
+    with cluster(folder) as started:
+        yield started
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """url: of a database. bin and data: of a cluster of our own, else None."""
+
+    url: str
+    bin: Path | None = None
+    data: Path | None = None
+
+    @contextmanager
+    def schema(self) -> Iterator[str]:
+        """The URL of an empty schema, which is dropped at the end."""
+        name = f"check_{os.getpid()}_{next(_schemas)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+            mark = "&" if "?" in self.url else "?"
+            try:
+                yield f"{self.url}{mark}options={quote(f'-c search_path={name}')}"
+            finally:
+                connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE".encode())
+
+    def control(self, *arguments: str) -> None:
+        """pg_ctl; only on a cluster of our own."""
+        assert self.bin is not None
+        assert self.data is not None
+        command = [str(self.bin / "pg_ctl"), "-D", str(self.data), "-w", "-s", *arguments]
+        subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL, **_unprivileged())
+
+
+def _unprivileged() -> dict[str, str]:
+    """initdb and the server refuse to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    known = {one.pw_name for one in pwd.getpwall()}
+    return {"user": "postgres" if "postgres" in known else "nobody"}
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Server]:
+    """Started, with durability on, reachable by a socket in a folder of its own alone; gone at the end."""
+    home = Path(tempfile.mkdtemp(prefix="nextbest-postgres-", dir="/tmp"))
+    user = _unprivileged()
+    if user:
+        shutil.chown(home, user["user"])
+    server = Server(f"postgresql://postgres@/postgres?host={home}", folder, home / "data")
+    try:
+        initdb = [str(folder / "initdb"), "-D", str(server.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(
+            [*initdb, "--locale=C.UTF-8"], check=True, timeout=60, cwd=home, stdout=subprocess.DEVNULL, **user
+        )
+        settings = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=on -c max_connections=200"
+        server.control("start", "-l", str(home / "log"), "-o", settings)
+        yield server
+    finally:
+        if (home / "data" / "postmaster.pid").exists():
+            server.control("stop", "-m", "immediate")
+        shutil.rmtree(home)
