@@ -13,6 +13,7 @@ import pytest
 
 from tests.serving.synthetic import make_shop
 from tests.training.small_shop import open_shop
+from tests.training.test_erased import MARK, marked_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,8 +135,10 @@ def test_keys_do_not_keep_the_owner_of_the_store_out(shop: Path) -> None:
 
 
 def test_train_evaluate_promote(tmp_path: Path) -> None:
-    """On a small synthetic history: what is promoted is what then answers."""
-    open_shop(tmp_path / "store.db").close()
+    """On a small synthetic history: what is promoted is what then answers, and nobody is in any file but the store."""
+    store = open_shop(tmp_path / "store.db")
+    store.import_events(marked_rows(), "marked")
+    store.close()
     trained = nextbest(tmp_path, "train")
     assert trained.returncode == 0, trained.stderr
     assert "version 1 is registered" in trained.stderr
@@ -149,3 +152,5 @@ def test_train_evaluate_promote(tmp_path: Path) -> None:
     assert tables.returncode == 0, tables.stderr
     assert "| nextbest |" in tables.stdout
     assert "version is 9; the registry has 1" in one_line(nextbest(tmp_path, "promote", "9"))
+    holding = {file.name for file in tmp_path.rglob("*") if file.is_file() and MARK.encode() in file.read_bytes()}
+    assert holding == {"store.db"}
