@@ -17,7 +17,7 @@ from itertools import count
 from features.stores import open_store
 from features.stores.protocol import Appended, Store, StoreUnavailable
 from tests.checks.mixed_load import Decided, Imported, Operation, Refused, Told, operation
-from tests.checks.store_examples import import_table
+from tests.checks.store_examples import VAULT, import_table
 
 FLIGHT = 8
 """Operations that a writer has under way at a time."""
@@ -73,7 +73,7 @@ def torn(outcome: object) -> bool:
 
 def write(url: str, writer: str, first: int, path: str) -> None:
     """Until it is killed."""
-    store = open_store(url)
+    store = open_store(url, vault=VAULT)
     acknowledged = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     for start in count(first, FLIGHT):
         flight = [(number, operation(writer, number)) for number in range(start, start + FLIGHT)]

@@ -10,6 +10,7 @@ import pytest
 from features.stores import open_store
 from tests.checks.killing import killing
 from tests.checks.reconcile import reconcile
+from tests.checks.store_examples import VAULT
 
 QUICK, LONG, ROUND = 12, 200, 25
 
@@ -20,9 +21,9 @@ def kill_and_reconcile(url: str, folder: Path, kills: int, alive: float) -> str:
     report = ""
     with killing(url, folder, 11, alive) as made:
         while made.kills < kills:
-            watching = open_store(url) if made.kills // ROUND % 2 else None
+            watching = open_store(url, vault=VAULT) if made.kills // ROUND % 2 else None
             made.run(min(ROUND, kills - made.kills))
-            store = watching or open_store(url)
+            store = watching or open_store(url, vault=VAULT)
             reconciled = reconcile(store, made.acknowledged)
             store.close()
             assert reconciled.faults == []
@@ -31,12 +32,14 @@ def kill_and_reconcile(url: str, folder: Path, kills: int, alive: float) -> str:
     return report
 
 
-def test_killed_writers_lose_and_double_nothing(tmp_path: Path) -> None:
-    kill_and_reconcile(f"sqlite:///{tmp_path}/store.db", tmp_path, QUICK, 0.3)
+def test_killed_writers_lose_and_double_nothing(fresh_url: str, tmp_path: Path) -> None:
+    kill_and_reconcile(fresh_url, tmp_path, QUICK, 0.3)
 
 
 @pytest.mark.long
-def test_hundreds_of_killed_writers_lose_and_double_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = kill_and_reconcile(f"sqlite:///{tmp_path}/store.db", tmp_path, LONG, 0.3)
+def test_hundreds_of_killed_writers_lose_and_double_nothing(
+    fresh_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = kill_and_reconcile(fresh_url, tmp_path, LONG, 0.3)
     with capsys.disabled():
-        print(f"\nsqlite: {report}")  # noqa: T201
+        print(f"\n{fresh_url.partition(':')[0]}: {report}")  # noqa: T201
