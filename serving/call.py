@@ -12,12 +12,13 @@ from serving.security import presented_key
 @dataclass(frozen=True, slots=True)
 class Call:
     """key: as presented, None for none. peer: the caller's address, None when unknown. now: the header Nextbest-Now
-    as sent."""
+    as sent. origin: the web page that asks, None when it is no page that does."""
 
     key: str | None
     peer: str | None
     now: str | None
+    origin: str | None
 
     @classmethod
     def of(cls, headers: Mapping[str, str], peer: str | None) -> Call:
-        return cls(presented_key(headers.get("authorization")), peer, headers.get(NOW_HEADER))
+        return cls(presented_key(headers.get("authorization")), peer, headers.get(NOW_HEADER), headers.get("origin"))

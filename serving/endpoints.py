@@ -98,7 +98,7 @@ async def _feedback(runtime: Runtime, asked: Asked) -> bytes:
 
 
 async def _batch(runtime: Runtime, asked: Asked) -> bytes:
-    return await ingest.batch(runtime, asked.body, asked.call)
+    return await ingest.batch(runtime, asked.body, asked.call, asked.query.get("writeKey"))
 
 
 async def _customer(runtime: Runtime, asked: Asked) -> bytes:

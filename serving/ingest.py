@@ -13,14 +13,15 @@ from pydantic import JsonValue
 
 from features.event import Event, Identifier
 from features.instants import parse_instant
-from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent
+from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent, Store
 from features.wire import segment
 from features.wire.errors import WireError
 from features.wire.identifiers import mentioned
 from features.wire.segment import WireMessage, WireRules
 from serving import metrics
 from serving.call import Call
-from serving.errors import ErrorBody, Refusal, invalid, malformed
+from serving.errors import ErrorBody, Refusal, forbidden, invalid, malformed
+from serving.page_keys import NotForPages, as_a_page_may
 from serving.runtime import Runtime
 
 EVENT_LIMIT = 32 * 1024
@@ -53,14 +54,16 @@ class Taken:
 async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) -> bytes:
     """One call of the type `name` that the address says; a refused one becomes a dead letter and is answered 422."""
     body = _object(payload)
-    received_at = _admitted(runtime, body, call)
+    reader = _reader(runtime, body, call)
     message = {field: value for field, value in body.items() if field != "writeKey"}
-    rules = _rules(runtime)
     try:
-        understood = _understood(message, message, received_at, None, name, rules)
+        understood = reader.understood(message, message, None, name)
+    except NotForPages as error:
+        metrics.EVENTS.labels("refused").inc()
+        raise forbidden(error.field, error.value, error.rule, "tell it with a key that no page holds") from error
     except WireError as error:
         metrics.EVENTS.labels("refused").inc()
-        letter = _letter(message, message, error.message, received_at, rules)
+        letter = reader.letter(message, message, error.message)
         await asyncio.wrap_future(runtime.store.bury([letter]))
         raise refusal_of(error) from error
     appended = await asyncio.wrap_future(runtime.store.append(understood.appends))
@@ -68,27 +71,27 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
     return b'{"success":true}'
 
 
-async def batch(runtime: Runtime, payload: JsonValue, call: Call) -> bytes:
-    """Many calls; a refused one becomes a dead letter and loses no other."""
+async def batch(runtime: Runtime, payload: JsonValue, call: Call, key: str | None = None) -> bytes:
+    """Many calls; a refused one becomes a dead letter and loses no other. key: of the address, which is all that a
+    page's farewell (sendBeacon) can carry."""
     body = _object(payload)
-    received_at = _admitted(runtime, body, call)
+    reader = _reader(runtime, body, call, key)
     sent_at = _sent_at(body)
     messages = body.get("batch")
     if not isinstance(messages, list):
         raise invalid("batch", messages, "must be a list of calls", 'send {"batch": [...]}')
     if not messages:
         raise invalid("batch", "[]", "must hold one call or more", "send no empty batch")
-    rules = _rules(runtime)
     calls: list[Understood] = []
     letters: list[DeadLetter] = []
     for message in messages:
         whole = _within(body, message)
         try:
             _check_size(whole)
-            calls.append(_understood(message, whole, received_at, sent_at, None, rules))
+            calls.append(reader.understood(message, whole, sent_at, None))
         except WireError as error:
-            letters.append(_letter(message, whole, error.message, received_at, rules))
-    outcomes, refused = await _store(runtime, calls, received_at, rules)
+            letters.append(reader.letter(message, whole, error.message))
+    outcomes, refused = await _store(runtime, calls, reader)
     letters.extend(refused)
     if letters:
         await asyncio.wrap_future(runtime.store.bury(letters))
@@ -104,13 +107,47 @@ def _object(payload: JsonValue) -> Payload:
     return payload
 
 
-def _admitted(runtime: Runtime, body: Payload, call: Call) -> int:
-    """The moment of receipt (ms UTC), once the write key has been found good."""
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Of the calls of one request. received_at: ms UTC. from_page: told with a web page's key."""
+
+    store: Store
+    received_at: int
+    rules: WireRules
+    from_page: bool
+
+    def understood(
+        self, payload: JsonValue, whole: JsonValue | Payload, sent_at: int | None, name: str | None
+    ) -> Understood:
+        """payload: as it came; whole: with what it inherits. Raises WireError."""
+        message = segment.read(whole, self.received_at, sent_at, name, self.rules)
+        if self.from_page:
+            message = as_a_page_may(message, self.received_at, self._is_known)
+        for place in message.unusable:
+            metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
+        return Understood(payload, tuple(_appends(message)))
+
+    def letter(self, payload: JsonValue | Payload, whole: JsonValue | Payload, reason: str) -> DeadLetter:
+        if isinstance(payload, dict):  # some senders put the key into each call
+            payload = {field: value for field, value in payload.items() if field != "writeKey"}
+        text = msgspec.json.encode(payload).decode("utf-8", "replace")
+        return DeadLetter(self.received_at, reason, text[:LETTER_LIMIT], mentioned(whole, self.rules.region))
+
+    def _is_known(self, identifier: Identifier) -> bool:
+        try:
+            return self.store.resolve(identifier) is not None
+        except AmbiguousIdentifier:
+            return True
+
+
+def _reader(runtime: Runtime, body: Payload, call: Call, in_address: str | None = None) -> _Reader:
+    """Once the write key has been found good. Raises Refusal."""
     told = body.get("writeKey")
-    key = call.key if call.key is not None else told if isinstance(told, str) else None
+    in_body = told if isinstance(told, str) else None
+    key = next((one for one in (call.key, in_body, in_address) if one is not None), None)
     in_force = runtime.in_force
-    in_force.keyring.require("write", key, call.peer)
-    return in_force.clock.present(call.now)
+    from_page = in_force.keyring.require_on_wire(key, call.peer, call.origin)
+    return _Reader(runtime.store, in_force.clock.present(call.now), _rules(runtime), from_page)
 
 
 def _rules(runtime: Runtime) -> WireRules:
@@ -147,21 +184,6 @@ def _check_size(message: JsonValue) -> None:
         raise WireError("", "too large", f"an event has at most {EVENT_LIMIT} bytes", "send less in one event")
 
 
-def _understood(
-    payload: JsonValue,
-    whole: JsonValue | Payload,
-    received_at: int,
-    sent_at: int | None,
-    name: str | None,
-    rules: WireRules,
-) -> Understood:
-    """payload: as it came; whole: with what it inherits. Raises WireError."""
-    message = segment.read(whole, received_at, sent_at, name, rules)
-    for place in message.unusable:
-        metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
-    return Understood(payload, tuple(_appends(message)))
-
-
 _NUMBERS = re.compile(r"\[\d+\]")
 """Places in lists, which would make a series each."""
 
@@ -180,7 +202,7 @@ def _appends(message: WireMessage) -> Iterator[Append]:
 
 
 async def _store(
-    runtime: Runtime, calls: Sequence[Understood], received_at: int, rules: WireRules
+    runtime: Runtime, calls: Sequence[Understood], reader: _Reader
 ) -> tuple[Sequence[Taken], list[DeadLetter]]:
     """What the store took, durable, and the letters for what only the store could refuse. It takes all of a write or
     nothing, so that after a refusal each call is a write of its own."""
@@ -189,7 +211,7 @@ async def _store(
     try:
         appended = await asyncio.wrap_future(runtime.store.append([one for call in calls for one in call.appends]))
     except _REFUSALS:
-        outcomes = await asyncio.gather(*(_alone(runtime, call, received_at, rules) for call in calls))
+        outcomes = await asyncio.gather(*(_alone(runtime, call, reader) for call in calls))
         taken = [outcome for outcome in outcomes if isinstance(outcome, Taken)]
         return taken, [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
     answers = iter(appended)
@@ -200,11 +222,11 @@ def _taken(appended: Sequence[Appended]) -> Taken:
     return Taken(sum(one.stored for one in appended), sum(one.duplicates for one in appended))
 
 
-async def _alone(runtime: Runtime, call: Understood, received_at: int, rules: WireRules) -> Taken | DeadLetter:
+async def _alone(runtime: Runtime, call: Understood, reader: _Reader) -> Taken | DeadLetter:
     try:
         appended = await asyncio.wrap_future(runtime.store.append(call.appends))
     except _REFUSALS as error:
-        return _letter(call.payload, call.payload, str(error), received_at, rules)
+        return reader.letter(call.payload, call.payload, str(error))
     return _taken(appended)
 
 
@@ -219,15 +241,6 @@ def _count(outcomes: Sequence[Taken], refused: int) -> int:
     metrics.EVENTS.labels("duplicate").inc(duplicates)
     metrics.EVENTS.labels("refused").inc(refused)
     return duplicates
-
-
-def _letter(
-    payload: JsonValue | Payload, whole: JsonValue | Payload, reason: str, received_at: int, rules: WireRules
-) -> DeadLetter:
-    if isinstance(payload, dict):  # some senders put the key into each call
-        payload = {field: value for field, value in payload.items() if field != "writeKey"}
-    text = msgspec.json.encode(payload).decode("utf-8", "replace")
-    return DeadLetter(received_at, reason, text[:LETTER_LIMIT], mentioned(whole, rules.region))
 
 
 def refusal_of(error: WireError) -> Refusal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -22,11 +22,12 @@ from serving.call import Call
 from serving.endpoints import ENDPOINTS, JSON, Asked, Endpoint
 from serving.errors import ErrorAnswer, Refusal, method_not_allowed, not_found, too_many_requests
 from serving.failures import refusal_for
+from serving.origins import ALIASES, WIRE, Visit, answer_preflight, answering, require_this_machine
 from serving.pages import PAGES, Page
 from serving.runtime import Runtime
+from serving.security import Keyring
 
 _encode = msgspec.json.Encoder().encode
-WIRE = "/v1/"
 BENTO_PATHS = ("/static_content/", "/schema.json")
 """What BentoML answers itself: the interactive page's own files, and the description that its clients read."""
 
@@ -49,6 +50,29 @@ class Lane:
         if scope["type"] != "http":
             await self._behind(scope, receive, send)
             return
+        visit = Visit.of(scope)
+        try:
+            pages = self._admit(visit)
+            if scope["path"].startswith(WIRE):
+                send = answering(send, visit.origin, pages)
+                if visit.preflight:
+                    await answer_preflight(send, visit, pages)
+                    return
+        except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
+            await _send_refusal(send, refusal_for(error))
+            return
+        if scope["path"] in ALIASES:
+            scope = {**scope, "path": ALIASES[scope["path"]]}
+        await self._dispatch(scope, receive, send)
+
+    def _admit(self, visit: Visit) -> Collection[str]:
+        """The origins of the web pages that may tell events. Raises Refusal for those that may not even ask."""
+        keyring = self._runtime().in_force.keyring
+        if not len(keyring):
+            require_this_machine(visit)
+        return keyring.pages
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         methods = self._methods.get(path) if "{" not in path else None
         if methods is not None:
@@ -107,15 +131,23 @@ class Lane:
         headers = Headers(scope=scope)
         client = scope.get("client")
         call = Call.of(headers, client[0] if client else None)
-        # Before the body is looked at, unless the key may stand in it.
-        if endpoint.right and (call.key is not None or not endpoint.path.startswith(WIRE)):
-            runtime.in_force.keyring.require(endpoint.right, call.key, call.peer)
+        _check_key(endpoint, runtime.in_force.keyring, call)
         query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
         body = None
         if endpoint.body_limit:
             body = parsed(await read(receive, headers, endpoint.body_limit, settings.body_timeout))
         async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):
             return await endpoint.handler(runtime, Asked(call, parameters, query, body))
+
+
+def _check_key(endpoint: Endpoint, keyring: Keyring, call: Call) -> None:
+    """Before the body is looked at, unless the key may stand in it. Raises Refusal."""
+    if not endpoint.right:
+        return
+    if not endpoint.path.startswith(WIRE):
+        keyring.require(endpoint.right, call.key, call.peer)
+    elif call.key is not None:
+        keyring.require_on_wire(call.key, call.peer, call.origin)
 
 
 def _answering(methods: Mapping[str, Endpoint], scope: Scope) -> Endpoint:

@@ -6,12 +6,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import secrets
 from collections.abc import Iterable
+from typing import Final
 
 from features.stores.protocol import AccessKey
 from serving.errors import forbidden, unauthorized
+from serving.loopback import is_loopback
+from serving.origins import checked_origin
 
 RIGHTS = frozenset({"write", "decide", "read", "admin", "replay"})
 """write: events, feedback. decide: recommendations. read: customers. admin: catalogue. replay: `at`, traces."""
@@ -22,13 +24,16 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def new_key(rights: Iterable[str], created_at: int, note: str) -> tuple[str, AccessKey]:
-    """A fresh key (to be shown once) and its record. Raises ValueError for a right that does not exist."""
-    granted = frozenset(rights)
+def new_key(rights: Iterable[str], created_at: int, note: str, origins: Iterable[str] = ()) -> tuple[str, AccessKey]:
+    """A fresh key (to be shown once) and its record. origins: of the web pages that hold it; whoever looks at such a
+    page can read the key, so it may do nothing but write. Raises ValueError with a sentence."""
+    granted, pages = frozenset(rights), frozenset(checked_origin(one) for one in origins)
     if not granted or not granted <= RIGHTS:
         raise ValueError(f"rights is {sorted(granted)}; one or more of {', '.join(sorted(RIGHTS))}; name them")
+    if pages and granted != {"write"}:
+        raise ValueError(f"rights is {sorted(granted)}; a key for web pages may only write; make another for the rest")
     key = f"nb_{secrets.token_urlsafe(32)}"
-    return key, AccessKey(secrets.token_hex(6), digest(key), granted, created_at, note)
+    return key, AccessKey(secrets.token_hex(6), digest(key), granted, created_at, note, pages)
 
 
 def presented_key(authorization: str | None) -> str | None:
@@ -43,16 +48,6 @@ def presented_key(authorization: str | None) -> str | None:
             return None
         return user or None
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine alone; a name other than localhost does not."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host.lower() == "localhost"
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 class UnsafeAddress(Exception):
@@ -73,24 +68,47 @@ class Keyring:
 
     def __init__(self, keys: Iterable[AccessKey]) -> None:
         self._keys = tuple(keys)
+        self.pages: Final = frozenset(origin for key in self._keys for origin in key.origins)
+        """Origins of the web pages that hold a key."""
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def require(self, right: str, key: str | None, peer: str | None) -> None:
-        """Raises Refusal unless `key` carries `right`. peer: the caller's address, decisive without keys."""
+        """Raises Refusal unless `key` carries `right`. peer: the caller's address, decisive without keys. A web page's
+        key opens nothing here."""
+        held = self._require(right, key, peer)
+        if held is not None and held.origins:
+            raise forbidden(
+                "authorization", "a web page's key", "it tells events at /v1/ and nothing else", "use another key"
+            )
+
+    def require_on_wire(self, key: str | None, peer: str | None, origin: str | None) -> bool:
+        """Whether it is a web page that tells events. origin: the request's header. Raises Refusal unless `key` may
+        write, and a page's key unless the page is one of those that it was made for."""
+        held = self._require("write", key, peer)
+        if held is None or not held.origins:
+            return False
+        if origin not in held.origins:
+            raise forbidden(
+                "origin", origin or "absent", "the key is for other web pages", "make one for this page's origin"
+            )
+        return True
+
+    def _require(self, right: str, key: str | None, peer: str | None) -> AccessKey | None:
         if not self._keys:
             self._require_local(peer)
-            return
+            return None
         if key is None:
             raise unauthorized("absent", "a key is needed")
-        rights = self._rights(digest(key))
-        if rights is None:
+        held = self._held(digest(key))
+        if held is None:
             raise unauthorized("unknown", "the key must be one in force")
-        if right not in rights:
+        if right not in held.rights:
             raise forbidden(
                 "authorization", f"a key without {right}", f"needs the right {right}", "use a key that has it"
             )
+        return held
 
     def author(self, key: str | None) -> str:
         """Who asks with `key`, for the audit: its id, or this machine while no key is configured."""
@@ -99,12 +117,12 @@ class Keyring:
         presented = digest(key)
         return next((f"key {one.key_id}" for one in self._keys if hmac.compare_digest(one.digest, presented)), "")
 
-    def _rights(self, presented: str) -> frozenset[str] | None:
+    def _held(self, presented: str) -> AccessKey | None:
         """Compares with every key, so that the time taken does not tell which one came near."""
-        found: frozenset[str] | None = None
+        found: AccessKey | None = None
         for key in self._keys:
             if hmac.compare_digest(key.digest, presented):
-                found = key.rights
+                found = key
         return found
 
     @staticmethod

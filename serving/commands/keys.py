@@ -19,6 +19,9 @@ app = typer.Typer(help="Access keys: who may write events, ask for decisions, re
 def add_key(
     right: Annotated[list[str], typer.Option(help="write, decide, read, admin or replay; may be repeated.")],
     note: Annotated[str, typer.Option(help="Who it is for.")] = "",
+    origin: Annotated[
+        list[str] | None, typer.Option(help="https://shop.example: a web page that holds the key; may be repeated.")
+    ] = None,
 ) -> None:
     """Make a key and show it once; only its hash is kept."""
     import time
@@ -27,7 +30,7 @@ def add_key(
 
     with one_line(), the_store(create=True) as store:
         try:
-            key, record = new_key(right, time.time_ns() // 1_000_000, note)
+            key, record = new_key(right, time.time_ns() // 1_000_000, note, origin or ())
         except ValueError as error:
             stop(str(error))
         store.add_key(record)

@@ -151,7 +151,7 @@ def _unfinished_request(running: Running) -> socket.socket:
     """Holds one place until it is closed."""
     address = httpx.URL(running.url)
     connection = socket.create_connection((address.host, address.port))
-    connection.sendall(b"POST /recommend HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{")
+    connection.sendall(b"POST /recommend HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
     time.sleep(0.3)
     return connection
 

@@ -9,7 +9,8 @@ import pytest
 
 from features.stores import open_store
 from serving.errors import Refusal
-from serving.security import RIGHTS, Keyring, UnsafeAddress, digest, is_loopback, new_key, require_safe_address
+from serving.loopback import is_loopback
+from serving.security import RIGHTS, Keyring, UnsafeAddress, digest, new_key, require_safe_address
 from tests.serving.conftest import Demo
 from tests.serving.running import until
 from tests.serving.synthetic import PUBLISHED_AT, store_url

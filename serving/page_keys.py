@@ -1,0 +1,48 @@
+"""What a web page's key may tell. Whoever looks at the page can read the key and tell what they like under it, so that
+nothing may be told with it that joins two people, or that makes something bought count as not bought.
+
+NotForPages    a WireError: the call is well formed, but not a page's to make
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from features.event import Event, Identifier, Kind
+from features.identity import ANONYMOUS_ID, USER_ID, is_strong
+from features.wire.errors import WireError
+from features.wire.segment import WireMessage
+
+_TAKES_BACK: Final = frozenset({Kind.REFUNDED, Kind.CANCELLED, Kind.SUBSCRIPTION_ENDED})
+_ADVICE: Final = "tell it from a server, with a key that no page holds"
+
+
+class NotForPages(WireError):
+    """The call is well formed, but not a page's to make."""
+
+
+def as_a_page_may(message: WireMessage, received_at: int, is_known: Callable[[Identifier], bool]) -> WireMessage:
+    """The message without claims that would make one person of several; an identifier that one person alone has, like
+    a loyalty card, is then kept out rather than the order that it came with. is_known: whether somebody has the
+    identifier. Raises NotForPages."""
+    for event in message.events:
+        if event.kind in _TAKES_BACK or _is_over(event, received_at):
+            raise NotForPages("event", event.name, "a page's key takes back nothing that was bought", _ADVICE)
+    for older in message.previous:
+        if older.type == USER_ID and is_known(older):
+            raise NotForPages("previousId", older.value, "a page's key joins no known user with another", _ADVICE)
+    for claimed in message.also:
+        if claimed.type == USER_ID:
+            place = "context.externalIds"
+            raise NotForPages(place, claimed.value, "a page's key joins no known user with another", _ADVICE)
+    return replace(
+        message,
+        also=tuple(one for one in message.also if not is_strong(one.type)),
+        previous=tuple(one for one in message.previous if one.type == ANONYMOUS_ID),
+    )
+
+
+def _is_over(event: Event, received_at: int) -> bool:
+    return event.ends_at is not None and event.ends_at <= received_at
