@@ -1,7 +1,8 @@
 """GET /customers/{id}/context: what whoever serves the customer next should know, so that nobody tells it twice.
 
-The page answers what is under way; the log is asked twice, for a bounded number of events of the kinds that tell the
-rest. Rare kinds are asked apart, so that a case stays open however much was bought since.
+The page answers what is under way; the log is asked for a bounded number of events of the kinds that tell the rest, and
+not for kinds that the page shows there are none of. Rare kinds are asked apart, so that a case stays open however much
+was bought since.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from features.event import Kind
+from features.event import FLEETING, Kind
 from features.habits import HOURS, channel_shares, responses
-from features.history import CustomerRecord
+from features.history import PAGE_LIMIT, CustomerRecord, Records
 from features.ledger import SUBSCRIPTION_KINDS
 from features.stores.people import LoggedEvent
 from features.vocabulary import Vocabulary
@@ -32,16 +33,14 @@ from serving.person import Known, known_customer
 from serving.runtime import Runtime
 from serving.schemas import Instant
 
-RARE = (
-    context_parts.CASE_KINDS
-    | HANDOFF_KINDS
-    | SUBSCRIPTION_KINDS
-    | CONSENT_KINDS
-    | frozenset({Kind.FORM_FIELD_CAPTURED})
+ASKED: Sequence[tuple[frozenset[Kind], int]] = (
+    (context_parts.CASE_KINDS, 200),
+    (HANDOFF_KINDS | SUBSCRIPTION_KINDS | CONSENT_KINDS, 200),
+    (frozenset({Kind.FORM_FIELD_CAPTURED}), 200),
+    (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | (TELLING - context_parts.CASE_KINDS - HANDOFF_KINDS), 300),
 )
-RARE_LIMIT = 400
-FREQUENT = (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | TELLING) - RARE
-FREQUENT_LIMIT = 300
+"""Kinds that the log is asked for together, and for how many of their newest events."""
+
 _HOUR = 3_600_000
 
 
@@ -65,15 +64,23 @@ def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
 
 def told_of(runtime: Runtime, known: Known, version: int) -> tuple[ItemNames, Sequence[LoggedEvent]]:
     """What items are called, and the events known at the moment that a context is made of, the newest first."""
-    store, moment = runtime.store, known.moment
+    there = kinds_held(known.record.page)
     told = [
         one
-        for kinds, limit in ((RARE, RARE_LIMIT), (FREQUENT, FREQUENT_LIMIT))
-        for one in store.timeline(known.identifier, None, limit, kinds)
-        if one.event.recorded_at <= moment
+        for kinds, limit in ASKED
+        if kinds & there
+        for one in runtime.store.timeline(known.identifier, None, limit, kinds & there)
+        if one.event.recorded_at <= known.moment
     ]
     told.sort(key=lambda one: (one.event.occurred_at, one.sequence), reverse=True)
     return runtime.item_names.of_version(version), told
+
+
+def kinds_held(page: Records) -> frozenset[Kind]:
+    """The kinds that the person may have events of. A page that has room, or still holds what leaves first, holds all
+    that lasts."""
+    held = frozenset(Kind(code) for code in np.unique(page["kind"]).tolist())
+    return held if len(page) < PAGE_LIMIT or held & FLEETING else frozenset(Kind)
 
 
 def context_answer(

@@ -42,10 +42,15 @@ def last_orders(
     orders: dict[str, list[Event]] = {}
     for one in events:
         orders.setdefault(_order(one.event), []).append(one.event)
-    remaining = _remaining(record.ledger, moment)
-    bought = [told for told in orders.values() if any(event.kind == Kind.ORDERED for event in told)]
-    answers = [_order_answer(told, remaining, vocabulary, names) for told in bought]
-    return sorted(answers, key=lambda order: order.ordered_at, reverse=True)[:SHOWN]
+    bought = [told for told in orders.values() if _ordered_at(told) is not None]
+    newest = sorted(bought, key=lambda told: _ordered_at(told) or 0, reverse=True)[:SHOWN]
+    remaining = _remaining(record.ledger, moment) if newest else {}
+    return [_order_answer(told, remaining, vocabulary, names) for told in newest]
+
+
+def _ordered_at(told: Iterable[Event]) -> int | None:
+    """When the order was last reported, ms UTC. told: the newest first."""
+    return next((event.occurred_at for event in told if event.kind == Kind.ORDERED), None)
 
 
 def _order(event: Event) -> str:
@@ -105,7 +110,7 @@ def _state(told: Sequence[Event], lines: Sequence[OrderLineAnswer]) -> tuple[Sta
     delivery = next((event for event in told if event.kind in _DELIVERY), None)
     if delivery is not None:
         return _DELIVERY[delivery.kind], delivery.occurred_at
-    return "ordered", next(event.occurred_at for event in told if event.kind == Kind.ORDERED)
+    return "ordered", _ordered_at(told) or 0
 
 
 def basket(page: Records, vocabulary: Vocabulary, names: ItemNames, moment: int) -> list[BasketLineAnswer]:

@@ -61,8 +61,8 @@ def _summary(journey: Journey, channels: list[str]) -> str:
 
 
 def _about(journey: Journey, events: Iterable[LoggedEvent], vocabulary: Vocabulary, names: ItemNames) -> list[str]:
-    known = [one.event for one in events]
-    told = [event for event in known if event.kind in TELLING and event.occurred_at >= journey.started_at]
+    known = [one.event for one in events if one.event.occurred_at >= journey.started_at]
+    told = [event for event in known if event.kind in TELLING]
     orders = {text_code(event.order): event.order for event in known if event.order is not None}
     items = (text for code in journey.items if (text := vocabulary.text("item", code)) is not None)
     return [

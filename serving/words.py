@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from features.event import Event, Kind
 from serving.discretion import discreet
@@ -44,7 +45,7 @@ def noun(channel: str) -> str:
 
 
 def properties_of(event: Event) -> Mapping[str, object]:
-    found = json.loads(event.properties)
+    found = msgspec.json.decode(event.properties)
     return found if isinstance(found, dict) else {}
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from features.stores import open_store
 from serving.security import RIGHTS, new_key
+from tests.serving.desk import Desk, desk
 from tests.serving.running import Running, server
 from tests.serving.synthetic import PUBLISHED_AT, make_shop, store_url
 
@@ -64,3 +65,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         store.close()
     with server(home) as fast, server(home, NEXTBEST_FAST_LANE="false", BENTOML_HOME=str(home / "slow")) as slow:
         yield Demo(home, fast, slow, keys)
+
+
+@pytest.fixture(scope="session")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """An agent's desktop, on a store with a driven clock."""
+    with desk(tmp_path_factory.mktemp("desk")) as opened:
+        yield opened
