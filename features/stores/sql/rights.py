@@ -6,15 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from features import consent
 from features.event import Identifier
-from features.history import NO_CHANNEL, Records
+from features.history import Records
 from features.stores.people import AuditEntry
 from features.stores.sql.audit import Note, note
 from features.stores.sql.letters import naming, unbury
 from features.stores.sql.session import Session, columns, table, value
+from features.stores.withdrawals import in_force
 from features.vault import Vault
 
 HELD: Final = {
@@ -25,9 +23,6 @@ HELD: Final = {
     "decision": "decisions",
 }
 """Tables whose rows belong to the profile in their column `person`, and what their rows are called outside."""
-
-CONTACT: Final = frozenset({"user_id", "email", "phone", "device_token"})
-"""Types under which somebody comes back or is written to: under these a withdrawal outlives the person."""
 
 _ERASED = table("erased_decision", digest="bytes")
 _DIGEST = columns(digest="bytes")
@@ -76,7 +71,7 @@ def erase(
 ) -> AuditEntry:
     """consents: the person's list of them. found: of a moment before; what came since is looked at here."""
     letters = _letters(session, vault, gone.types, found)
-    kept = withdrawals_in_force(consents)
+    kept = in_force(consents)
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items()}
@@ -112,17 +107,3 @@ def erased(session: Session, vault: Vault, decision_id: str) -> bool:
 def _tombstone(vault: Vault, decision_id: str) -> bytes:
     """Another digest than that of any identifier: types have no colon."""
     return vault.digest(Identifier("erased:decision", decision_id))
-
-
-def withdrawals_in_force(consents: Records) -> Records:
-    """Of every channel and topic the newest statement, where it is a withdrawal; of profiling, which is on no channel
-    in particular, the newest on any."""
-    channel = np.where(consents["topic"] == consent.PROFILING, NO_CHANNEL, consents["channel"])
-    about = np.stack((channel, consents["topic"]), axis=1)
-    # At equal moments a withdrawal comes last.
-    order = np.lexsort((-consents["granted"].astype(np.int64), consents["occurred_at"], *about.T[::-1]))
-    ordered, about = consents[order].copy(), about[order]
-    ordered["channel"] = about[:, 0]
-    last = np.r_[(about[1:] != about[:-1]).any(axis=1), [True]] if len(about) else np.zeros(0, dtype=np.bool_)
-    newest: Records = ordered[last & (ordered["granted"] == 0)]
-    return newest
