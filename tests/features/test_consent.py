@@ -32,12 +32,17 @@ class Said(NamedTuple):
 
 
 topics = st.sampled_from([EVERYTHING, NEWS, OFFERS])
-channels = st.sampled_from([EMAIL, SMS, NO_CHANNEL])
+channels = st.sampled_from([EMAIL, EMAIL, SMS, NO_CHANNEL])
 statements = st.builds(
-    Said, st.booleans(), st.integers(0, 5), st.integers(0, 3), channels, st.sampled_from([EVERYTHING, NEWS, PROFILING])
+    Said,
+    st.booleans(),
+    st.integers(0, 3),
+    st.sampled_from([0, 0, 0, 2]),
+    channels,
+    st.sampled_from([EVERYTHING, NEWS, PROFILING]),
 )
 words = st.lists(statements, max_size=10)
-moments = st.integers(0, 8)
+moments = st.integers(0, 5)
 
 
 def heard(said: list[Said]) -> Records:
@@ -132,6 +137,8 @@ def test_a_tie_is_a_no(turn: int) -> None:
         ([Said(False, 1), Said(True, 2, topic=NEWS)], True, False),
         ([Said(False, 1), Said(True, 2)], True, True),
         ([Said(True, 1, topic=NEWS), Said(False, 2)], False, False),
+        ([Said(True, 2, topic=NEWS), Said(False, 2)], False, False),
+        ([Said(True, 2, topic=NEWS), Said(False, 2, channel=NO_CHANNEL)], False, False),
         ([Said(True, 1, topic=NEWS)], True, None),
         ([Said(False, 5), Said(True, 2, lag=6)], False, False),
         ([Said(False, 1, channel=NO_CHANNEL)], False, False),

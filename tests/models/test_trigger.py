@@ -91,6 +91,7 @@ def test_an_escalation_turns_into_a_service_and_ends_with_its_journey(
         ((minutes(Kind.HANDED_OFF, 131, "mail", "h"),), False),
         ((OUT, minutes(Kind.ACCEPTED, 5, "web", action="call-back")), False),
         ((OUT, minutes(Kind.SENT, 29, "web", action="call-back")), False),
+        ((OUT, minutes(Kind.SENT, 30, "web", action="call-back")), False),
         ((OUT, minutes(Kind.SENT, 31, "web", action="call-back")), True),
         ((OUT, minutes(Kind.DISPLAYED, 5, "web", action="call-back")), True),
         ((OUT, minutes(Kind.ACCEPTED, 5, "web", action="offer")), True),
