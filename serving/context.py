@@ -14,7 +14,7 @@ import numpy as np
 
 from features.event import FLEETING, Kind
 from features.habits import HOURS, channel_shares, responses
-from features.history import PAGE_LIMIT, CustomerRecord, Records
+from features.history import NO_CHANNEL, PAGE_LIMIT, CustomerRecord, Records
 from features.ledger import SUBSCRIPTION_KINDS
 from features.stores.people import LoggedEvent
 from features.vocabulary import Vocabulary
@@ -128,8 +128,8 @@ def preferred_channel(
         return None
     offsets = [utc_offset(record.time_zone, catalogue.time_zone, int(at)) for at in (*found["occurred_at"], moment)]
     hours = (np.append(found["occurred_at"], moment) + np.array(offsets)) // _HOUR % HOURS
-    own = [vocabulary.code("channel", name) for name in catalogue.channels]
-    channels = np.unique(np.append(found["channel"], np.array(own, np.uint8)))
+    own = np.array([vocabulary.code("channel", name) for name in catalogue.channels], np.uint8)
+    channels = np.unique(np.append(found["channel"], own[own != NO_CHANNEL]))
     shares = channel_shares(found["channel"], hours[:-1].astype(np.intp), channels)
     best = shares.argmax(axis=1)
     by_hour = [
