@@ -11,6 +11,7 @@ holds, wherever it was made.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,29 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds of everything that was said. newest: by channel and topic of exactly these; a withdrawal before a
+    grant of the same moment. Profiling is on NO_CHANNEL, wherever it was said; no other grant is."""
+
+    newest: Mapping[tuple[int, int], Consent]
+
+    def state(self, channel: int, topic: int) -> Consent | None:
+        """For the topic (text_code, EVERYTHING for none) on the channel (vocabulary code; NO_CHANNEL: what binds every
+        channel). None when nothing is known. Profiling is on no channel in particular."""
+        own = _later(self.newest.get((channel, topic)), self.newest.get((NO_CHANNEL, topic)))
+        if topic in (EVERYTHING, PROFILING):
+            return own
+        whole = _later(self.newest.get((channel, EVERYTHING)), self.newest.get((NO_CHANNEL, EVERYTHING)))
+        if own is None or whole is None:
+            return whole if own is None else own
+        if own.granted == whole.granted:
+            return max(own, whole, key=lambda one: one.since)
+        if own.granted and whole.since < own.since:
+            return own
+        return whole if own.granted else own
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One thing said. channel: vocabulary code, NO_CHANNEL where none was named. topic: text_code, EVERYTHING where
     none was named. occurred_at, recorded_at: ms UTC."""
@@ -65,31 +89,28 @@ def entries(records: Records) -> Records:
     return made[np.argsort(made["sequence"], kind="stable")]
 
 
-def state(consents: Records, channel: int, topic: int, moment: int) -> Consent | None:
-    """What holds for the topic (text_code, EVERYTHING for none) on the channel (vocabulary code; NO_CHANNEL: what binds
-    every channel) at `moment` (ms UTC). Profiling is on no channel in particular: wherever it was spoken of, the newest
-    word holds. None when nothing is known."""
+def standing(consents: Records, moment: int) -> Standing:
+    """All that holds at `moment` (ms UTC), from CONSENT_ENTRY rows in any order."""
     if len(consents) == 0:
-        return None
+        return Standing({})
     known = as_of(consents, moment)
-    if topic == PROFILING:
-        return _newest(known, PROFILING)
-    anywhere = known["channel"] == NO_CHANNEL
-    known = known[np.where(anywhere, known["granted"] == 0, known["channel"] == channel)]
-    whole = _newest(known, EVERYTHING)
-    own = _newest(known, topic) if topic != EVERYTHING else None
-    if own is None or whole is None:
-        return own or whole
-    if own.granted == whole.granted:
-        return max(own, whole, key=lambda one: one.since)
-    if own.granted and whole.since < own.since:
-        return own
-    return whole if own.granted else own
+    profiling = known["topic"] == PROFILING
+    known = known[profiling | (known["granted"] == 0) | (known["channel"] != NO_CHANNEL)]
+    channel = np.where(known["topic"] == PROFILING, NO_CHANNEL, known["channel"])
+    order = np.lexsort((known["granted"] == 0, known["occurred_at"], known["topic"], channel))
+    columns = (channel, known["topic"], known["granted"], known["occurred_at"])
+    ordered = zip(*(column[order].tolist() for column in columns), strict=True)
+    return Standing({(channel, topic): Consent(granted == 1, at, topic) for channel, topic, granted, at in ordered})
+
+
+def state(consents: Records, channel: int, topic: int, moment: int) -> Consent | None:
+    """What holds for one channel and topic (see Standing.state) at `moment` (ms UTC)."""
+    return standing(consents, moment).state(channel, topic)
 
 
 def objects_to_profiling(consents: Records, moment: int) -> bool:
     """Whether the newest statement on profiling by `moment` (ms UTC) is a no."""
-    newest = state(consents, NO_CHANNEL, PROFILING, moment)
+    newest = standing(consents[consents["topic"] == PROFILING], moment).state(NO_CHANNEL, PROFILING)
     return newest is not None and not newest.granted
 
 
@@ -109,11 +130,8 @@ def history(consents: Records, moment: int) -> tuple[Statement, ...]:
     )
 
 
-def _newest(known: Records, topic: int) -> Consent | None:
-    """The newest statement of exactly this topic; at equal times a withdrawal."""
-    said = known[known["topic"] == topic]
-    if len(said) == 0:
-        return None
-    newest = said["occurred_at"].max()
-    granted = said["granted"][said["occurred_at"] == newest].all()
-    return Consent(bool(granted), int(newest), topic)
+def _later(one: Consent | None, other: Consent | None) -> Consent | None:
+    """The newer; at equal times the withdrawal."""
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other, key=lambda each: (each.since, not each.granted))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.candidates import Candidates, ItemFacts
 from features.candidates import channel_codes as codes_of_channels
 from features.event import NO_CODE
-from features.history import NO_CHANNEL
+from features.history import NO_CHANNEL, text_code
 from features.stores.protocol import StoredCatalogue
 from features.vocabulary import Vocabulary
 from models.catalogue import (
@@ -77,12 +77,12 @@ class ChannelCandidates:
 
 @dataclass(frozen=True, slots=True)
 class CompiledCatalogue:
-    """One version, ready to decide with. facts: what it knows by code. categories: a
-    bare candidate per category, in the order of catalogue.categories, as are category numbers. all: see the module.
-    row_start: intp[channels + 1], the rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions],
-    the rank of an action's id among the ids: the last tie-break. topics: those of actions, None first. topic:
-    intp[actions], the place of each one's in it. trigger: int8[actions], TRIGGER_CODES. promotions: what each action
-    promotes and until when that is refused."""
+    """One version, ready to decide with. facts: what it knows by code. categories: a bare candidate per category, in
+    the order of catalogue.categories, as are category numbers. all: see the module. row_start: intp[channels + 1], the
+    rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
+    ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
+    intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
+    action promotes and until when that is refused."""
 
     catalogue: Catalogue
     facts: ItemFacts
@@ -92,6 +92,7 @@ class CompiledCatalogue:
     action: NDArray[np.intp]
     alphabetical: NDArray[np.intp]
     topics: tuple[str | None, ...]
+    topic_codes: Mapping[str | None, int]
     topic: NDArray[np.intp]
     trigger: NDArray[np.int8]
     groups: tuple[str, ...]
@@ -205,6 +206,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         action=action,
         alphabetical=np.argsort(np.argsort([entry.id for entry in catalogue.actions], kind="stable")).astype(np.intp),
         topics=topics,
+        topic_codes={topic: text_code(topic) for topic in topics},
         topic=np.array([topics.index(entry.topic) for entry in catalogue.actions], np.intp),
         trigger=np.array([TRIGGER_CODES[entry.trigger] for entry in catalogue.actions], np.int8),
         groups=groups,

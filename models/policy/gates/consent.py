@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import consent
-from features.history import text_code
 from models.catalogue import Regime
 from models.catalogue_document import text_of
 from models.policy.gate import Account
@@ -26,8 +25,9 @@ class ConsentGiven:
         topics = situation.compiled.topics
         pair = situation.candidates.channel * len(topics) + situation.compiled.topic[situation.candidates.action]
         distinct, place = np.unique(pair, return_inverse=True)
-        channels = situation.candidates.channels
-        closed = [not _open(situation, channels[one // len(topics)], topics[one % len(topics)]) for one in distinct]
+        said = consent.standing(situation.customer.consents, situation.moment)
+        asked = ((situation.candidates.channels[one // len(topics)], topics[one % len(topics)]) for one in distinct)
+        closed = [not _open(situation, said, channel, topic) for channel, topic in asked]
         return np.array(closed, np.bool_)[place]
 
     def account(self, situation: Situation, place: int) -> Account:
@@ -35,7 +35,8 @@ class ConsentGiven:
         topic = situation.compiled.topics[situation.compiled.topic[situation.candidates.action[place]]]
         regime = situation.compiled.catalogue.regime(channel, topic)
         about = channel if topic is None else f"{channel} about {_named(situation, topic)}"
-        known = _known(situation, channel, topic)
+        said = consent.standing(situation.customer.consents, situation.moment)
+        known = _known(situation, said, channel, topic)
         if known is None:
             return Account(regime, "nothing known", "a grant", f"{about} needs a grant ({regime}) and none is known")
         since = text_of(known.since)
@@ -49,14 +50,13 @@ def _named(situation: Situation, topic: str) -> str:
     return situation.compiled.catalogue.topics[topic].name
 
 
-def _known(situation: Situation, channel: str, topic: str | None) -> consent.Consent | None:
-    code = situation.compiled.channel_codes[channel]
-    return consent.state(situation.customer.consents, code, text_code(topic), situation.moment)
+def _known(situation: Situation, said: consent.Standing, channel: str, topic: str | None) -> consent.Consent | None:
+    return said.state(situation.compiled.channel_codes[channel], situation.compiled.topic_codes[topic])
 
 
-def _open(situation: Situation, channel: str, topic: str | None) -> bool:
+def _open(situation: Situation, said: consent.Standing, channel: str, topic: str | None) -> bool:
     regime = situation.compiled.catalogue.regime(channel, topic)
     if regime is Regime.NOT_NEEDED:
         return True
-    known = _known(situation, channel, topic)
+    known = _known(situation, said, channel, topic)
     return known.granted if known is not None else regime is Regime.OPT_OUT
