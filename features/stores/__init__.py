@@ -28,13 +28,22 @@ def _postgres(url: str, patience: float, vault: Vault) -> Engine:
     return PostgresEngine(url, patience, vault)
 
 
+def _beside(path: Path) -> Vault:
+    """Of the secret in the store's folder."""
+    try:
+        return Vault(key_file(path.with_name(KEY_FILE)))
+    except OSError as error:
+        message = f"store is {path.name}; its folder must be writable ({error.strerror}); name another"
+        raise StoreError(message) from error
+
+
 def open_store(url: str, patience: float = PATIENCE, vault: Vault | None = None) -> Store:
     """The store at `url`: `sqlite:///relative/path` or `sqlite:////absolute/path`, created when missing. patience:
     seconds to wait for another process's write. vault: what keeps identifiers unreadable; None: of the secret in the
     file identity.key beside an SQLite file, made on first use. Raises StoreError, VaultError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         path = Path(unquote(url.removeprefix(_SQLITE)))
-        vault = vault or Vault(key_file(path.with_name(KEY_FILE)))
+        vault = vault or _beside(path)
         return SQLStore(SQLiteEngine(path, patience, vault), vault)
     if url.startswith(("postgresql://", "postgres://")):
         if vault is None:

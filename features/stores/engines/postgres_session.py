@@ -68,6 +68,9 @@ class PostgresSession:
                 copy.write(encoded([column[start : start + _CHUNK] for column in values]))
             copy.write(TRAILER)
 
+    def locking(self, alias: str) -> str:
+        return "" if self._alone else f"FOR UPDATE OF {alias}"
+
     def numbers(self, counter: Counter, count: int) -> Sequence[int]:
         if not count:
             return range(0)

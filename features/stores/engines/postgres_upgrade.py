@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 from sqlalchemy import StaticPool, create_engine
 
 from features.stores.engines.postgres_connection import ALONE, connect, schema_number
 from features.stores.engines.postgres_session import Connection, PostgresSession
+from features.stores.protocol import StoreError
 from features.stores.sql.migrations import numbers, running
 from features.vault import Vault
 
@@ -21,7 +23,14 @@ def upgrade(url: str, patience: float, vault: Vault, number: int | None = None) 
         with engine.connect() as outer, outer.begin():
             connection.execute(ALONE)
             target = numbers.newest() if number is None else number
-            if schema_number(connection) < target:
+            present = schema_number(connection)
+            if present >= target:
+                return
+            try:
                 running.upgrade(outer, PostgresSession(connection, alone=True), vault, numbers.revision(target))
+            except (StoreError, psycopg.OperationalError):
+                raise
+            except Exception as error:
+                raise numbers.failed(present, target, error) from error
     finally:
         connection.close()

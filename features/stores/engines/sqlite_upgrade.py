@@ -8,6 +8,7 @@ from sqlalchemy import StaticPool, create_engine
 
 from features.stores.engines.sqlite_file import APPLICATION_ID, schema_number
 from features.stores.engines.sqlite_session import SQLiteSession
+from features.stores.protocol import StoreError
 from features.stores.sql.migrations import numbers, running
 from features.vault import Vault
 
@@ -26,7 +27,12 @@ def upgrade(connection: sqlite3.Connection, vault: Vault, number: int | None = N
             present = schema_number(connection)
             if present == FIRST_RELEASE:
                 _stamp_first(connection)
-            running.upgrade(outer, SQLiteSession(connection), vault, numbers.revision(target))
+            try:
+                running.upgrade(outer, SQLiteSession(connection), vault, numbers.revision(target))
+            except (StoreError, sqlite3.OperationalError):
+                raise
+            except Exception as error:
+                raise numbers.failed(present, target, error) from error
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {target}")
 

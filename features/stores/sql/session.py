@@ -92,6 +92,10 @@ class Session(Protocol):
     def load(self, into: Table, values: Sequence[Column]) -> None:
         """Many rows by columns, as fast as the engine can."""
 
+    def locking(self, alias: str) -> str:
+        """What follows a query whose rows of `alias` this transaction is about to change: locks them in the order in
+        which they come, where others write beside it."""
+
     def numbers(self, counter: Counter, count: int) -> Sequence[int]:
         """So many numbers above all that were given before, ascending. Ask once all that they order is locked: a
         number once taken may stay unused."""

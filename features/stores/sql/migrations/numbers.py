@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from features.stores.protocol import StoreCorrupt
+
 _VERSIONS = Path(__file__).parent / "versions"
 
 
@@ -14,3 +16,9 @@ def newest() -> int:
 
 def revision(number: int) -> str:
     return f"{number:04d}"
+
+
+def failed(present: int, target: int, error: Exception) -> StoreCorrupt:
+    """What to say of a store that resists."""
+    message = f"schema version is {present} and could not be brought to {target} ({error})"
+    return StoreCorrupt(f"{message}; the store is as it was; use the program that wrote it, or restore a copy")

@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from features.stores.sql.rebuild import rebuild as rebuild_projections
 from features.stores.sql.session import Dialect, Session
@@ -31,7 +32,10 @@ def upgrade(connection: Connection, session: Session, vault: Vault, revision: st
 
     with EnvironmentContext(Config(), script, fn=steps) as environment:
         environment.configure(connection=connection, session=session, vault=vault, asked=asked)
-        environment.run_migrations()
+        try:
+            environment.run_migrations()
+        except DBAPIError as error:
+            raise (error.orig or error) from error
     if asked:
         rebuild_projections(session)
 

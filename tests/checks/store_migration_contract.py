@@ -1,0 +1,133 @@
+"""What a store made by an earlier version becomes when it is opened. An engine joins by one line and two ways:
+
+class TestMine(MigrationContract):
+    earlier(place, store): put the rows of an earlier store at a place; dump(place): all that is there, to compare
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from features.event import Identifier, Kind
+from features.stores import open_store
+from features.stores.protocol import AccessKey, ServingModel, Store, StoreCorrupt
+from tests.checks.store_examples import NOON, VAULT, append, event, import_table, user
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "store_schema_1.json"
+Value = int | str | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierStore:
+    """A synthetic store as an earlier version left it. statements: its schema in SQLite's words. columns and rows by
+    table."""
+
+    application_id: int
+    statements: tuple[str, ...]
+    columns: Mapping[str, Sequence[str]]
+    rows: Mapping[str, Sequence[tuple[Value, ...]]]
+
+
+def earlier_store() -> EarlierStore:
+    golden = json.loads(GOLDEN.read_text())
+    tables = golden["rows"]
+    return EarlierStore(
+        golden["application_id"],
+        tuple(golden["statements"]),
+        {name: table["columns"] for name, table in tables.items()},
+        {name: [tuple(map(_value, row)) for row in table["rows"]] for name, table in tables.items()},
+    )
+
+
+def _value(value: int | str | Mapping[str, str] | None) -> Value:
+    return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value  # type: ignore[return-value]
+
+
+class MigrationContract(ABC):
+    """Takes the fixture `place`: where a store may be made."""
+
+    @abstractmethod
+    def earlier(self, place: str, store: EarlierStore) -> None: ...
+
+    @abstractmethod
+    def dump(self, place: str) -> Mapping[str, object]: ...
+
+    @pytest.fixture
+    def old(self, place: str) -> str:
+        """Where an earlier store stands."""
+        self.earlier(place, earlier_store())
+        return place
+
+    def test_all_that_was_told_is_there(self, old: str) -> None:
+        store = open_store(old, vault=VAULT)
+        report = store.check()
+        assert (report.people, report.events, report.faults) == (4, 61, ())
+        ann = store.read(user("ann"))
+        assert (len(ann.page), len(ann.ledger)) == (49, 17)
+        assert ann.traits == {"city": "Leeds", "segment": "gold", "time_zone": "Europe/London"}
+        assert store.read_as_of(user("ann"), NOON + 45).traits["city"] == "York"
+        told = {one.event.message_id: one.event for one in store.timeline(user("ann"), None, 100)}
+        assert len(told) == 50
+        assert told["m0"].order == "o0"
+        assert told["m0"].channel == "web"
+        assert told["d-1:decided"].kind == Kind.DECIDED
+        assert {name for name in told if name.startswith("till:")} == {"till:4", "till:5", "till:10", "till:14"}
+        assert store.read(Identifier("anonymous_id", "cookie")).customer_id == "anon:cookie"
+        assert store.read(Identifier("email", "ann@example.com")).customer_id == "ann"
+        store.close()
+
+    def test_all_else_is_there(self, old: str) -> None:
+        store = open_store(old, vault=VAULT)
+        decision, catalogue = store.decision("d-1"), store.catalogue()
+        assert decision is not None
+        assert (decision.customer_id, decision.seed, decision.request) == ("c", 2**64 - 1, "{}")
+        assert store.decisions_of(decision.person, 5) == (decision,)
+        assert catalogue is not None
+        assert catalogue.version == 1
+        assert store.bundle("d") == {"model.txt": b"tree\x00"}
+        assert store.serving() == ServingModel("1", "d", "run", NOON)
+        assert store.keys() == (AccessKey("k-1", "ab" * 32, frozenset({"read", "write"}), NOON, "desk"),)
+        assert (store.setting("secret"), store.advance_present(0)) == ("synthetic", NOON + 99)
+        (letter,) = store.dead_letters(5)
+        assert (letter.received_at, letter.reason, letter.payload) == (NOON, "no name", '{"userId":"ann","event":7}')
+        store.close()
+
+    def test_what_was_told_is_not_told_twice_and_life_goes_on(self, old: str) -> None:
+        store = open_store(old, vault=VAULT)
+        before = store.read(user("ann")).version
+        again = append(store, "ann", event("m0"), event("till:4"), event("file-0", line=1), event("new"))
+        assert (again.stored, again.duplicates) == (1, 3)
+        assert again.version > before
+        rows = [{"customer_id": "eve", "item": "i"} for _ in range(20)]
+        assert store.import_events(import_table(rows), "till").duplicates == 10
+        assert store.import_events(import_table(rows), "another").stored == 20
+        assert append(store, "fay", event("first")).person > store.resolve(user("eve"))  # type: ignore[operator]
+        assert store.check().faults == ()
+        store.close()
+
+    def test_two_that_open_it_at_once_find_one_store(self, old: str) -> None:
+        with ThreadPoolExecutor(3) as pool:
+            stores: list[Store] = list(pool.map(lambda _: open_store(old, patience=30.0, vault=VAULT), range(3)))
+        for number, store in enumerate(stores):
+            assert append(store, "ann", event(f"new-{number}")).stored == 1
+        assert stores[0].check().faults == ()
+        for store in stores:
+            store.close()
+
+    def test_what_cannot_be_brought_up_stays_as_it_was(self, place: str) -> None:
+        whole = earlier_store()
+        at = whole.columns["event"].index("record")
+        events = [(*row[:at], row[at][:-1], *row[at + 1 :]) for row in whole.rows["event"]]  # type: ignore[index]
+        damaged = EarlierStore(whole.application_id, whole.statements, whole.columns, {**whole.rows, "event": events})
+        self.earlier(place, damaged)
+        before = self.dump(place)
+        with pytest.raises(StoreCorrupt, match="schema version is 1"):
+            open_store(place, vault=VAULT)
+        assert self.dump(place) == before
