@@ -30,6 +30,8 @@ BATCH_BYTES = 500 * 1024
 """Bytes of one batch, unpacked."""
 LETTER_LIMIT = 32 * 1024
 """Characters of a refused payload that are kept."""
+FROM_PAGE = "told by a web page: "
+"""How the reason of a letter begins that came with a web page's key: read again, it may no more than before."""
 
 Payload = Mapping[str, JsonValue]
 
@@ -63,7 +65,7 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
         raise forbidden(error.field, error.value, error.rule, "tell it with a key that no page holds") from error
     except WireError as error:
         metrics.EVENTS.labels("refused").inc()
-        letter = reader.letter(message, message, error.message)
+        letter = reader.letter({"type": name, **message}, message, error.message)
         await asyncio.wrap_future(runtime.store.bury([letter]))
         raise refusal_of(error) from error
     appended = await asyncio.wrap_future(runtime.store.append(understood.appends))
@@ -108,7 +110,7 @@ def _object(payload: JsonValue) -> Payload:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Reader:
     """Of the calls of one request. received_at: ms UTC. from_page: told with a web page's key."""
 
     store: Store
@@ -131,7 +133,8 @@ class _Reader:
         if isinstance(payload, dict):  # some senders put the key into each call
             payload = {field: value for field, value in payload.items() if field != "writeKey"}
         text = msgspec.json.encode(payload).decode("utf-8", "replace")
-        return DeadLetter(self.received_at, reason, text[:LETTER_LIMIT], mentioned(whole, self.rules.region))
+        told = f"{FROM_PAGE}{reason}" if self.from_page else reason
+        return DeadLetter(self.received_at, told, text[:LETTER_LIMIT], mentioned(whole, self.rules.region))
 
     def _is_known(self, identifier: Identifier) -> bool:
         try:
@@ -140,17 +143,17 @@ class _Reader:
             return True
 
 
-def _reader(runtime: Runtime, body: Payload, call: Call, in_address: str | None = None) -> _Reader:
+def _reader(runtime: Runtime, body: Payload, call: Call, in_address: str | None = None) -> Reader:
     """Once the write key has been found good. Raises Refusal."""
     told = body.get("writeKey")
     in_body = told if isinstance(told, str) else None
     key = next((one for one in (call.key, in_body, in_address) if one is not None), None)
     in_force = runtime.in_force
     from_page = in_force.keyring.require_on_wire(key, call.peer, call.origin)
-    return _Reader(runtime.store, in_force.clock.present(call.now), _rules(runtime), from_page)
+    return Reader(runtime.store, in_force.clock.present(call.now), rules_of(runtime), from_page)
 
 
-def _rules(runtime: Runtime) -> WireRules:
+def rules_of(runtime: Runtime) -> WireRules:
     key = runtime.signer.key_for("wire")
     compiled = runtime.in_force.catalogue
     if compiled is None:
@@ -202,7 +205,7 @@ def _appends(message: WireMessage) -> Iterator[Append]:
 
 
 async def _store(
-    runtime: Runtime, calls: Sequence[Understood], reader: _Reader
+    runtime: Runtime, calls: Sequence[Understood], reader: Reader
 ) -> tuple[Sequence[Taken], list[DeadLetter]]:
     """What the store took, durable, and the letters for what only the store could refuse. It takes all of a write or
     nothing, so that after a refusal each call is a write of its own."""
@@ -222,7 +225,7 @@ def _taken(appended: Sequence[Appended]) -> Taken:
     return Taken(sum(one.stored for one in appended), sum(one.duplicates for one in appended))
 
 
-async def _alone(runtime: Runtime, call: Understood, reader: _Reader) -> Taken | DeadLetter:
+async def _alone(runtime: Runtime, call: Understood, reader: Reader) -> Taken | DeadLetter:
     try:
         appended = await asyncio.wrap_future(runtime.store.append(call.appends))
     except _REFUSALS as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Access keys: who may write events, ask for decisions, read customers.", no_args_is_help=True)
 
 
-@app.command("add")
+@app.command("add", epilog="nextbest keys add --right write --origin https://shop.example")
 def add_key(
     right: Annotated[list[str], typer.Option(help="write, decide, read, admin or replay; may be repeated.")],
     note: Annotated[str, typer.Option(help="Who it is for.")] = "",

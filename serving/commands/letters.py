@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.commands.output import AsJson, Rows, Yes, confirm, show
-from serving.commands.shell import console, one_line, stop, the_store
+from serving.commands.shell import console, one_line, present_of, settings, stop, the_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from features.stores import Store
     from features.stores.protocol import BuriedLetter
+    from serving.runtime import Runtime
 
 app = typer.Typer(help="Dead letters: events that were refused, and why.", no_args_is_help=True)
 
@@ -35,6 +38,49 @@ def list_letters(
         (one.number, render_instant(one.letter.received_at), one.letter.reason, one.letter.payload) for one in buried
     ]
     show(Rows(("number", "received", "reason", "payload"), rows, "no letter is dead"), as_json)
+
+
+@app.command("retry", epilog="nextbest letters retry --all")
+def retry_letters(numbers: Numbers = None, every: All = False, as_json: AsJson = False) -> None:
+    """Read refused events again, by the catalogue of now; exit code 1 when some are refused again, and stay."""
+    import asyncio
+    import logging
+
+    from serving.runtime import Runtime
+
+    logging.getLogger("nextbest").addHandler(logging.NullHandler())
+    with one_line(), the_store() as store:
+        chosen = _chosen(store, numbers, every)
+        runtime = Runtime(settings())
+        try:
+            refused = _retold(runtime, chosen, present_of(store))
+        finally:
+            asyncio.run(runtime.close())
+    console.print(f"{len(chosen) - len(refused)} taken, {len(refused)} refused again")
+    if refused:
+        show(Rows(("number", "reason"), refused, ""), as_json)
+        raise typer.Exit(1)
+
+
+def _retold(runtime: Runtime, chosen: Sequence[BuriedLetter], present: int) -> list[tuple[int, str]]:
+    """Number and reason of those that are refused again; the others are told, and dropped once they are durable."""
+    from features.stores.protocol import AmbiguousIdentifier, InvalidEvent
+    from features.wire.errors import WireError
+    from serving.letters import reread
+
+    taken: list[int] = []
+    refused: list[tuple[int, str]] = []
+    try:
+        for one in chosen:
+            try:
+                runtime.store.append(reread(runtime, one.letter, present)).result()
+            except (WireError, AmbiguousIdentifier, InvalidEvent) as error:
+                refused.append((one.number, str(error)))
+            else:
+                taken.append(one.number)
+    finally:
+        runtime.store.unbury(taken)
+    return refused
 
 
 @app.command("drop", epilog="nextbest letters drop 17 18")
