@@ -11,6 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from features.event import Event, Identifier
 from features.stores.protocol import Append, LoggedDecision
+from features.wire.contacts import contact_of_decision
 from serving import metrics
 from serving.body import checked
 from serving.call import Call
@@ -19,7 +20,7 @@ from serving.errors import invalid
 from serving.rights import no_decision
 from serving.runtime import Runtime
 from serving.schemas import OUTCOME_KINDS, FeedbackReport, FeedbackReports
-from serving.tokens import InvalidToken, TokenClaims
+from serving.tokens import WIRE_KEY, InvalidToken, TokenClaims
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ def _append(runtime: Runtime, report: FeedbackReport, path: str, received_at: in
     if report.occurred_at is not None:
         when = occurred_at(f"{path}occurred_at", report.occurred_at, received_at)
     event = Event(
-        message_id=report.message_id or _derived_id(claims, report),
+        message_id=report.message_id or _derived_id(runtime, claims, report),
         kind=OUTCOME_KINDS[report.outcome],
         name=f"Action {report.outcome.replace('_', ' ').title()}",
         occurred_at=when,
@@ -120,7 +121,11 @@ def _require_chosen(decision: LoggedDecision, claims: TokenClaims, path: str) ->
         )
 
 
-def _derived_id(claims: TokenClaims, report: FeedbackReport) -> str:
-    """Without a message id, the same report about the same action at the same moment is the same event."""
+def _derived_id(runtime: Runtime, claims: TokenClaims, report: FeedbackReport) -> str:
+    """Without a message id, the same report about the same action at the same moment is the same event; and what was
+    sent was sent once, whether it is told here or by the tool that delivered it."""
+    if report.outcome == "sent":
+        key = runtime.signer.key_for(WIRE_KEY)
+        return contact_of_decision(claims.channel, claims.decision_id, claims.action_id, key)
     parts = (claims.decision_id, claims.action_id, claims.channel, report.outcome, report.occurred_at, report.value)
     return f"feedback:{hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]}"

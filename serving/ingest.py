@@ -23,6 +23,7 @@ from serving.call import Call
 from serving.errors import ErrorBody, Refusal, forbidden, invalid, malformed
 from serving.page_keys import NotForPages, as_a_page_may
 from serving.runtime import Runtime
+from serving.tokens import WIRE_KEY
 
 EVENT_LIMIT = 32 * 1024
 """Bytes of one event, as JSON."""
@@ -154,7 +155,7 @@ def _reader(runtime: Runtime, body: Payload, call: Call, in_address: str | None 
 
 
 def rules_of(runtime: Runtime) -> WireRules:
-    key = runtime.signer.key_for("wire")
+    key = runtime.signer.key_for(WIRE_KEY)
     compiled = runtime.in_force.catalogue
     if compiled is None:
         return WireRules(key=key)

@@ -15,6 +15,8 @@ from typing import Protocol
 import msgspec
 
 SECRET_SETTING = "signing_secret"  # noqa: S105 - the name of the setting, not the secret
+WIRE_KEY = "wire"
+"""The purpose of the key of ids that are made of what a call on the wire says."""
 _SIGNATURE_BYTES = 18
 
 

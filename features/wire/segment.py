@@ -5,7 +5,6 @@ Whatever it is given, it returns a WireMessage or raises WireError, nothing else
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final
 from features.event import Event, Identifier, Kind
 from features.instants import EARLIEST, TOLERATED_LEAD
 from features.wire import consents, fields, identifiers
+from features.wire.contacts import contact_id, contact_of_decision, keyed_digest
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
 from features.wire.lines import lines_of
@@ -137,21 +137,19 @@ class _Maker:
     def _contact_id(self, line: Line) -> str:
         """One message to one person on one channel. Without an id of its own a campaign counts once a day (UTC), and
         without a campaign every call counts."""
-        contact = line.contact or ()
-        parts: list[object] = [line.channel, self.anchor.type, self.anchor.value, *contact]
-        if contact[0] == "campaign":
+        kind, *names = line.contact or ("call",)
+        if kind == "decision":
+            decision, action = names
+            return contact_of_decision(line.channel, decision, action, self.key)
+        parts: list[object] = [line.channel, self.anchor.type, self.anchor.value, kind, *names]
+        if kind == "campaign":
             parts.append(self.occurred_at // _DAY)
-        elif contact[0] == "call":
+        elif kind == "call":
             parts.append(self.message_id)
-        return "contact:" + _digest(parts, self.key)
+        return contact_id(parts, self.key)
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-
-
-def _digest(content: object, key: bytes) -> str:
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=16, key=key).hexdigest()
 
 
 def _addressed(line: Line, named: identifiers.Naming) -> tuple[Identifier, ...]:
@@ -197,7 +195,7 @@ def _message_id(payload: JsonObject, received_at: int, key: bytes) -> str:
         return told
     timed = payload.get("timestamp") is not None or payload.get("originalTimestamp") is not None
     content = {name: value for name, value in payload.items() if name != "sentAt"}
-    return "content:" + _digest([content, None if timed else received_at], key)
+    return "content:" + keyed_digest([content, None if timed else received_at], key)
 
 
 def _occurred_at(payload: JsonObject, received_at: int, sent_at: int | None) -> int:

@@ -41,6 +41,19 @@ def test_a_report_told_twice_is_one(client: httpx.Client, person: str, chosen: d
     assert sorted(kinds(client, person)) == ["clicked", "displayed"]
 
 
+def test_what_we_and_the_delivering_tool_say_was_sent_is_one_contact(client: httpx.Client, person: str) -> None:
+    answer = ask(client, customer_id=person, channels=["email"])
+    action = answer["channels"][0]["actions"][0]
+    report = {"token": action["token"], "outcome": "sent"}
+    assert client.post("/feedback", json=report).json() == {"stored": 1, "duplicates": 0}
+    assert client.post("/feedback", json=report).json() == {"stored": 0, "duplicates": 1}
+    ids = {"decision_id": answer["decision_id"], "action_id": action["action_id"], "email_id": "the tool's"}
+    for event in ("Email Sent", "Email Delivered"):
+        told = {"userId": person, "event": event, "messageId": f"{person}-{event}", "properties": ids}
+        assert client.post("/v1/track", json=told).status_code == 200
+    assert sorted(kinds(client, person)) == ["other", "other", "sent"]
+
+
 def test_one_bad_report_refuses_all_of_its_list(client: httpx.Client, person: str, chosen: dict[str, object]) -> None:
     good = {"token": chosen["token"], "outcome": "clicked"}
     bad = {"token": chosen["token"], "outcome": "clicked", "occurred_at": "2999-01-01T00:00:00Z"}
