@@ -24,11 +24,14 @@ Edge = tuple[int, tuple[str, str], int, Node]
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Two sides that became one at a moment (ms UTC); one and other: a profile of either side."""
+    """Two sides that became one at a moment (ms UTC). one and other: a profile of either side. claimer and through: the
+    edge by which they did."""
 
     at: int
     one: int
     other: int
+    claimer: int
+    through: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def link(profiles: Sequence[int], edges: Iterable[Edge], root: int) -> Linked:
         if mine is theirs:
             continue
         if mine.profiles and theirs.profiles:
-            joins.append(Join(moment, mine.profiles[0], theirs.profiles[0]))
+            joins.append(Join(moment, mine.profiles[0], theirs.profiles[0], profile, node))
             for side, opposite in ((mine, theirs), (theirs, mine)):
                 if side.profiles[0] in linked:
                     linked.update(dict.fromkeys(opposite.profiles, moment))

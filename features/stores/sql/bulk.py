@@ -12,17 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.consent import CONSENT_KINDS
 from features.event import LOG_ONLY, Identifier
 from features.history import EVENT, Records, text_code
-from features.identity import IdentityError, customer_identifier, outside_name
-from features.stores.acceptance import json_text
+from features.identity import IdentityError, customer_identifier
+from features.links import ALWAYS
+from features.partition import Role
+from features.stores.acceptance import LATEST, json_text
 from features.stores.import_columns import checked_customers, checked_events, filled
-from features.stores.protocol import BulkReceipt, InvalidImport
+from features.stores.protocol import Append, BulkReceipt, InvalidImport
 from features.stores.sql.group import EVENT_ROWS, MESSAGE_ROWS, TRAIT_ROWS
 from features.stores.sql.messages import source_code
-from features.stores.sql.people import PersonState, insert_people, select_people, store_people
-from features.stores.sql.session import Column, Session, columns
+from features.stores.sql.people import PersonState, ProfileState, store_people
+from features.stores.sql.profiles import Profiles, Rules
+from features.stores.sql.session import Column, MustBeAlone, Session, columns
 from features.stores.sql.vocabulary import Interning, SharedVocabulary
+from features.stores.together import shown
 
 Columns = dict[str, pa.Array]
 Integers = NDArray[np.int64]
@@ -33,11 +38,16 @@ CHUNK = 50_000
 PEOPLE = 256
 """People whose projections are in memory at one time."""
 
+_CONSENT_KINDS = [int(kind) for kind in CONSENT_KINDS]
 _TOLD = columns(code="integer", message="text")
 
 
-def import_events(session: Session, shared: SharedVocabulary, table: pa.Table, source: str) -> BulkReceipt:
+def import_events(
+    session: Session, shared: SharedVocabulary, rules: Rules, table: pa.Table, source: str
+) -> BulkReceipt:
     """Raises InvalidImport; the caller's transaction is then rolled back."""
+    if not session.alone:
+        raise MustBeAlone
     columns = checked_events(table)
     rows = table.num_rows
     code, seen_before = source_code(session, source)
@@ -45,34 +55,43 @@ def import_events(session: Session, shared: SharedVocabulary, table: pa.Table, s
     fresh = np.flatnonzero(~keys.repeated(session, seen_before))
     if len(fresh) == 0:
         return BulkReceipt(rows, 0, rows, 0)
-    people = _people(session, columns["customer_id"].take(pa.array(fresh)))
+    profiles = Profiles(session, rules)
+    named = _named(profiles, columns, fresh)
     interning = Interning(session, shared)
-    by_person = np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], people.number))
-    order, numbers = fresh[by_person], people.number[by_person]
+    by_profile = np.lexsort((fresh, filled(columns["occurred_at"], 0)[fresh], named.number))
+    order, numbers = fresh[by_profile], named.number[by_profile]
     records = _records(columns, interning)[order]
     records["sequence"] = session.numbers("sequence", len(order))
     interning.store()
-    touched = len(people.states)
+    profiles.store()
     _insert_events(session, columns, keys, order, numbers, records)
-    _project(session, people.states, numbers, records)
-    return BulkReceipt(rows, len(order), rows - len(order), touched)
+    _project(profiles, named.states, numbers, records)
+    profiles.settle()
+    return BulkReceipt(rows, len(order), rows - len(order), len({one.person.person for one in named.states.values()}))
 
 
 @dataclass(frozen=True, slots=True)
-class _People:
-    """number: the person of every name that was asked for. states: by person."""
+class _Named:
+    """number: the profile of every fresh row. states: by profile."""
 
     number: Integers
-    states: dict[int, PersonState]
+    states: dict[int, ProfileState]
 
 
-def _people(session: Session, names: pa.Array) -> _People:
-    encoded = names.dictionary_encode()
+def _named(profiles: Profiles, columns: Columns, fresh: Integers) -> _Named:
+    encoded = columns["customer_id"].take(pa.array(fresh)).dictionary_encode()
     identifiers = [_identifier(name, "customer_id") for name in encoded.dictionary.to_pylist()]
-    found = find_or_create(session, identifiers)
-    number = np.array([state.person for state in found], dtype=np.int64)
-    states = {state.person: state for state in found}
-    return _People(number[filled(encoded.indices, 0)], states)
+    indices = filled(encoded.indices, 0)
+    first = np.full(len(identifiers), LATEST, dtype=np.int64)
+    np.minimum.at(first, indices, filled(columns["recorded_at"], 0)[fresh])
+    profiles.load([Append(one, ()) for one in identifiers])
+    states = []
+    for identifier, since in zip(identifiers, first.tolist(), strict=True):
+        state = profiles.of(identifier, since)
+        profiles.known_since(state, identifier, since)
+        states.append(state)
+    number = np.array([state.profile for state in states], dtype=np.int64)
+    return _Named(number[indices], {state.profile: state for state in states})
 
 
 def _identifier(name: str, column: str) -> Identifier:
@@ -80,23 +99,6 @@ def _identifier(name: str, column: str) -> Identifier:
         return customer_identifier(name)
     except IdentityError as error:
         raise InvalidImport(f"{column} is {name[:40]!r}; {error}") from error
-
-
-def find_or_create(session: Session, identifiers: Sequence[Identifier]) -> list[PersonState]:
-    """The person of each identifier, new ones inserted. Raises InvalidImport for one that several people have."""
-    known = select_people(session, set(identifiers))
-    numbers = iter(session.numbers("person", sum(one not in known for one in set(identifiers))))
-    created: list[PersonState] = []
-    for identifier in identifiers:
-        states = known.setdefault(identifier, [])
-        if not states:
-            states.append(PersonState(next(numbers), outside_name(identifier), identifier))
-            created.append(states[0])
-        if len(states) > 1:
-            message = f"{identifier.type} is {identifier.value}; several people have it; use their customer ids"
-            raise InvalidImport(message)
-    insert_people(session, created)
-    return [known[identifier][0] for identifier in identifiers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,44 +202,58 @@ def _event_columns(columns: Columns, keys: _Keys, rows: Integers, numbers: Integ
     return [numbers, records["sequence"], records, *keys.of(rows), *texts, properties]
 
 
-def _project(session: Session, states: dict[int, PersonState], numbers: Integers, records: Records) -> None:
-    """Bring every touched person's tail and sealed part up to the new records, which are sorted by person. Empties
-    `states` as it goes."""
+def _project(profiles: Profiles, states: dict[int, ProfileState], numbers: Integers, records: Records) -> None:
+    """Bring every touched person's tail and sealed part up to the new records, which are sorted by profile."""
     kept = ~np.isin(records["kind"], [int(kind) for kind in LOG_ONLY])
     starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]]).tolist()
     bounds = list(zip(starts, [*starts[1:], len(numbers)], strict=True))
     for at in range(0, len(bounds), PEOPLE):
-        touched = []
+        touched = {}
         for start, end in bounds[at : at + PEOPLE]:
             own = records[start:end][kept[start:end]]
             if len(own):
-                state = states.pop(int(numbers[start]))
-                state.fresh.append(own.tobytes())
-                state.version, state.changed = int(own["sequence"][-1]), True
-                touched.append(state)
-        store_people(session, touched)
+                person = _add(states[int(numbers[start])], own)
+                touched[person.person] = person
+        store_people(profiles.session, touched.values())
+        for person in touched.values():
+            person.settled()
 
 
-def import_customers(session: Session, table: pa.Table) -> BulkReceipt:
+def _add(state: ProfileState, own: Records) -> PersonState:
+    person = state.person
+    own = shown(own, state.linked_at)
+    person.fresh.append(own.tobytes())
+    person.version, person.changed = max(person.version, int(own["sequence"][-1])), True
+    person.stale |= person.derived and bool(np.isin(own["kind"], _CONSENT_KINDS).any())
+    return person
+
+
+def import_customers(session: Session, rules: Rules, table: pa.Table) -> BulkReceipt:
     """Raises InvalidImport. A row that changes nothing is a duplicate. What a row says counts as always known."""
+    if not session.alone:
+        raise MustBeAlone
     customers = checked_customers(table)
-    states = find_or_create(session, [one.identifier for one in customers])
+    profiles = Profiles(session, rules)
+    profiles.load([Append(one.identifier, (), also=one.others) for one in customers])
     sequences = iter(session.numbers("sequence", len(customers)))
     changes: list[tuple[object, ...]] = []
-    for customer, state in zip(customers, states, strict=True):
+    touched: dict[int, ProfileState] = {}
+    for customer in customers:
+        state = profiles.of(customer.identifier, ALWAYS)
+        profiles.known_since(state, customer.identifier, ALWAYS)
         for other in customer.others:
-            _link(session, state.person, other)
-        before = json.loads(state.traits)
+            if other != customer.identifier:
+                profiles.claim(state, other, Role.HELD, ALWAYS)
+        touched[state.profile] = state
+        before = json.loads(state.person.traits)
         differing = {name: value for name, value in customer.traits.items() if before.get(name) != value}
-        if differing or state.version == 0:
+        if differing or state.person.version == 0:
             sequence = next(sequences)
-            changes.append((state.person, sequence, 0, json_text(differing)))
-            state.merge_traits(differing, sequence)
+            changes.append((state.profile, sequence, 0, json_text(differing)))
+            state.person.merge_traits(differing, sequence)
+    profiles.store()
     session.insert(TRAIT_ROWS, changes)
-    store_people(session, {state.person: state for state in states}.values())
-    return BulkReceipt(len(customers), len(changes), len(customers) - len(changes), len({s.person for s in states}))
-
-
-def _link(session: Session, person: int, identifier: Identifier) -> None:
-    row = (identifier.type, identifier.value, person)
-    session.execute("INSERT INTO identifier(type, value, person) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
+    store_people(session, profiles.people.values())
+    profiles.settle()
+    people = len({one.person.person for one in touched.values()})
+    return BulkReceipt(len(customers), len(changes), len(customers) - len(changes), people)

@@ -4,56 +4,88 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-import numpy as np
-
-from features import consent, ledger
-from features.event import LOG_ONLY, NO_CODE
+from features import ledger
+from features.event import NO_CODE
 from features.history import EVENT, NO_CHANNEL, Records, page
+from features.partition import Person
 from features.stores import packed
-from features.stores.acceptance import LATEST
 from features.stores.protocol import CheckReport
-from features.stores.sql.reads import log_of, traits_as_of
-from features.stores.sql.session import Session, value
+from features.stores.sql.assembly import Assembled, assemble
+from features.stores.sql.rebuild import everybody
+from features.stores.sql.session import Session, columns, value
+from features.vault import Vault
 from features.vocabulary import DOMAINS
 
-_PEOPLE = """SELECT p.person, p.version, p.traits, p.tail, s.page, s.ledger, s.consents
-             FROM person p LEFT JOIN sealed s ON s.person = p.person ORDER BY p.person"""
-PersonRow = tuple[int, int, str, bytes, bytes | None, bytes | None, bytes | None]
-_LOG_ONLY = [int(kind) for kind in LOG_ONLY]
+_ROWS = """SELECT p.person, p.root, p.linked_at, p.regrouped, p.derived, p.version, p.traits, p.tail, p.customer_id,
+                  s.page, s.ledger, s.consents
+           FROM wanted w CROSS JOIN person p LEFT JOIN sealed s ON s.person = p.person WHERE p.person = w.person"""
+_PERSON = columns(person="integer")
 
 
-def check(session: Session) -> CheckReport:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A row of person beside its sealed part, None when there is none."""
+
+    person: int
+    root: int
+    linked_at: int
+    regrouped: int
+    derived: int
+    version: int
+    traits: str
+    tail: bytes
+    customer_id: bytes
+    page: bytes | None
+    ledger: bytes | None
+    consents: bytes | None
+
+
+def check(session: Session, vault: Vault) -> CheckReport:
     """A snapshot of the store, compared."""
     people = events = 0
     faults: list[str] = []
     sizes = _vocabulary_sizes(session)
-    for row in session.stream(_PEOPLE):
-        log = log_of(session, row[0])
-        people += 1
-        events += len(log)
-        faults.extend(f"person {row[0]}: {fault}" for fault in _compare(session, row, log))
-        faults.extend(f"person {row[0]}: {fault}" for fault in _unknown_codes(log, sizes))
+    for portion in everybody(session, vault):
+        wanted = [(profile,) for person in portion for profile in person.linked]
+        stored = {row[0]: _Stored(*row) for row in session.wanted(_PERSON, _ROWS, wanted)}
+        for made in assemble(session, portion):
+            people += 1
+            events += len(made.log.records)
+            found = [*_compare(vault, made, stored), *_unknown_codes(made.log.records, sizes)]
+            faults.extend(f"person {made.person.root}: {fault}" for fault in found)
     faults.extend(_strays(session))
     return CheckReport(people, events, tuple(faults))
 
 
-def _compare(session: Session, row: PersonRow, log: Records) -> Iterator[str]:
-    person, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row
-    sizes = (len(tail) % EVENT.itemsize, len(sealed_page or b"") % EVENT.itemsize)
-    if any(sizes):
+def _compare(vault: Vault, made: Assembled, stored: Mapping[int, _Stored]) -> Iterator[str]:
+    yield from _compare_profiles(made.person, stored)
+    row = stored[made.person.root]
+    if len(row.tail) % EVENT.itemsize or len(row.page or b"") % EVENT.itemsize:
         yield "page or tail is cut short"
         return
-    traits, trait_version = traits_as_of(session, person, LATEST)
-    changing = log["sequence"][~np.isin(log["kind"], _LOG_ONLY)]
-    expected_version = max(int(changing.max()) if len(changing) else 0, trait_version)
-    if version != expected_version:
-        yield f"version is {version}, the log ends at {expected_version}"
-    if json.loads(traits_text) != traits:
+    if (name := vault.open(row.customer_id)) != made.person.name:
+        yield f"it is called by another name than its claims make ({len(name)} characters)"
+    if row.version != (expected := max(made.version, row.regrouped)):
+        yield f"version is {row.version}, the log ends at {expected}"
+    if json.loads(row.traits) != made.traits:
         yield "traits differ from the changes that were recorded"
-    yield from _differ("page", packed.read_page(sealed_page or b"", tail), page(log))
-    yield from _differ("ledger", packed.read_ledger(sealed_ledger or b"", tail), ledger.entries(log))
-    yield from _differ("consent list", packed.read_consents(sealed_consents or b"", tail), consent.entries(log))
+    if row.derived != made.derived:
+        yield f"derived is {row.derived}, but its log says {int(made.derived)}"
+    log, tail = made.log, row.tail
+    yield from _differ("page", packed.read_page(row.page or b"", tail), page(log.records))
+    yield from _differ("ledger", packed.read_ledger(row.ledger or b"", tail), ledger.entries(log.records))
+    yield from _differ("consent list", packed.read_consents(row.consents or b"", tail), log.consents)
+
+
+def _compare_profiles(person: Person, stored: Mapping[int, _Stored]) -> Iterator[str]:
+    for profile, linked_at in person.linked.items():
+        row = stored[profile]
+        if (row.root, row.linked_at) != (person.root, linked_at):
+            yield f"profile {profile} is at {row.root} since {row.linked_at}, its claims say since {linked_at}"
+        if profile != person.root and (row.version or row.tail or row.page is not None):
+            yield f"profile {profile} has projections of its own"
 
 
 def _differ(what: str, stored: Records, rebuilt: Records) -> Iterator[str]:
@@ -77,12 +109,23 @@ def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
             yield f"{domain} codes in the log go to {codes.max()}, the vocabulary has {sizes[domain]}"
 
 
+_OWNED = (
+    *((name, "person") for name in ("event", "message", "sealed", "trait_change", "decision")),
+    ("claim", "profile"),
+)
+
+
 def _strays(session: Session) -> Iterator[str]:
-    """Rows that belong to nobody, and codes that name nothing."""
-    for table in ("event", "message", "sealed", "trait_change", "identifier", "decision"):
-        query = f"SELECT count(*) FROM {table} WHERE person NOT IN (SELECT person FROM person)"  # noqa: S608
+    """Rows that belong to nobody, profiles without an anchor, and codes that name nothing."""
+    for table, column in _OWNED:
+        query = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT person FROM person)"  # noqa: S608
         if count := value(session, query):
             yield f"{count} rows of {table} belong to no person"
+    query = "SELECT count(*) FROM person WHERE person NOT IN (SELECT profile FROM claim WHERE anchor IS NOT NULL)"
+    if count := value(session, query):
+        yield f"{count} profiles have no anchor"
+    if count := value(session, "SELECT count(*) FROM claim WHERE digest NOT IN (SELECT digest FROM identifier)"):
+        yield f"{count} claims are of no identifier"
     yield from _lost_keys(session)
     given, highest = session.given("sequence"), value(session, "SELECT coalesce(max(sequence), 0) FROM event")
     if highest > given:

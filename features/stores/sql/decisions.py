@@ -4,44 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from typing import Any
 
 from features.stores.protocol import LoggedDecision
 from features.stores.sql.session import Row, Session, Table, Type, columns
+from features.vault import Vault
 
 _NAMES = tuple(one.name for one in fields(LoggedDecision))
-_COLUMNS = ", ".join(_NAMES)
 _SEED = _NAMES.index("seed")
 _INTEGERS = frozenset({"person", "decided_at", "history_version", "catalogue_version"})
+_SEALED = frozenset({"customer_id", "request", "response"})
+_CHOSEN = ", ".join("m.root" if name == "person" else f"d.{name}" for name in _NAMES)
 _ID = columns(id="text")
 
 
 def _type(name: str) -> Type:
-    return "bytes" if name == "feature_rows" else "integer" if name in _INTEGERS else "text"
+    return "bytes" if name in _SEALED | {"feature_rows"} else "integer" if name in _INTEGERS else "text"
 
 
 _DECISION = Table("decision", tuple((name, _type(name)) for name in _NAMES))
 
 
-def insert_decisions(session: Session, decisions: Sequence[LoggedDecision]) -> None:
-    session.insert(_DECISION, [_row(one) for one in decisions])
+def insert_decisions(session: Session, vault: Vault, decisions: Sequence[LoggedDecision]) -> None:
+    """person: the profile for which each was made."""
+    session.insert(_DECISION, [_row(vault, one) for one in decisions])
 
 
-def _row(decision: LoggedDecision) -> Row:
-    return tuple(str(decision.seed) if name == "seed" else getattr(decision, name) for name in _NAMES)
+def _row(vault: Vault, decision: LoggedDecision) -> Row:
+    values = {name: getattr(decision, name) for name in _NAMES}
+    values |= {"seed": str(decision.seed), **{name: vault.seal(values[name]) for name in _SEALED}}
+    return tuple(values.values())
 
 
-def select_decisions(session: Session, decision_ids: Collection[str]) -> list[LoggedDecision]:
-    columns = ", ".join(f"d.{name}" for name in _NAMES)
-    query = f"SELECT {columns} FROM wanted w CROSS JOIN decision d WHERE d.decision_id = w.id"  # noqa: S608
-    return [_decision(row) for row in session.wanted(_ID, query, [(one,) for one in decision_ids])]
+def select_decisions(session: Session, vault: Vault, decision_ids: Collection[str]) -> list[LoggedDecision]:
+    query = f"""SELECT {_CHOSEN} FROM wanted w CROSS JOIN decision d CROSS JOIN person m
+                WHERE d.decision_id = w.id AND m.person = d.person"""  # noqa: S608
+    return [_decision(vault, row) for row in session.wanted(_ID, query, [(one,) for one in decision_ids])]
 
 
-def select_decisions_of(session: Session, person: int, limit: int) -> list[LoggedDecision]:
-    query = f"SELECT {_COLUMNS} FROM decision WHERE person = ? ORDER BY decided_at DESC, number DESC LIMIT ?"  # noqa: S608
-    return [_decision(row) for row in session.rows(query, (person, limit))]
+def select_decisions_of(session: Session, vault: Vault, person: int, limit: int) -> list[LoggedDecision]:
+    """Of the person to whom the profile belongs, whichever of its profiles they were made for."""
+    query = f"""SELECT {_CHOSEN} FROM person own JOIN person m ON m.root = own.root
+                JOIN decision d ON d.person = m.person WHERE own.person = ?
+                ORDER BY d.decided_at DESC, d.number DESC LIMIT ?"""  # noqa: S608
+    return [_decision(vault, row) for row in session.rows(query, (person, limit))]
 
 
-def _decision(row: tuple[Any, ...]) -> LoggedDecision:
+def _decision(vault: Vault, row: Row) -> LoggedDecision:
     named = dict(zip(_NAMES, row, strict=True))
-    return LoggedDecision(**{**named, "seed": int(row[_SEED])})
+    opened = {name: vault.open(named[name]) for name in _SEALED}
+    return LoggedDecision(**{**named, **opened, "seed": int(row[_SEED])})

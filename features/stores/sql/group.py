@@ -11,12 +11,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from features.event import LOG_ONLY, Event, Identifier
-from features.identity import outside_name
+from features.consent import CONSENT_KINDS
+from features.event import LOG_ONLY, Event
 from features.stores import packed
 from features.stores.acceptance import json_text
 from features.stores.protocol import (
-    AmbiguousIdentifier,
     Append,
     Appended,
     DeadLetter,
@@ -29,10 +28,13 @@ from features.stores.protocol import (
 )
 from features.stores.sql.decisions import insert_decisions, select_decisions
 from features.stores.sql.messages import MessageKey, message_keys
-from features.stores.sql.people import PersonState, insert_people, select_people, store_people
+from features.stores.sql.people import ProfileState, store_people
+from features.stores.sql.profiles import Profiles, Rules
+from features.stores.sql.regroup import Regrouped
 from features.stores.sql.session import Row, Session, columns, table
 from features.stores.sql.vocabulary import Interning, SharedVocabulary
 from features.stores.sql.writer import Written
+from features.vault import Vault
 
 DEAD_LETTER_CHARACTERS = 32 * 1024
 
@@ -51,7 +53,8 @@ EVENT_ROWS = table(
 )
 MESSAGE_ROWS = table("message", source="integer", message="text", line="integer", person="integer", sequence="integer")
 TRAIT_ROWS = table("trait_change", person="integer", sequence="integer", recorded_at="integer", changes="text")
-_LETTER_ROWS = table("dead_letter", received_at="integer", reason="text", payload="text")
+_LETTER_ROWS = table("dead_letter", number="integer", received_at="integer", reason="text", payload="bytes")
+_ABOUT_ROWS = table("dead_letter_about", digest="bytes", number="integer")
 _PERSON = columns(person="integer")
 _MESSAGE_KEY = columns(source="integer", message="text", line="integer")
 
@@ -74,8 +77,23 @@ class Letters:
 Member = Appends | Decisions | Letters
 
 
-def write_group(session: Session, shared: SharedVocabulary, members: Sequence[Member]) -> Written:
-    group = _Group(session, Interning(session, shared))
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an append did, before it is known who the profile's person is in the end."""
+
+    profile: int
+    person: int
+    stored: int
+    duplicates: int
+    version: int
+
+
+Codes = Sequence[tuple[int, int, int]]
+"""(channel, item, action) by event."""
+
+
+def write_group(session: Session, shared: SharedVocabulary, rules: Rules, members: Sequence[Member]) -> Written:
+    group = _Group(session, Interning(session, shared), Profiles(session, rules))
     group.load(members)
     results: list[object] = []
     for member in members:
@@ -84,19 +102,32 @@ def write_group(session: Session, shared: SharedVocabulary, members: Sequence[Me
         except StoreError as refusal:
             results.append(refusal)
     group.store()
-    return results, group.interning.publish
+    regrouped = group.profiles.settle()
+    return [_finished(one, regrouped) for one in results], group.interning.publish
+
+
+def _finished(result: object, regrouped: Regrouped) -> object:
+    """The result with the people whom the profiles belong to in the end."""
+    if not isinstance(result, tuple):
+        return result
+    return tuple(_receipt(one, regrouped) if isinstance(one, _Told) else one for one in result)
+
+
+def _receipt(told: _Told, regrouped: Regrouped) -> Appended:
+    person = regrouped.roots.get(told.profile, told.person)
+    version = regrouped.versions.get(told.profile, told.version)
+    return Appended(person, told.stored, told.duplicates, version)
 
 
 @dataclass(slots=True)
 class _Group:
     session: Session
     interning: Interning
-    people: dict[Identifier, list[PersonState]] = field(default_factory=dict)
+    profiles: Profiles
     messages: set[MessageKey] = field(default_factory=set)
     keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     decisions: dict[str, LoggedDecision] = field(default_factory=dict)
     sequences: Iterator[int] = field(default_factory=lambda: iter(()))
-    numbers: Iterator[int] = field(default_factory=lambda: iter(()))
     event_rows: list[Row] = field(default_factory=list)
     message_rows: list[Row] = field(default_factory=list)
     trait_rows: list[Row] = field(default_factory=list)
@@ -105,17 +136,20 @@ class _Group:
 
     def load(self, members: Sequence[Member]) -> None:
         writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
-        identifiers = {write.identifier for write in writes}
-        self.people = select_people(self.session, identifiers)
+        appends = [write for write in writes if isinstance(write, Append)]
+        self.profiles.load(appends, [write.identifier for write in writes if isinstance(write, LogDecision)])
         events = [event for write in writes for event in write.events]
         self.keys = message_keys(self.session, {event.message_id for event in events})
         told = {(*self.keys[event.message_id], event.line) for event in events}
         self.messages = self._known_messages(told)
         ids = {write.decision.decision_id for write in writes if isinstance(write, LogDecision)}
-        self.decisions = {one.decision_id: one for one in select_decisions(self.session, ids)}
-        changes = sum(isinstance(write, Append) and bool(write.traits) for write in writes)
+        self.decisions = {one.decision_id: one for one in select_decisions(self.session, self._vault, ids)}
+        changes = sum(bool(write.traits) for write in appends)
         self.sequences = iter(self.session.numbers("sequence", len(told) - len(self.messages) + changes))
-        self.numbers = iter(self.session.numbers("person", len(identifiers) - len(self.people)))
+
+    @property
+    def _vault(self) -> Vault:
+        return self.profiles.rules.vault
 
     def _known_messages(self, wanted: set[MessageKey]) -> set[MessageKey]:
         query = """SELECT m.source, m.message, m.line FROM wanted w CROSS JOIN message m
@@ -127,9 +161,9 @@ class _Group:
         if isinstance(member, Letters):
             self.letters.extend(member.letters)
             return None
-        for write in member.writes:
-            self._check_unambiguous(write.identifier)
         if isinstance(member, Decisions):
+            for write in member.writes:
+                self.profiles.check_decided(write.identifier)
             self._check_decisions(member)
             self._check_read(member)
         mark = self.interning.mark()
@@ -141,13 +175,6 @@ class _Group:
         if isinstance(member, Appends):
             return tuple(self._append(write, coded) for write, coded in zip(member.writes, codes, strict=True))
         return tuple(self._log(write, coded) for write, coded in zip(member.writes, codes, strict=True))
-
-    def _check_unambiguous(self, identifier: Identifier) -> None:
-        states = self.people.get(identifier, [])
-        if len(states) > 1:
-            names = tuple(state.customer_id for state in states)
-            message = f"{identifier.type} belongs to {len(names)} people; a write needs one; name the customer id"
-            raise AmbiguousIdentifier(message, names)
 
     def _check_decisions(self, member: Decisions) -> None:
         asked: dict[str, str] = {}
@@ -161,7 +188,7 @@ class _Group:
     def _check_read(self, member: Decisions) -> None:
         """Profiles vanish by erasure alone: a decision made from one must not bring back what it said."""
         read = {write.decision.person for write in member.writes if write.decision.person >= 0}
-        read -= {state.person for states in self.people.values() for state in states}
+        read -= self.profiles.people.keys()
         query = "SELECT p.person FROM wanted w CROSS JOIN person p WHERE p.person = w.person"
         there = self.session.wanted(_PERSON, query, [(one,) for one in read]) if read else ()
         if read - {person for (person,) in there}:
@@ -172,64 +199,78 @@ class _Group:
         code = self.interning.code
         return code("channel", event.channel), code("item", event.item), code("action", event.action)
 
-    def _person(self, identifier: Identifier) -> PersonState:
-        states = self.people.setdefault(identifier, [])
-        if not states:
-            states.append(PersonState(next(self.numbers), outside_name(identifier), identifier))
-        return states[0]
+    def _append(self, write: Append, codes: Codes) -> _Told:
+        first = min((event.recorded_at for event in write.events), default=0)
+        profile = self.profiles.of(write.identifier, first)
+        sequences = self._add_events(profile, write.events, codes)
+        stored = len(sequences)
+        if stored or not write.events:
+            self.profiles.tell(profile, write)
+            if write.traits:
+                self._change_traits(profile, write)
+            for at, sequence in sequences.items():
+                self.profiles.address(write.addressed, write.events[at], sequence, codes[at][0])
+        person = profile.person
+        return _Told(profile.profile, person.person, stored, len(write.events) - stored, person.version)
 
-    def _append(self, write: Append, codes: Sequence[tuple[int, int, int]]) -> Appended:
-        state = self._person(write.identifier)
-        stored = self._add_events(state, write.events, codes)
-        if write.traits and (stored or not write.events):
-            sequence = next(self.sequences)
-            moment = max((event.recorded_at for event in write.events), default=0)
-            self.trait_rows.append((state.person, sequence, moment, json_text(write.traits)))
-            state.merge_traits(json.loads(json_text(write.traits)), sequence)
-        return Appended(state.person, stored, len(write.events) - stored, state.version)
+    def _change_traits(self, profile: ProfileState, write: Append) -> None:
+        sequence = next(self.sequences)
+        moment = max((event.recorded_at for event in write.events), default=0)
+        changes = json_text(write.traits)
+        self.trait_rows.append((profile.profile, sequence, moment, changes))
+        profile.person.merge_traits(json.loads(changes), sequence)
 
-    def _log(self, write: LogDecision, codes: Sequence[tuple[int, int, int]]) -> DecisionReceipt:
+    def _log(self, write: LogDecision, codes: Codes) -> DecisionReceipt:
         earlier = self.decisions.get(write.decision.decision_id)
         if earlier is not None:
             return DecisionReceipt(earlier, replayed=True)
-        state = self._person(write.identifier)
-        decision = dataclasses.replace(write.decision, person=state.person)
+        first = min((event.recorded_at for event in write.events), default=write.decision.decided_at)
+        profile = self.profiles.decided(write.identifier, first)
+        self.decision_rows.append(dataclasses.replace(write.decision, person=profile.profile))
+        decision = dataclasses.replace(write.decision, person=profile.person.person)
         self.decisions[decision.decision_id] = decision
-        self.decision_rows.append(decision)
-        self._add_events(state, write.events, codes)
+        self._add_events(profile, write.events, codes)
         return DecisionReceipt(decision, replayed=False)
 
-    def _add_events(self, state: PersonState, events: Sequence[Event], codes: Sequence[tuple[int, int, int]]) -> int:
-        stored = 0
-        for event, (channel, item, action) in zip(events, codes, strict=True):
+    def _add_events(self, profile: ProfileState, events: Sequence[Event], codes: Codes) -> dict[int, int]:
+        """The sequences of the events that are new, by their place among the events."""
+        stored: dict[int, int] = {}
+        for at, (event, (channel, item, action)) in enumerate(zip(events, codes, strict=True)):
             key = (*self.keys[event.message_id], event.line)
             if key in self.messages:
                 continue
             self.messages.add(key)
-            sequence = next(self.sequences)
-            stored += 1
+            stored[at] = sequence = next(self.sequences)
             record = packed.record_of(event, sequence, channel, item, action)
             if event.kind not in LOG_ONLY:
-                state.add_record(record, sequence)
+                profile.add_record(record, sequence, event.recorded_at)
+            if event.kind in CONSENT_KINDS and profile.person.derived:
+                profile.person.stale = True
             subject = event.order if event.topic is None else event.topic
             texts = (event.name, subject, event.decision, event.properties)
-            self.event_rows.append((state.person, sequence, record, *key, *texts))
-            self.message_rows.append((*key, state.person, sequence))
+            self.event_rows.append((profile.profile, sequence, record, *key, *texts))
+            self.message_rows.append((*key, profile.profile, sequence))
         return stored
 
     def store(self) -> None:
-        created = [states[0] for states in self.people.values() if states and states[0].created_by is not None]
-        insert_people(self.session, created)
+        self.profiles.store()
         self.interning.store()
         self.session.insert(EVENT_ROWS, self.event_rows)
         self.session.insert(MESSAGE_ROWS, self.message_rows)
         self.session.insert(TRAIT_ROWS, self.trait_rows)
-        store_people(self.session, {s.person: s for states in self.people.values() for s in states}.values())
-        insert_decisions(self.session, self.decision_rows)
-        self.session.insert(_LETTER_ROWS, [_letter_row(one) for one in self.letters])
+        store_people(self.session, self.profiles.people.values())
+        insert_decisions(self.session, self._vault, self.decision_rows)
+        self._bury()
+
+    def _bury(self) -> None:
+        numbers = self.session.numbers("dead_letter", len(self.letters))
+        numbered = list(zip(numbers, self.letters, strict=True))
+        self.session.insert(_LETTER_ROWS, [_letter_row(self._vault, number, one) for number, one in numbered])
+        about = {(self._vault.digest(one), number) for number, letter in numbered for one in letter.about}
+        self.session.insert(_ABOUT_ROWS, sorted(about))
 
 
-def _letter_row(letter: DeadLetter) -> Row:
+def _letter_row(vault: Vault, number: int, letter: DeadLetter) -> Row:
     """Cut, and with what no text column can hold replaced: a letter is there because something was wrong with it."""
     payload = letter.payload[:DEAD_LETTER_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-    return letter.received_at, letter.reason.replace("\0", "\ufffd"), payload
+    return number, letter.received_at, letter.reason.replace("\0", "\ufffd"), vault.seal(payload)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from features.event import Identifier
-from features.identity import outside_name
 from features.stores.export import Holdings, TraitChange
-from features.stores.people import HeldIdentifier, Identity
-from features.stores.protocol import DeadLetter
+from features.stores.people import Identity
+from features.stores.protocol import DeadLetter, StoreCorrupt
 from features.stores.sql import audit, reads, timeline
 from features.stores.sql.decisions import select_decisions_of
+from features.stores.sql.identities import identity
 from features.stores.sql.letters import naming, select_letters
 from features.stores.sql.rights import Subject
 from features.stores.sql.session import Session
@@ -25,12 +25,12 @@ def holdings(
 ) -> Holdings:
     """Everything held on a person; the session is a snapshot. Letters that name them only by what somebody else holds
     too are that person's secret and stay out."""
-    record = reads.present(session, identifier)
-    events = timeline.timeline(session, shared, identifier, None, _ALL, None)
-    decisions = [one for profile in who.profiles for one in select_decisions_of(session, profile, _ALL)]
+    record = reads.present(session, vault, identifier)
+    events = timeline.timeline(session, shared, vault, identifier, None, _ALL, None)
+    decisions = select_decisions_of(session, vault, who.root, _ALL)
     return Holdings(
         at=at,
-        identity=_identity(session, who),
+        identity=_identity(session, vault, identifier),
         record=record,
         trait_changes=_trait_changes(session, who),
         events=tuple(sorted(events, key=lambda logged: logged.sequence)),
@@ -40,16 +40,11 @@ def holdings(
     )
 
 
-def _identity(session: Session, who: Subject) -> Identity:
-    rows = session.rows("SELECT type, value FROM identifier WHERE person = ? ORDER BY type, value", (who.root,))
-    anchors = (who.customer_id,)
-    held = tuple(
-        HeldIdentifier(
-            type_, text, who.customer_id, 0, anchor=outside_name(Identifier(type_, text)) in anchors, severed=False
-        )
-        for type_, text in rows
-    )
-    return Identity(who.root, who.customer_id, anchors, held)
+def _identity(session: Session, vault: Vault, identifier: Identifier) -> Identity:
+    found = identity(session, vault, identifier)
+    if found is None:
+        raise StoreCorrupt("customer is found and not found in one snapshot; run `nextbest check`")
+    return found
 
 
 def _trait_changes(session: Session, who: Subject) -> tuple[TraitChange, ...]:
@@ -60,4 +55,4 @@ def _trait_changes(session: Session, who: Subject) -> tuple[TraitChange, ...]:
 
 def _letters(session: Session, vault: Vault, who: Subject) -> tuple[DeadLetter, ...]:
     own = {digest: type_ for digest, type_ in who.types.items() if digest in who.own}
-    return select_letters(session, sorted(naming(session, vault, own)))
+    return select_letters(session, vault, sorted(naming(session, vault, own)))

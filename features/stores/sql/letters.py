@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from features.stores.mentions import named
 from features.stores.protocol import BuriedLetter, DeadLetter
@@ -14,18 +15,23 @@ _HIGHEST = 2**63 - 1
 _AT_A_TIME = 500
 
 
-def buried(session: Session, limit: int, before: int | None = None) -> tuple[BuriedLetter, ...]:
+def buried(session: Session, vault: Vault, limit: int, before: int | None = None) -> tuple[BuriedLetter, ...]:
     """Newest first."""
     query = """SELECT number, received_at, reason, payload FROM dead_letter
                WHERE number < ? ORDER BY number DESC LIMIT ?"""
     rows = session.rows(query, (_HIGHEST if before is None else before, limit))
-    return tuple(BuriedLetter(number, DeadLetter(*letter)) for number, *letter in rows)
+    return tuple(BuriedLetter(number, _letter(vault, letter)) for number, *letter in rows)
 
 
-def select_letters(session: Session, numbers: Collection[int]) -> tuple[DeadLetter, ...]:
+def _letter(vault: Vault, row: Sequence[Any]) -> DeadLetter:
+    received_at, reason, payload = row
+    return DeadLetter(received_at, reason, vault.open(payload))
+
+
+def select_letters(session: Session, vault: Vault, numbers: Collection[int]) -> tuple[DeadLetter, ...]:
     """In the order of the numbers."""
     query = "SELECT received_at, reason, payload FROM dead_letter WHERE number = ?"
-    return tuple(DeadLetter(*row) for number in numbers for row in session.rows(query, (number,)))
+    return tuple(_letter(vault, row) for number in numbers for row in session.rows(query, (number,)))
 
 
 def unbury(session: Session, numbers: Collection[int]) -> int:
@@ -42,7 +48,7 @@ def naming(session: Session, vault: Vault, types: Mapping[bytes, str], above: in
     yield from (number for number in sorted(told) if number > above)
     kinds = frozenset(types.values())
     before: int | None = None
-    while letters := buried(session, _AT_A_TIME, before):
+    while letters := buried(session, vault, _AT_A_TIME, before):
         for one in letters:
             if one.number <= above:
                 return

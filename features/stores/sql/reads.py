@@ -1,4 +1,4 @@
-"""Reading: one prepared statement for the present, the log for any earlier moment."""
+"""Reading: one prepared statement for the present, claims and log for any earlier moment."""
 
 from __future__ import annotations
 
@@ -8,44 +8,56 @@ from typing import Any
 
 import numpy as np
 
-from features import consent, ledger
-from features.event import LOG_ONLY, Identifier
-from features.history import CustomerRecord, Records, as_of, page
+from features import ledger
+from features.event import Identifier
+from features.history import CustomerRecord, Records, page
 from features.identity import outside_name
+from features.partition import Person
 from features.stores import packed
-from features.stores.protocol import AmbiguousIdentifier, PersonEvents
-from features.stores.sql.people import merged_traits
-from features.stores.sql.session import Session
+from features.stores.protocol import PersonEvents
+from features.stores.region import person_of
+from features.stores.sql.assembly import assemble
+from features.stores.sql.claims import Claims, ambiguous, answering, customer_ids
+from features.stores.sql.session import Row, Session, columns
+from features.stores.together import shown
+from features.vault import Vault
 
-_RECORD = """SELECT p.person, p.customer_id, p.version, p.traits, p.tail, s.page, s.ledger, s.consents
-             FROM identifier i JOIN person p ON p.person = i.person LEFT JOIN sealed s ON s.person = p.person
-             WHERE i.type = ? AND i.value = ? LIMIT 2"""
-_PEOPLE = """SELECT p.person, p.customer_id FROM identifier i JOIN person p ON p.person = i.person
-             WHERE i.type = ? AND i.value = ? ORDER BY p.person LIMIT 20"""
-_LOG_ONLY = [int(kind) for kind in LOG_ONLY]
+_COLUMNS = "p.person, p.customer_id, p.version, p.traits, p.tail, s.page, s.ledger, s.consents"
+_CALLED = f"""SELECT {_COLUMNS}, 1 FROM claim c JOIN person m ON m.person = c.profile JOIN person p ON p.person = m.root
+              LEFT JOIN sealed s ON s.person = p.person WHERE c.digest = ? AND c.anchor IS NOT NULL"""  # noqa: S608
+_BY_NUMBER = f"SELECT {_COLUMNS} FROM person p LEFT JOIN sealed s ON s.person = p.person WHERE p.person = ?"  # noqa: S608
+_ADDRESSED_BY = frozenset({"user_id", "anonymous_id"})
+_ROOT = columns(root="integer")
 
 
-def find(session: Session, identifier: Identifier) -> tuple[int, str] | None:
+def find(session: Session, vault: Vault, identifier: Identifier) -> tuple[int, str] | None:
     """(person, customer_id); raises AmbiguousIdentifier."""
-    rows = session.rows(_PEOPLE, (identifier.type, identifier.value))
-    if len(rows) > 1:
-        names = tuple(str(name) for _, name in rows)
-        message = f"{identifier.type} belongs to {len(names)} people; a decision needs one; name the customer id"
-        raise AmbiguousIdentifier(message, names)
-    return (int(rows[0][0]), str(rows[0][1])) if rows else None
+    roots = {root for _, root in answering(session, vault, identifier)}
+    names = customer_ids(session, roots)
+    if len(roots) > 1:
+        raise ambiguous(vault, identifier, names)
+    return (roots.pop(), vault.open(names[0])) if roots else None
 
 
-def present(session: Session, identifier: Identifier) -> CustomerRecord:
+def present(session: Session, vault: Vault, identifier: Identifier) -> CustomerRecord:
     """The record as it is."""
-    rows = session.rows(_RECORD, (identifier.type, identifier.value))
-    if len(rows) != 1:
-        find(session, identifier)
-        return CustomerRecord(-1, outside_name(identifier), known=False)
-    person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = rows[0]
+    rows: list[Row] = []
+    if identifier.type in _ADDRESSED_BY:
+        rows = session.rows(_CALLED, (vault.digest(identifier),))
+    if not rows:
+        found = find(session, vault, identifier)
+        if found is None:
+            return CustomerRecord(-1, outside_name(identifier), known=False)
+        rows = session.rows(_BY_NUMBER, (found[0],))
+    return _record(vault, rows[0])
+
+
+def _record(vault: Vault, row: Row) -> CustomerRecord:
+    person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row[:8]
     traits = json.loads(traits_text) if traits_text != "{}" else {}
     return CustomerRecord(
         person=person,
-        customer_id=customer_id,
+        customer_id=vault.open(customer_id),
         known=version > 0,
         version=version,
         page=packed.read_page(sealed_page or b"", tail),
@@ -56,27 +68,35 @@ def present(session: Session, identifier: Identifier) -> CustomerRecord:
     )
 
 
-def earlier(session: Session, identifier: Identifier, moment: int) -> CustomerRecord:
-    """The record as it was known at `moment`."""
-    found = find(session, identifier)
-    if found is None:
+def earlier(session: Session, vault: Vault, identifier: Identifier, moment: int) -> CustomerRecord:
+    """The record as it was known at `moment`, of whom the identifier named then."""
+    person = _person_then(session, vault, identifier, moment)
+    if person is None:
         return CustomerRecord(-1, outside_name(identifier), known=False)
-    person, customer_id = found
-    known = as_of(log_of(session, person), moment)
-    changing = known["sequence"][~np.isin(known["kind"], _LOG_ONLY)]
-    traits, trait_version = traits_as_of(session, person, moment)
-    version = max(int(changing.max()) if len(changing) else 0, trait_version)
+    (made,) = assemble(session, [person], moment)
     return CustomerRecord(
-        person=person,
-        customer_id=customer_id,
-        known=version > 0,
-        version=version,
-        page=_frozen(page(known)),
-        ledger=_frozen(ledger.entries(known)),
-        consents=_frozen(consent.entries(known)),
-        traits=traits,
-        time_zone=_time_zone(traits),
+        person=person.root,
+        customer_id=person.name,
+        known=made.version > 0,
+        version=made.version,
+        page=_frozen(page(made.log.records)),
+        ledger=_frozen(ledger.entries(made.log.records)),
+        consents=_frozen(made.log.consents),
+        traits=made.traits,
+        time_zone=_time_zone(made.traits),
     )
+
+
+def _person_then(session: Session, vault: Vault, identifier: Identifier, moment: int) -> Person | None:
+    source = Claims(session, vault, moment)
+    people: dict[int, Person] = {}
+    for profile, _ in answering(session, vault, identifier, moment):
+        if not any(profile in person.linked for person in people.values()):
+            person = person_of(source, profile)
+            people[person.root] = person
+    if len(people) > 1:
+        raise ambiguous(vault, identifier, [vault.seal(person.name) for person in people.values()])
+    return next(iter(people.values()), None)
 
 
 def _frozen(records: Records) -> Records:
@@ -84,28 +104,26 @@ def _frozen(records: Records) -> Records:
     return records
 
 
-def log_of(session: Session, person: int) -> Records:
-    """All EVENT records of the person, by sequence."""
-    rows = session.rows("SELECT record FROM event WHERE person = ? ORDER BY sequence", (person,))
-    return packed.events(b"".join([row[0] for row in rows]))
+def members(session: Session, root: int) -> dict[int, int]:
+    """linked_at of the profiles that belong to the root, itself among them."""
+    return dict(session.rows("SELECT person, linked_at FROM person WHERE root = ? ORDER BY person", (root,)))
 
 
-def scan(session: Session, bucket: int, buckets: int) -> Iterator[PersonEvents]:
-    query = """SELECT person, customer_id, traits FROM person
-               WHERE person % ? = ? AND merged_into IS NULL ORDER BY person"""
+def scan(session: Session, vault: Vault, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+    query = "SELECT person, customer_id, traits FROM person WHERE person % ? = ? AND root = person ORDER BY person"
     for person, customer_id, traits in session.rows(query, (buckets, bucket)):
-        yield PersonEvents(person, customer_id, log_of(session, person), json.loads(traits))
+        log = log_of(session, members(session, person))
+        yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits))
 
 
-def traits_as_of(session: Session, person: int, moment: int) -> tuple[dict[str, object], int]:
-    """The traits known at the moment, and the sequence of the last change to them (0 none)."""
-    query = "SELECT sequence, changes FROM trait_change WHERE person = ? AND recorded_at <= ? ORDER BY sequence"
-    traits: dict[str, object] = {}
-    version = 0
-    for sequence, changes in session.rows(query, (person, moment)):
-        traits = merged_traits(traits, json.loads(changes))
-        version = sequence
-    return traits, version
+def log_of(session: Session, linked: dict[int, int]) -> Records:
+    """All EVENT records of the profiles by sequence, none shown as recorded before its profile was linked."""
+    query = "SELECT record FROM event WHERE person = ? ORDER BY sequence"
+    logs = {profile: packed.events(b"".join([row[0] for row in session.rows(query, (profile,))])) for profile in linked}
+    if len(logs) == 1:
+        return next(iter(logs.values()))
+    joined = np.concatenate([shown(logs[profile], at) for profile, at in linked.items()])
+    return joined[np.argsort(joined["sequence"], kind="stable")]
 
 
 def _time_zone(traits: dict[str, Any]) -> str | None:

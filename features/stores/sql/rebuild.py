@@ -1,36 +1,37 @@
-"""Every projection made again from the log."""
+"""Everybody, and every projection, made again from claims and log."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator
 
-from features.event import LOG_ONLY
-from features.stores import packed
-from features.stores.acceptance import LATEST, json_text
-from features.stores.sql.people import PERSON_ROWS, PERSON_STANDS, SEALED_ROWS
-from features.stores.sql.reads import log_of, traits_as_of
+from features.partition import Person, partition
+from features.stores.sql.assembly import alone
+from features.stores.sql.claims import Claims
+from features.stores.sql.regroup import PEOPLE, Regrouped, put_together
 from features.stores.sql.session import Session
+from features.vault import Vault
 
-PEOPLE = 256
-"""People whose projections are in memory at one time."""
+_MEETING = """SELECT DISTINCT c.profile FROM claim c JOIN identifier i ON i.digest = c.digest
+              WHERE (i.strength > 0 AND c.anchor IS NULL) OR c.alias IS NOT NULL
+                    OR c.digest IN (SELECT digest FROM claim GROUP BY digest HAVING count(*) > 1)"""
 
-_LOG_ONLY = [int(kind) for kind in LOG_ONLY]
 
-
-def rebuild(session: Session) -> None:
+def rebuild(session: Session, vault: Vault) -> None:
     """Inside a transaction that nobody writes beside."""
     session.execute("DELETE FROM sealed")
-    people = session.rows("SELECT person, customer_id FROM person ORDER BY person")
-    for at in range(0, len(people), PEOPLE):
-        persons, sealed = [], []
-        for person, customer_id in people[at : at + PEOPLE]:
-            log = log_of(session, person)
-            changing = log["sequence"][~np.isin(log["kind"], _LOG_ONLY)]
-            traits, version = traits_as_of(session, person, LATEST)
-            version = max(version, int(changing.max()) if len(changing) else 0)
-            persons.append((person, customer_id, version, json_text(traits), b""))
-            if len(changing):
-                made = packed.seal(packed.NOTHING, log)
-                sealed.append((person, made.page, made.ledger, made.consents))
-        session.insert(PERSON_ROWS, persons, PERSON_STANDS)
-        session.insert(SEALED_ROWS, sealed)
+    for people in everybody(session, vault):
+        put_together(session, vault, people, Regrouped(), stamped=False)
+
+
+def everybody(session: Session, vault: Vault) -> Iterator[list[Person]]:
+    """Who the claims say there is, in portions. Only profiles that have to do with another are weighed together."""
+    source = Claims(session, vault)
+    meeting = {profile for (profile,) in session.rows(_MEETING)}
+    together = partition(source.of_profiles(meeting), source.names(meeting))
+    for at in range(0, len(together), PEOPLE):
+        yield list(together[at : at + PEOPLE])
+    last = 0
+    query = "SELECT person, name FROM person WHERE person > ? ORDER BY person LIMIT ?"
+    while rows := session.rows(query, (last, PEOPLE)):
+        last = rows[-1][0]
+        yield [alone(profile, vault.open(name)) for profile, name in rows if profile not in meeting]

@@ -10,7 +10,10 @@ from features.event import Identifier
 from features.history import Records
 from features.stores.people import AuditEntry
 from features.stores.sql.audit import Note, note
+from features.stores.sql.claims import profiles_of
 from features.stores.sql.letters import naming, unbury
+from features.stores.sql.reads import members
+from features.stores.sql.regroup import regroup
 from features.stores.sql.session import Session, columns, table, value
 from features.stores.withdrawals import in_force
 from features.vault import Vault
@@ -26,6 +29,7 @@ HELD: Final = {
 
 _ERASED = table("erased_decision", digest="bytes")
 _DIGEST = columns(digest="bytes")
+_PROFILE = columns(profile="integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,12 @@ class Subject:
 
 
 def subject(session: Session, vault: Vault, root: int, customer_id: str) -> Subject:
-    rows = session.rows("SELECT type, value FROM identifier WHERE person = ?", (root,))
-    types, own = {}, set()
-    for type_, text in rows:
-        digest = vault.digest(Identifier(type_, text))
-        types[digest] = type_
-        if value(session, "SELECT count(*) FROM identifier WHERE type = ? AND value = ?", (type_, text)) == 1:
-            own.add(digest)
-    return Subject(root, customer_id, (root,), types, frozenset(own))
+    profiles = tuple(members(session, root))
+    query = """SELECT DISTINCT i.digest, i.type FROM wanted w CROSS JOIN claim c CROSS JOIN identifier i
+               WHERE c.profile = w.profile AND i.digest = c.digest"""
+    types = {bytes(digest): str(type_) for digest, type_ in session.wanted(_PROFILE, query, [(p,) for p in profiles])}
+    own = {digest for digest in types if profiles_of(session, [digest]) <= set(profiles)}
+    return Subject(root, customer_id, profiles, types, frozenset(own))
 
 
 def search(session: Session, vault: Vault, types: Mapping[bytes, str]) -> Search:
@@ -75,8 +77,13 @@ def erase(
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items()}
-    session.execute("DELETE FROM identifier WHERE person = ?", (gone.root,))
+    neighbours = profiles_of(session, gone.types) - set(gone.profiles)
+    for profile in gone.profiles:
+        session.execute("DELETE FROM claim WHERE profile = ?", (profile,))
+    for digest in gone.own:
+        session.execute("DELETE FROM identifier WHERE digest = ?", (digest,))
     _delete(session, "person", gone.profiles)
+    regroup(session, vault, neighbours, forced=neighbours)
     counts |= {"dead_letters": unbury(session, letters), "withdrawals_kept": len(kept)}
     return note(session, vault, Note(at, "erased", author, gone.customer_id, counts))
 

@@ -13,7 +13,7 @@ from features.event import Identifier, Kind
 from features.history import CustomerRecord
 from features.stores.acceptance import check_append, check_decision
 from features.stores.export import document
-from features.stores.people import AuditEntry, LoggedEvent
+from features.stores.people import AuditEntry, Identity, LoggedEvent
 from features.stores.protocol import (
     AccessKey,
     Append,
@@ -28,14 +28,16 @@ from features.stores.protocol import (
     PersonEvents,
     ServingModel,
     StoredCatalogue,
+    StoreError,
 )
-from features.stores.sql import admin, audit, letters, reads, rights, timeline
+from features.stores.sql import admin, audit, identities, letters, reads, rights, timeline
 from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.check import check
 from features.stores.sql.decisions import select_decisions, select_decisions_of
 from features.stores.sql.group import Appends, Decisions, Letters, write_group
 from features.stores.sql.holdings import holdings
+from features.stores.sql.profiles import Rules
 from features.stores.sql.session import Engine, MustBeAlone, Session, value
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.stores.sql.writer import WriterThread
@@ -47,17 +49,39 @@ if TYPE_CHECKING:
     from features.vocabulary import Vocabulary
 
 
+_CHECK_VALUE = "identity_check"
+
+
 class SQLStore:
     """Implements features.stores.protocol.Store and features.stores.people.Timeline. Safe to use from any thread; not
     to be carried over a fork."""
 
-    def __init__(self, engine: Engine, vault: Vault) -> None:
+    def __init__(self, engine: Engine, vault: Vault, declared: frozenset[str] = frozenset()) -> None:
+        """declared: types of external ids that are strong. Raises StoreError for another vault than the store's."""
         self._engine = engine
         self._vault = vault
+        self._rules = rules = Rules(vault, declared)
         self._local = local()
         self._closed = False
         self._shared = SharedVocabulary()
-        self._writer = WriterThread(engine, lambda session, members: write_group(session, self._shared, members))
+        self._writer = WriterThread(engine, lambda session, members: write_group(session, self._shared, rules, members))
+        try:
+            self._recognise()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def vault(self) -> Vault:
+        """What keeps this store's identifiers unreadable."""
+        return self._vault
+
+    def _recognise(self) -> None:
+        """Every process must digest alike, or a person would be looked for in vain and be begun anew."""
+        mine = self._vault.check_value
+        if (self.setting(_CHECK_VALUE) or self.put_setting_once(_CHECK_VALUE, mine)) != mine:
+            message = "identity key is not the one that this store was written with; its people could not be found"
+            raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY, or put the file identity.key back")
 
     def close(self) -> None:
         if self._closed:
@@ -89,34 +113,44 @@ class SQLStore:
 
     def resolve(self, identifier: Identifier) -> int | None:
         with self._engine.reading() as session:
-            found = reads.find(session, identifier)
+            found = reads.find(session, self._vault, identifier)
         return None if found is None else found[0]
 
     def read(self, identifier: Identifier) -> CustomerRecord:
         with self._engine.reading() as session:
-            return reads.present(session, identifier)
+            return reads.present(session, self._vault, identifier)
 
     def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
         with self._engine.reading() as session:
-            return reads.earlier(session, identifier, moment)
+            return reads.earlier(session, self._vault, identifier, moment)
 
     def people(self) -> int:
         with self._engine.reading() as session:
-            return int(value(session, "SELECT count(*) FROM person WHERE merged_into IS NULL"))
+            return int(value(session, "SELECT count(*) FROM person WHERE root = person"))
 
     def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
         with self._engine.reading() as session:
-            yield from reads.scan(session, bucket, buckets)
+            yield from reads.scan(session, self._vault, bucket, buckets)
 
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
-        return self._writer.alone(lambda session: import_events(session, self._shared, table, source))
+        return self._writer.alone(lambda session: import_events(session, self._shared, self._rules, table, source))
 
     def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:  # noqa: ARG002
-        return self._writer.alone(lambda session: import_customers(session, table))
+        return self._writer.alone(lambda session: import_customers(session, self._rules, table))
 
     def check(self) -> CheckReport:
         with self._engine.snapshot() as session:
-            return check(session)
+            return check(session, self._vault)
+
+    # Who is who
+
+    def identity(self, identifier: Identifier) -> Identity | None:
+        with self._engine.reading() as session:
+            return identities.identity(session, self._vault, identifier)
+
+    def split(self, customer: Identifier, identifier: Identifier, at: int, author: str) -> Identity:
+        parts = identities.Parting(customer, identifier, at, author)
+        return self._writer.alone(lambda session: identities.split(session, self._vault, parts))
 
     # The log in words
 
@@ -124,11 +158,11 @@ class SQLStore:
         self, identifier: Identifier, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] | None = None
     ) -> tuple[LoggedEvent, ...]:
         with self._engine.reading() as session:
-            return timeline.timeline(session, self._shared, identifier, before, limit, kinds)
+            return timeline.timeline(session, self._shared, self._vault, identifier, before, limit, kinds)
 
     def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
         with self._engine.snapshot() as session:
-            yield from timeline.logged(session, self._shared, kinds)
+            yield from timeline.logged(session, self._shared, self._vault, kinds)
 
     # Rights of the person
 
@@ -158,11 +192,11 @@ class SQLStore:
         who = self._subject(session, identifier)
         if who is None:
             return None
-        consents = reads.present(session, identifier).consents
+        consents = reads.present(session, self._vault, identifier).consents
         return rights.erase(session, self._vault, who, consents, found, at, author)
 
     def _subject(self, session: Session, identifier: Identifier) -> rights.Subject | None:
-        person = reads.find(session, identifier)
+        person = reads.find(session, self._vault, identifier)
         return None if person is None else rights.subject(session, self._vault, *person)
 
     def audit(self, limit: int) -> tuple[AuditEntry, ...]:
@@ -183,11 +217,11 @@ class SQLStore:
 
     def decision(self, decision_id: str) -> LoggedDecision | None:
         with self._engine.reading() as session:
-            return next(iter(select_decisions(session, [decision_id])), None)
+            return next(iter(select_decisions(session, self._vault, [decision_id])), None)
 
     def decisions_of(self, person: int, limit: int) -> tuple[LoggedDecision, ...]:
         with self._engine.reading() as session:
-            return tuple(select_decisions_of(session, person, limit))
+            return tuple(select_decisions_of(session, self._vault, person, limit))
 
     # Catalogue and bundles
 
@@ -257,7 +291,7 @@ class SQLStore:
 
     def buried(self, limit: int, before: int | None = None) -> tuple[BuriedLetter, ...]:
         with self._engine.reading() as session:
-            return letters.buried(session, limit, before)
+            return letters.buried(session, self._vault, limit, before)
 
     def unbury(self, numbers: Collection[int]) -> int:
         chosen = tuple(numbers)

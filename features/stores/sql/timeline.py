@@ -11,9 +11,11 @@ from features.event import Event, Identifier, Kind
 from features.history import EVENT, Records
 from features.stores import packed
 from features.stores.people import LoggedEvent
-from features.stores.sql.reads import find, log_of
+from features.stores.sql.assembly import logs_of
+from features.stores.sql.reads import find, members
 from features.stores.sql.session import Row, Session, columns
 from features.stores.sql.vocabulary import SharedVocabulary
+from features.vault import Vault
 
 _TERMS = frozenset({Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
 _KIND_AT = 1 + (EVENT.fields["kind"][1] if EVENT.fields else 0)
@@ -27,22 +29,26 @@ Before = tuple[int, int] | None
 def timeline(
     session: Session,
     shared: SharedVocabulary,
+    vault: Vault,
     identifier: Identifier,
     before: Before,
     limit: int,
     kinds: Collection[Kind] | None,
 ) -> tuple[LoggedEvent, ...]:
     """See features.stores.people.Timeline."""
-    found = find(session, identifier)
+    found = find(session, vault, identifier)
     if found is None:
         return ()
-    person, profile = found
-    chosen = _newest(log_of(session, person), before, limit, kinds)
-    query = f"SELECT {_TEXTS} FROM wanted w CROSS JOIN event e WHERE e.person = w.person AND e.sequence = w.sequence"  # noqa: S608
-    places = [(person, int(sequence)) for sequence in chosen["sequence"]]
+    logs = logs_of(session, members(session, found[0]))
+    whole = np.concatenate(list(logs.values()))
+    told_by = {int(sequence): profile for profile, log in logs.items() for sequence in log["sequence"]}
+    chosen = _newest(whole, before, limit, kinds)
+    query = f"""SELECT p.name, {_TEXTS} FROM wanted w CROSS JOIN event e CROSS JOIN person p
+                WHERE e.person = w.person AND e.sequence = w.sequence AND p.person = e.person"""  # noqa: S608
+    places = [(told_by[int(sequence)], int(sequence)) for sequence in chosen["sequence"]]
+    words = _Words(session, shared, vault)
     rows = list(session.wanted(_PLACE, query, places))
-    words = _Words(session, shared)
-    logged = {row[0]: words.logged(profile, row) for row in rows}
+    logged = {row[1]: words.logged(row[0], row[1:]) for row in rows}
     return tuple(logged[sequence] for _, sequence in places if sequence in logged)
 
 
@@ -58,27 +64,34 @@ def _newest(log: Records, before: Before, limit: int, kinds: Collection[Kind] | 
     return chosen[order[: max(0, limit)]]
 
 
-def logged(session: Session, shared: SharedVocabulary, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
+def logged(
+    session: Session, shared: SharedVocabulary, vault: Vault, kinds: Collection[Kind]
+) -> Iterator[tuple[int, LoggedEvent]]:
     """(person, event) of these kinds, by person and sequence; the session is a snapshot."""
     if not kinds:
         return
     marks = ", ".join("?" * len(kinds))
-    query = f"""SELECT e.person, p.customer_id, {_TEXTS} FROM event e JOIN person p ON p.person = e.person
-                WHERE substr(e.record, {_KIND_AT}, 1) IN ({marks}) ORDER BY e.person, e.sequence"""  # noqa: S608
-    words = _Words(session, shared)
-    for person, profile, *row in session.stream(query, [bytes([kind]) for kind in kinds]):
-        yield person, words.logged(profile, tuple(row))
+    query = f"""SELECT p.root, p.name, {_TEXTS} FROM event e JOIN person p ON p.person = e.person
+                WHERE substr(e.record, {_KIND_AT}, 1) IN ({marks}) ORDER BY p.root, e.sequence"""  # noqa: S608
+    words = _Words(session, shared, vault)
+    for person, name, *row in session.stream(query, [bytes([kind]) for kind in kinds]):
+        yield person, words.logged(name, tuple(row))
 
 
 class _Words:
     """What codes and short keys stand for; knows all that rows read before it was made can hold."""
 
-    def __init__(self, session: Session, shared: SharedVocabulary) -> None:
+    def __init__(self, session: Session, shared: SharedVocabulary, vault: Vault) -> None:
         shared.refresh(session)
+        self._vault = vault
+        self._names: tuple[bytes, str] = (b"", "")
         self._vocabulary = shared.vocabulary
         self._sources: dict[int, str] = dict(session.rows("SELECT code, text FROM source"))
 
-    def logged(self, profile: str, row: Row) -> LoggedEvent:
+    def logged(self, profile: bytes, row: Row) -> LoggedEvent:
+        """profile: its name, sealed."""
+        if profile != self._names[0]:
+            self._names = (profile, self._vault.open(profile))
         sequence, record, source, message, line, name, order_id, decision_id, properties = row
         (one,) = packed.events(record)
         kind, text = Kind(int(one["kind"])), self._vocabulary.text
@@ -102,4 +115,4 @@ class _Words:
             topic=order_id if stated else None,
             ends_at=int(one["decision"]) if term else None,
         )
-        return LoggedEvent(sequence, profile, event)
+        return LoggedEvent(sequence, self._names[1], event)

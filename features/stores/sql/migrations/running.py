@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from features.stores.sql.migrations import numbers
 from features.stores.sql.rebuild import rebuild as rebuild_projections
 from features.stores.sql.session import Dialect, Session
 from features.vault import Vault
@@ -36,8 +37,8 @@ def upgrade(connection: Connection, session: Session, vault: Vault, revision: st
             environment.run_migrations()
         except DBAPIError as error:
             raise (error.orig or error) from error
-    if asked:
-        rebuild_projections(session)
+    if asked and revision in {"head", numbers.revision(numbers.newest())}:
+        rebuild_projections(session, vault)
 
 
 @cache

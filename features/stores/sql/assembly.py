@@ -1,0 +1,116 @@
+"""People put together from the logs of their profiles: for now, for any earlier moment, and to be compared."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.event import LOG_ONLY
+from features.history import CONSENT_ENTRY, Records
+from features.links import ALWAYS
+from features.partition import Person
+from features.stores import packed
+from features.stores.acceptance import LATEST
+from features.stores.sql.people import merged_traits
+from features.stores.sql.session import Session, columns
+from features.stores.together import Together, together
+
+_PERSON = columns(person="integer")
+_PROFILE = columns(profile="integer")
+_LOG_ONLY = [int(kind) for kind in LOG_ONLY]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """person: who. log: all of it. traits: the latest value by name. version: the newest sequence that changed the
+    record, 0 none. derived: the consents hold more than the log of one profile."""
+
+    person: Person
+    log: Together
+    traits: dict[str, object]
+    version: int
+    derived: bool
+
+
+def alone(profile: int, name: str) -> Person:
+    """A person of one profile."""
+    return Person(profile, name, {profile: ALWAYS}, ())
+
+
+def logs_of(session: Session, profiles: Collection[int]) -> dict[int, Records]:
+    """All EVENT records, by profile and sequence."""
+    if len(profiles) == 1:
+        (profile,) = profiles
+        rows = session.rows("SELECT record FROM event WHERE person = ? ORDER BY sequence", (profile,))
+        return {profile: packed.events(b"".join([row[0] for row in rows]))}
+    query = """SELECT e.person, e.record FROM wanted w CROSS JOIN event e WHERE e.person = w.person
+               ORDER BY e.person, e.sequence"""
+    found: dict[int, list[bytes]] = {one: [] for one in profiles}
+    for profile, record in session.wanted(_PERSON, query, [(one,) for one in profiles]):
+        found[profile].append(record)
+    return {profile: packed.events(b"".join(records)) for profile, records in found.items()}
+
+
+def assemble(session: Session, people: Sequence[Person], moment: int = LATEST) -> Iterator[Assembled]:
+    """What was known of each by `moment` (ms UTC). Their logs are in memory together."""
+    everybody = [profile for person in people for profile in person.linked]
+    logs = logs_of(session, everybody)
+    changes = _trait_changes(session, everybody, moment)
+    addressed = _addressed(session, everybody, moment)
+    for person in people:
+        mine = {one: _known(logs[one], moment) for one in person.linked}
+        received = {one: addressed[one] for one in person.linked if one in addressed}
+        log = together(person, mine, received)
+        traits: dict[str, object] = {}
+        last = 0
+        for sequence, told in sorted(change for one in person.linked for change in changes.get(one, ())):
+            traits, last = merged_traits(traits, json.loads(told)), sequence
+        changing = log.records["sequence"][~np.isin(log.records["kind"], _LOG_ONLY)]
+        version = max(int(changing.max()) if len(changing) else 0, last)
+        yield Assembled(person, log, traits, version, len(person.linked) > 1 or bool(received))
+
+
+def _known(log: Records, moment: int) -> Records:
+    return log if moment == LATEST else log[log["recorded_at"] <= moment]
+
+
+def _trait_changes(session: Session, profiles: Iterable[int], moment: int) -> dict[int, list[tuple[int, str]]]:
+    query = """SELECT t.person, t.recorded_at, t.sequence, t.changes FROM wanted w CROSS JOIN trait_change t
+               WHERE t.person = w.person"""
+    found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for profile, recorded_at, sequence, told in session.wanted(_PERSON, query, [(one,) for one in profiles]):
+        if recorded_at <= moment:
+            found[profile].append((sequence, told))
+    return found
+
+
+def _addressed(session: Session, profiles: Iterable[int], moment: int) -> dict[int, Records]:
+    """CONSENT_ENTRY rows of withdrawals that came through an identifier, by the profiles that hold it, recorded not
+    before they did."""
+    if not session.rows("SELECT 1 FROM addressed LIMIT 1"):
+        return {}
+    query = """SELECT c.profile, c.anchor, c.held, c.alias, a.occurred_at, a.recorded_at, a.sequence, a.topic, a.channel
+               FROM wanted w CROSS JOIN claim c CROSS JOIN addressed a
+               WHERE c.profile = w.profile AND a.digest = c.digest AND (c.severed = 0 OR c.anchor IS NOT NULL)
+               ORDER BY c.profile, a.sequence"""
+    found: dict[int, list[tuple[object, ...]]] = defaultdict(list)
+    for profile, *claims, occurred_at, recorded_at, sequence, topic, channel in session.wanted(
+        _PROFILE, query, [(one,) for one in profiles]
+    ):
+        since = max(recorded_at, min(one for one in claims if one is not None))
+        if since <= moment:
+            found[profile].append((occurred_at, since, sequence, topic, channel))
+    return {profile: _entries(rows) for profile, rows in found.items()}
+
+
+def _entries(rows: Sequence[tuple[object, ...]]) -> Records:
+    made = np.zeros(len(rows), dtype=CONSENT_ENTRY)
+    for name, values in zip(
+        ("occurred_at", "recorded_at", "sequence", "topic", "channel"), zip(*rows, strict=True), strict=True
+    ):
+        made[name] = values
+    return made

@@ -1,0 +1,165 @@
+"""Claims as rows, and the profiles and people that answer to an identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from features.event import Identifier
+from features.identity import ANONYMOUS_ID, DIGEST, USER_ID, is_strong, outside_name
+from features.partition import COMMON, Claim, Role, Strength
+from features.stores.protocol import AmbiguousIdentifier
+from features.stores.sql.session import Row, Session, columns, table
+from features.vault import Vault
+
+CLAIM_ROWS = table(
+    "claim", digest="bytes", profile="integer", anchor="integer", held="integer", alias="integer", severed="integer"
+)
+CLAIM_STANDS = """ON CONFLICT(digest, profile) DO UPDATE SET anchor = excluded.anchor, held = excluded.held,
+                  alias = excluded.alias, severed = excluded.severed"""
+_IDENTIFIER_ROWS = table("identifier", digest="bytes", type="text", strength="integer", clear="bytes")
+_DIGEST = columns(digest="bytes")
+_PROFILE = columns(profile="integer")
+_PERSON = columns(person="integer")
+_PAIR = columns(digest="bytes", profile="integer")
+_CLAIM = "c.digest, c.profile, c.anchor, c.held, c.alias, c.severed, i.strength"
+
+_OWN = frozenset({USER_ID, ANONYMOUS_ID, DIGEST})
+"""Types under which people are addressed: the profile so called answers, whoever else claims it."""
+
+CANDIDATES = 20
+"""Names that a refusal lists at most."""
+
+
+@dataclass(slots=True)
+class ClaimState:
+    """One row of claims: of a profile on a digest. anchor, held, alias: ms UTC of recording when it was first claimed
+    so, None never."""
+
+    digest: bytes
+    profile: int
+    anchor: int | None = None
+    held: int | None = None
+    alias: int | None = None
+    severed: bool = False
+
+    def claim(self, role: Role, since: int) -> bool:
+        """Whether that is anything new."""
+        name = ("anchor", "held", "alias")[role]
+        stored: int | None = getattr(self, name)
+        if stored is not None and stored <= since:
+            return False
+        setattr(self, name, since)
+        return True
+
+    def row(self) -> Row:
+        return self.digest, self.profile, self.anchor, self.held, self.alias, int(self.severed)
+
+
+def strength(type_: str, declared: Collection[str]) -> Strength:
+    if type_ == USER_ID:
+        return Strength.USER
+    return Strength.STRONG if is_strong(type_, declared) else Strength.WEAK
+
+
+def called(vault: Vault, identifier: Identifier) -> str:
+    """The outside name of the profile that the identifier anchors, where clear values may be omitted."""
+    if vault.keep(identifier) is None:
+        return outside_name(Identifier(DIGEST, vault.digest(identifier).hex()))
+    return outside_name(identifier)
+
+
+def insert_identifiers(
+    session: Session, vault: Vault, told: Mapping[bytes, Identifier], declared: Collection[str]
+) -> None:
+    rows = [(digest, one.type, strength(one.type, declared), vault.keep(one)) for digest, one in told.items()]
+    session.insert(_IDENTIFIER_ROWS, rows, "ON CONFLICT(digest) DO NOTHING")
+
+
+def select_claims(session: Session, pairs: Collection[tuple[bytes, int]]) -> dict[tuple[bytes, int], ClaimState]:
+    """The stored claims of (digest, profile)."""
+    query = """SELECT c.digest, c.profile, c.anchor, c.held, c.alias, c.severed FROM wanted w CROSS JOIN claim c
+               WHERE c.digest = w.digest AND c.profile = w.profile"""
+    return {
+        (digest, profile): ClaimState(digest, profile, anchor, held, alias, bool(severed))
+        for digest, profile, anchor, held, alias, severed in session.wanted(_PAIR, query, list(pairs))
+    }
+
+
+def holders(session: Session, digests: Collection[bytes]) -> dict[bytes, int]:
+    """How many profiles hold each of the digests that anybody holds."""
+    query = """SELECT w.digest, count(*) FROM wanted w CROSS JOIN claim c
+               WHERE c.digest = w.digest AND c.severed = 0 GROUP BY w.digest"""
+    return dict(session.wanted(_DIGEST, query, [(one,) for one in digests]))
+
+
+def profiles_of(session: Session, digests: Collection[bytes]) -> set[int]:
+    """Everybody who holds one of the digests, severed or not."""
+    query = "SELECT c.profile FROM wanted w CROSS JOIN claim c WHERE c.digest = w.digest"
+    return {profile for (profile,) in session.wanted(_DIGEST, query, [(one,) for one in digests])}
+
+
+class Claims:
+    """Implements features.stores.region.Source on the store's tables, as of `moment` (ms UTC), None: as they are."""
+
+    def __init__(self, session: Session, vault: Vault, moment: int | None = None) -> None:
+        self._session = session
+        self._vault = vault
+        self._moment = moment
+        self._names: dict[int, str] = {}
+
+    def of_profiles(self, profiles: Collection[int]) -> Iterable[Claim]:
+        query = f"""SELECT {_CLAIM} FROM wanted w CROSS JOIN claim c CROSS JOIN identifier i
+                    WHERE c.profile = w.profile AND i.digest = c.digest"""  # noqa: S608
+        return list(self._read(self._session.wanted(_PROFILE, query, [(one,) for one in profiles])))
+
+    def of_identifiers(self, identifiers: Collection[bytes]) -> tuple[Iterable[Claim], Collection[bytes]]:
+        counts = holders(self._session, identifiers)
+        few = [(digest,) for digest, count in counts.items() if self._moment is not None or count <= COMMON]
+        query = f"""SELECT {_CLAIM} FROM wanted w CROSS JOIN claim c CROSS JOIN identifier i
+                    WHERE c.digest = w.digest AND i.digest = c.digest"""  # noqa: S608
+        found = list(self._read(self._session.wanted(_DIGEST, query, few)))
+        return found, [digest for digest, count in counts.items() if self._moment is None and count > COMMON]
+
+    def names(self, profiles: Collection[int]) -> Mapping[int, str]:
+        query = "SELECT p.person, p.name FROM wanted w CROSS JOIN person p WHERE p.person = w.person"
+        missing = [(one,) for one in profiles if one not in self._names]
+        for profile, sealed in self._session.wanted(_PERSON, query, missing) if missing else ():
+            self._names[profile] = self._vault.open(sealed)
+        return {one: self._names[one] for one in profiles}
+
+    def _read(self, rows: Iterable[Row]) -> Iterator[Claim]:
+        for digest, profile, *moments, severed, strength_ in rows:
+            for role, since in zip(Role, moments, strict=True):
+                if since is not None and (self._moment is None or since <= self._moment):
+                    cut = bool(severed) and role != Role.ANCHOR
+                    yield Claim(profile, digest, role, since, Strength(strength_), cut)
+
+
+def answering(session: Session, vault: Vault, identifier: Identifier, moment: int | None = None) -> list[Row]:
+    """(profile, root) of those who answer to the identifier, the one called so first."""
+    query = """SELECT c.profile, m.root, c.anchor, c.held, c.alias FROM claim c JOIN person m ON m.person = c.profile
+               WHERE c.digest = ? AND (c.severed = 0 OR c.anchor IS NOT NULL) ORDER BY c.profile"""
+    rows = session.rows(query, (vault.digest(identifier),))
+    if moment is not None:
+        rows = [row for row in rows if any(one is not None and one <= moment for one in row[2:])]
+    called_so = [row[:2] for row in rows if row[2] is not None and (moment is None or row[2] <= moment)]
+    if called_so and identifier.type in _OWN:
+        return called_so
+    others = [row[:2] for row in rows if row[2] is None]
+    if not called_so:
+        return [] if identifier.type == ANONYMOUS_ID and len({root for _, root in others}) > 1 else others
+    # Events told under a shared name are nobody's: they do not stand beside the people who share it.
+    lonely = called_so[0][0] == called_so[0][1]
+    return others if lonely and len({root for _, root in others} - {called_so[0][1]}) > 1 else [*called_so, *others]
+
+
+def ambiguous(vault: Vault, identifier: Identifier, sealed_names: Iterable[bytes]) -> AmbiguousIdentifier:
+    names = tuple(sorted(vault.open(one) for one in sealed_names))[:CANDIDATES]
+    message = f"{identifier.type} belongs to {len(names)} people; only one can be meant; name the customer id"
+    return AmbiguousIdentifier(message, names)
+
+
+def customer_ids(session: Session, roots: Collection[int]) -> list[bytes]:
+    query = "SELECT p.customer_id FROM wanted w CROSS JOIN person p WHERE p.person = w.person"
+    return [sealed for (sealed,) in session.wanted(_PERSON, query, [(one,) for one in sorted(roots)])]

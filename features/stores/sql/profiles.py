@@ -1,0 +1,195 @@
+"""The profiles that a write transaction tells of, and what it claims of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from features.event import Event, Identifier, Kind
+from features.history import text_code
+from features.identity import ANONYMOUS_ID, USER_ID
+from features.links import ALWAYS
+from features.partition import COMMON, Claim, Role
+from features.stores.protocol import Append, StoreError
+from features.stores.sql.claims import (
+    CLAIM_ROWS,
+    CLAIM_STANDS,
+    ClaimState,
+    ambiguous,
+    answering,
+    called,
+    customer_ids,
+    holders,
+    insert_identifiers,
+    profiles_of,
+    select_claims,
+)
+from features.stores.sql.people import PersonState, ProfileState, insert_profiles, select_profiles
+from features.stores.sql.regroup import Regrouped, regroup
+from features.stores.sql.session import MustBeAlone, Row, Session, columns, table
+from features.vault import Vault
+
+_ADDRESSED_ROWS = table(
+    "addressed",
+    digest="bytes",
+    sequence="integer",
+    occurred_at="integer",
+    recorded_at="integer",
+    channel="integer",
+    topic="integer",
+)
+_DIGEST = columns(digest="bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a store is opened with. declared: types of external ids that are strong."""
+
+    vault: Vault
+    declared: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Profiles:
+    """Load first everybody who will be asked for; `store` what was claimed; `settle` who is who, last of all."""
+
+    session: Session
+    rules: Rules
+    states: dict[bytes, ProfileState] = field(default_factory=dict)
+    people: dict[int, PersonState] = field(default_factory=dict)
+    claims: dict[tuple[bytes, int], ClaimState] = field(default_factory=dict)
+    fresh: set[tuple[bytes, int, Role]] = field(default_factory=set)
+    told: dict[bytes, Identifier] = field(default_factory=dict)
+    addressed: list[Row] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    _digests: dict[Identifier, bytes] = field(default_factory=dict)
+    _decided: dict[Identifier, bytes | StoreError] = field(default_factory=dict)
+
+    def digest(self, identifier: Identifier) -> bytes:
+        known = self._digests.get(identifier)
+        if known is None:
+            known = self._digests[identifier] = self.rules.vault.digest(identifier)
+        return known
+
+    def load(self, appends: Sequence[Append], decided: Collection[Identifier] = ()) -> None:
+        anchors = {self.digest(write.identifier) for write in appends}
+        self.states = select_profiles(self.session, anchors | {self.digest(one) for one in decided}, self.people)
+        self._load_decided(set(decided))
+        self.claims = select_claims(self.session, self._pairs(appends))
+        made = anchors | {one for one in self._decided.values() if isinstance(one, bytes)}
+        missing = sum(one not in self.states for one in made)
+        self.numbers = list(reversed(self.session.numbers("person", missing)))
+
+    def _load_decided(self, decided: Iterable[Identifier]) -> None:
+        for one in decided:
+            self._decided[one] = digest = self.digest(one)
+            if digest in self.states and one.type in {USER_ID, ANONYMOUS_ID}:
+                continue
+            roots = {root for _, root in answering(self.session, self.rules.vault, one)}
+            if len(roots) > 1:
+                names = customer_ids(self.session, roots)
+                self._decided[one] = ambiguous(self.rules.vault, one, names)
+            elif roots:
+                query = "SELECT digest FROM claim WHERE profile = ? AND anchor IS NOT NULL"
+                self._decided[one] = anchor = bytes(self.session.rows(query, (roots.pop(),))[0][0])
+                self.states.update(select_profiles(self.session, {anchor} - self.states.keys(), self.people))
+
+    def _pairs(self, appends: Sequence[Append]) -> set[tuple[bytes, int]]:
+        pairs = set()
+        for write in appends:
+            if (write.also or write.previous) and (known := self.states.get(self.digest(write.identifier))):
+                pairs |= {(self.digest(one), known.profile) for one in (*write.also, *write.previous)}
+        return pairs
+
+    def check_decided(self, identifier: Identifier) -> None:
+        """Raises AmbiguousIdentifier."""
+        found = self._decided[identifier]
+        if isinstance(found, StoreError):
+            raise found
+
+    def decided(self, identifier: Identifier, since: int) -> ProfileState:
+        """The profile for which a decision on the identifier is logged."""
+        found = self._decided[identifier]
+        if isinstance(found, StoreError):
+            raise found
+        return self.states[found] if found in self.states else self.of(identifier, since)
+
+    def of(self, identifier: Identifier, since: int) -> ProfileState:
+        """The profile that the identifier anchors, made now if there is none. since: ms UTC of recording."""
+        digest = self.digest(identifier)
+        state = self.states.get(digest)
+        if state is None:
+            number = self.numbers.pop()
+            name = self.rules.vault.seal(called(self.rules.vault, identifier))
+            person = self.people[number] = PersonState(number, name, name)
+            state = self.states[digest] = ProfileState(number, digest, since, ALWAYS, person, created=True)
+            self.claim(state, identifier, Role.ANCHOR, since)
+        return state
+
+    def tell(self, profile: ProfileState, write: Append) -> None:
+        """What the call says of who the profile is."""
+        moments = [event.recorded_at for event in write.events] or [0]
+        self.known_since(profile, write.identifier, min(moments))
+        for role, identifiers in ((Role.HELD, write.also), (Role.ALIAS, write.previous)):
+            for one in identifiers:
+                if self.digest(one) != profile.digest:
+                    self.claim(profile, one, role, max(moments))
+
+    def known_since(self, profile: ProfileState, anchor: Identifier, moment: int) -> None:
+        """The profile was told of at the moment (ms UTC of recording), if not earlier."""
+        if moment < profile.since:
+            profile.since = moment
+            self.claim(profile, anchor, Role.ANCHOR, moment)
+
+    def claim(self, profile: ProfileState, identifier: Identifier, role: Role, since: int) -> None:
+        key = self.digest(identifier), profile.profile
+        stored = self.claims.get(key)
+        if stored is None:
+            stored = self.claims[key] = ClaimState(*key)
+        if stored.claim(role, since):
+            self.told[key[0]] = identifier
+            self.fresh.add((*key, role))
+
+    def address(self, identifiers: Collection[Identifier], event: Event, sequence: int, channel: int) -> None:
+        """A withdrawal of consent came through these identifiers."""
+        if event.kind == Kind.CONSENT_WITHDRAWN:
+            place = event.occurred_at, event.recorded_at, channel, text_code(event.topic)
+            self.addressed += [(self.digest(one), sequence, *place) for one in dict.fromkeys(identifiers)]
+
+    def store(self) -> None:
+        """Write profiles and claims. Raises MustBeAlone when others might be joined by them."""
+        beyond = self.addressed or any(role != Role.ANCHOR for _, _, role in self.fresh)
+        stale = any(person.stale for person in self.people.values())
+        if (beyond or stale) and not self.session.alone:
+            raise MustBeAlone
+        insert_profiles(self.session, [one for one in self.states.values() if one.created])
+        insert_identifiers(self.session, self.rules.vault, self.told, self.rules.declared)
+        changed = {(digest, profile) for digest, profile, _ in self.fresh}
+        self.session.insert(CLAIM_ROWS, [self.claims[one].row() for one in changed], CLAIM_STANDS)
+        self.session.insert(_ADDRESSED_ROWS, self.addressed, "ON CONFLICT DO NOTHING")
+
+    def settle(self) -> Regrouped:
+        """Work out anew who is who, as far as the claims change it."""
+        forced = {person.person for person in self.people.values() if person.stale}
+        forced |= profiles_of(self.session, {row[0] for row in self.addressed})
+        seeds: set[int] = set()
+        if self.fresh:
+            digests = {digest for digest, _, _ in self.fresh}
+            counts = holders(self.session, digests)
+            seeds = {profile for digest, profile, role in self.fresh if self._weighs(digest, role, counts)}
+            crossed = {digest for digest, count in counts.items() if COMMON < count <= COMMON + len(self.fresh)}
+            bound = self._withdrawn_through(digests)
+            forced |= profiles_of(self.session, crossed)
+            forced |= {profile for digest, profile, _ in self.fresh if digest in bound}
+        return regroup(self.session, self.rules.vault, seeds, self._before, forced) if seeds or forced else Regrouped()
+
+    def _weighs(self, digest: bytes, role: Role, counts: dict[bytes, int]) -> bool:
+        """A claim changes who is who when somebody else holds the identifier, or when it makes known."""
+        return counts.get(digest, 0) > 1 or (role == Role.HELD and self.told[digest].type == USER_ID)
+
+    def _withdrawn_through(self, digests: Collection[bytes]) -> set[bytes]:
+        query = "SELECT DISTINCT a.digest FROM wanted w CROSS JOIN addressed a WHERE a.digest = w.digest"
+        return {bytes(one) for (one,) in self.session.wanted(_DIGEST, query, [(one,) for one in digests])}
+
+    def _before(self, claim: Claim) -> Claim | None:
+        return None if (claim.identifier, claim.profile, claim.role) in self.fresh else claim
