@@ -13,5 +13,5 @@ from tests.checks.store_contract import StoreContract
 class TestPostgres(StoreContract):
     @pytest.fixture
     def place(self, postgres: Server) -> Iterator[str]:
-        with postgres.schema() as url:
+        with postgres.store() as url:
             yield url
