@@ -1,6 +1,6 @@
 """What contact reasons are worth and cost, on SYNTHETIC people whose chances are known:
 `python benchmarks/contact_reasons.py`.
-"The best possible" knows the very chances that the contacts were drawn from. CPU time of one thread."""
+"The best possible" knows the very chances that the contacts were drawn from. Times are CPU time."""
 
 from __future__ import annotations
 
@@ -61,19 +61,19 @@ def milliseconds(dataset: Dataset, learned: Learned) -> tuple[float, float]:
     record = CustomerRecord(1, "c", known=True, page=kept)
     took = []
     for model in (learned.model, None):
-        start = time.thread_time()
+        start = time.process_time()
         for _ in range(REPEATS):
             contact_reasons(record, (), moment, dataset.compiled, model, str, 3, objects=False)
-        took.append((time.thread_time() - start) / REPEATS * 1e3)
+        took.append((time.process_time() - start) / REPEATS * 1e3)
     return took[0], took[1]
 
 
 def main() -> None:
     for people, each in SIZES:
         dataset, called = read(people, each)
-        start = time.thread_time()
+        start = time.process_time()
         learned = learn(dataset, TrainingSettings(threads=1), Silent())
-        took = time.thread_time() - start
+        took = time.process_time() - start
         assert learned.judged is not None
         loss, accuracy = best_possible(learned.judged, called)
         print(f"\n{len(dataset.contacts):,} synthetic contacts, {len(called):,} of them judge; {took:.0f} s to learn")

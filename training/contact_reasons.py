@@ -115,9 +115,8 @@ def contact_rows(dataset: Dataset) -> NDArray[np.float64]:
 
 def judge(columns: NDArray[np.float64], contacts: LabelledContacts, settings: TrainingSettings) -> Judged:
     """Deterministic for contacts and settings."""
-    test_from = _latest(contacts.moment)
     before = _before(contacts)
-    past, test = _rows(columns, contacts, before), _rows(columns, contacts, contacts.moment >= test_from, before)
+    past, test = _rows(columns, contacts, before), _rows(columns, contacts, tested(contacts), before)
     moment, told_at = contacts.moment[before], contacts.told_at[before]
     stopped_from = _latest(moment)
     early = (moment < stopped_from) & (told_at <= stopped_from)
@@ -140,6 +139,11 @@ def by_rules(
         if known in classes:
             chances[:, classes.index(known)] += summed[:, number]
     return np.asarray(chances / chances.sum(axis=1, keepdims=True), np.float64)
+
+
+def tested(contacts: LabelledContacts) -> NDArray[np.bool_]:
+    """bool[n]: the latest, which judge."""
+    return contacts.moment >= _latest(contacts.moment)
 
 
 def _latest(moments: NDArray[np.int64]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from models.contact_evidence import EVIDENCE_KINDS, KINDS, Topic, facts, topic_o
 from models.contact_reason import contact_reason_inputs
 from models.contact_rules import RULES
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "contact-reasons.md"
 NOW = 1_767_225_600_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 CALLED: Mapping[str, str] = {"w1": "a washing machine", "h1": "a hose"}
@@ -231,3 +233,11 @@ def test_each_rule_is_about_what_its_feature_tells() -> None:
 
 def test_no_kind_is_of_two_topics() -> None:
     assert sum(map(len, KINDS.values())) == len(EVIDENCE_KINDS)
+
+
+def test_the_rules_are_documented_as_they_are() -> None:
+    rows = [line.split(" | ") for line in DOCUMENT.read_text().splitlines() if line.count(" | ") == 4]
+    told_rules = [
+        (row[0].removeprefix("| "), row[1].strip("`"), row[3].strip("`"), row[4].removesuffix(" |")) for row in rows
+    ]
+    assert told_rules[1:] == [(one.situation, one.feature, one.reason, f"{one.weight:g}") for one in RULES]

@@ -48,8 +48,8 @@ class World:
         contacts = self.dataset.contacts
         keys = zip(contacts.person.tolist(), contacts.moment.tolist(), strict=True)
         found = [known[names[person], moment] for person, moment in keys]
-        test = contacts.moment >= contact_reasons._latest(contacts.moment)
-        return [one for one, is_test in zip(found, test, strict=True) if is_test or not test_only]
+        judges = contact_reasons.tested(contacts)
+        return [one for one, judged in zip(found, judges, strict=True) if judged or not test_only]
 
 
 @pytest.fixture(scope="module")
