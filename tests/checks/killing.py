@@ -15,6 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WRITERS = ("ann", "bob")
+EARLY = 0.2
+"""The share of writers that are killed on the way to their first acknowledgement, or soon after."""
+PATIENCE = 60.0
 STEPS_BACK = 20
 """So many operations are sent again that were acknowledged already, by a client that cannot know."""
 
@@ -29,7 +32,12 @@ class Writer:
     torn: list[str] = field(default_factory=list)
     read: int = 0
     process: int = 0
-    dies_at: float = 0.0
+    lifetime: float = 0.0
+    dies_at: float | None = None
+
+    def at_work(self) -> bool:
+        """Whether it has acknowledged anything since it was last looked at."""
+        return self.answers.exists() and self.answers.stat().st_size > self.read
 
     def learn(self) -> None:
         """Take up what it wrote since last time."""
@@ -80,7 +88,7 @@ class Forge:
 
 @dataclass(slots=True)
 class Killing:
-    """url: of the store. alive: seconds that a writer lives at most; the moments are drawn from rng."""
+    """url: of the store. alive: seconds that a writer is at work at most; the moments are drawn from rng."""
 
     url: str
     forge: Forge
@@ -90,15 +98,32 @@ class Killing:
     kills: int = 0
 
     def start(self, writer: Writer) -> None:
+        """To die within its first moments, or later: so long after its first acknowledgement, however slow the machine
+        is."""
         writer.process = self.forge.start(self.url, writer, writer.following(self.rng))
-        writer.dies_at = time.monotonic() + self.rng.uniform(0.0, self.alive)
+        writer.lifetime = self.rng.uniform(0.0, self.alive)
+        early = self.rng.random() < EARLY
+        writer.dies_at = time.monotonic() + writer.lifetime if early else None
 
     def kill_next(self) -> Writer:
         """Wait for the next one's moment, and kill it."""
-        writer = min((one for one in self.writers if one.process), key=lambda one: one.dies_at)
-        time.sleep(max(0.0, writer.dies_at - time.monotonic()))
-        self._kill(writer)
-        return writer
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            for writer in self.writers:
+                if not writer.process:
+                    continue
+                if writer.dies_at is None and writer.at_work():
+                    writer.dies_at = time.monotonic() + writer.lifetime
+                if writer.dies_at is not None and writer.dies_at <= time.monotonic():
+                    self._kill(writer)
+                    return writer
+            time.sleep(0.001)
+        raise AssertionError(f"no writer acknowledged anything in {PATIENCE} s")
+
+    def kill_all(self) -> None:
+        for writer in self.writers:
+            if writer.process:
+                self._kill(writer)
 
     def _kill(self, writer: Writer) -> None:
         os.kill(writer.process, signal.SIGKILL)

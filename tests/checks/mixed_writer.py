@@ -1,4 +1,5 @@
-"""A warm process, everything imported and no store open, that forks writers of the mixed load on order.
+"""A warm process, everything imported and no store open, that forks writers of the mixed load on order, so that one is
+at work milliseconds after it is asked for.
 
 Standard input: `start URL WRITER FIRST FILE`, answered by the writer's process id; `reap PID`, answered by how it
 ended. A writer appends to FILE the number of every operation that was acknowledged, or `<number> torn` when the store
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import traceback
 from concurrent.futures import Future
+from importlib import import_module
 from itertools import count
 
 from features.stores import open_store
@@ -94,7 +97,15 @@ def start(url: str, writer: str, first: str, path: str) -> int:
     os._exit(1)
 
 
+def warm() -> None:
+    """What is imported only when there is a schema to make."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_store(f"sqlite:///{folder}/store.db", vault=VAULT).close()
+    import_module("features.stores.engines.postgres_upgrade")
+
+
 def main() -> None:
+    warm()
     for line in sys.stdin:
         what, *arguments = line.split()
         answer = start(*arguments) if what == "start" else os.waitstatus_to_exitcode(os.waitpid(int(*arguments), 0)[1])

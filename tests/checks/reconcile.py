@@ -83,6 +83,7 @@ def reconcile(store: Store, acknowledged: Mapping[str, Set[int]]) -> Reconciled:
         _decision_faults(store, makers),
         _letter_faults(store, makers),
         _people_faults(store, log, makers | present),
+        _identity_faults(store, makers | present),
         (f"check: {fault}" for fault in store.check().faults),
     ):
         done.faults.extend(faults)
@@ -143,6 +144,26 @@ def _people_faults(store: Store, log: Logged, makers: Set[Maker]) -> Iterator[st
         held = {name: value for name, value in record.traits.items() if name.startswith("by_")}
         if held != traits.get(person, {}):
             yield f"person {person} has traits {held}, told were {traits.get(person, {})}"
+
+
+def _identity_faults(store: Store, makers: Set[Maker]) -> Iterator[str]:
+    """Each customer is one person with the older names and visits that it claimed, and with no other customer."""
+    claims: dict[Identifier, set[Identifier]] = defaultdict(set)
+    for maker in makers:
+        made = made_by(*maker)
+        for write in made.writes if isinstance(made, Told) else ():
+            claims[write.identifier].update(write.also, write.previous)
+    claimer_of = {name: claimer for claimer, names in claims.items() for name in names}
+    held: dict[int, set[Identifier]] = defaultdict(set)
+    told: dict[Identifier, set[Identifier]] = defaultdict(set)
+    for one in customers():
+        person = store.read(one).person
+        if person >= 0:
+            held[person].add(one)
+            told[claimer_of.get(one, one)].add(one)
+    for person, names in held.items():
+        if names not in told.values():
+            yield f"person {person} answers to {sorted(map(str, names))}; told were {list(told.values())}"
 
 
 def projection_faults(store: Store, log: Logged, names: Set[Identifier]) -> Iterator[str]:

@@ -3,7 +3,7 @@ log is what was acknowledged, no more and no less."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from features.event import Identifier, Kind
@@ -14,6 +14,17 @@ from tests.checks.http_load import Ledger, Meaning
 from tests.checks.reconcile import Logged, projection_faults
 
 Lines = Mapping[str, Sequence[LoggedEvent]]
+
+
+def counted(ledgers: Sequence[Ledger]) -> str:
+    """What was promised and how often there was which answer, to be quoted."""
+    answered = sum((ledger.answered for ledger in ledgers), Counter[str]())
+    messages, decisions, letters = (
+        sum(len(getattr(ledger, name)) for ledger in ledgers) for name in ("messages", "answers", "letters")
+    )
+    return (
+        f"{messages:,} messages, {decisions:,} decisions and {letters} refusals acknowledged; answers {dict(answered)}"
+    )
 
 
 def faults_of(store: Store, ledgers: Sequence[Ledger]) -> list[str]:

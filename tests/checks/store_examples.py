@@ -13,7 +13,8 @@ from features.stores.protocol import Append, Appended, LogDecision, LoggedDecisi
 from features.vault import Vault
 
 NOON = 1_700_000_000_000
-VAULT = Vault(bytes(range(32)))
+SECRET = bytes(range(32))
+VAULT = Vault(SECRET)
 
 
 def user(name: str) -> Identifier:

@@ -26,7 +26,7 @@ def kill_and_reconcile(url: str, folder: Path, kills: int, alive: float) -> str:
             store = watching or open_store(url, vault=VAULT)
             reconciled = reconcile(store, made.acknowledged)
             store.close()
-            assert reconciled.faults == []
+            assert reconciled.faults == [], "\n".join(reconciled.faults[:30])
             report = f"{made.kills} writers killed; {reconciled}"
         assert reconciled.acknowledged >= kills
     return report

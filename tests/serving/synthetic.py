@@ -11,6 +11,7 @@ import lightgbm as lgb
 import numpy as np
 
 from features.stores import Store, open_store
+from features.vault import Vault
 from models.bundle import Bundle, Provenance, digest, serialise
 from models.calibration import Calibration
 from models.catalogue_file import read_text
@@ -78,12 +79,14 @@ def store_url(home: Path) -> str:
     return f"sqlite:///{home / 'store.db'}"
 
 
-def make_shop(home: Path, driven: bool = False, model: bool = True, url: str | None = None) -> None:
+def make_shop(
+    home: Path, driven: bool = False, model: bool = True, url: str | None = None, vault: Vault | None = None
+) -> None:
     """A store in `home`, or at `url`, with the catalogue. driven: with a clock that requests set. model: with one of
-    noise."""
+    noise. vault: None for the key file beside an SQLite store."""
     home.mkdir(parents=True, exist_ok=True)
     source = read_text(CATALOGUE)
-    store = open_store(url or store_url(home))
+    store = open_store(url or store_url(home), vault=vault)
     try:
         store.publish_catalogue(source.document, source.items_ipc(), None, PUBLISHED_AT, "test", "synthetic")
         if model:
