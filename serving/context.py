@@ -34,10 +34,10 @@ from serving.runtime import Runtime
 from serving.schemas import Instant
 
 ASKED: Sequence[tuple[frozenset[Kind], int]] = (
-    (context_parts.CASE_KINDS, 200),
-    (HANDOFF_KINDS | SUBSCRIPTION_KINDS | CONSENT_KINDS, 200),
-    (frozenset({Kind.FORM_FIELD_CAPTURED}), 200),
-    (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | (TELLING - context_parts.CASE_KINDS - HANDOFF_KINDS), 300),
+    (context_parts.CASE_KINDS, 100),
+    (HANDOFF_KINDS | SUBSCRIPTION_KINDS | CONSENT_KINDS, 100),
+    (frozenset({Kind.FORM_FIELD_CAPTURED}), 100),
+    (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | (TELLING - context_parts.CASE_KINDS - HANDOFF_KINDS), 200),
 )
 """Kinds that the log is asked for together, and for how many of their newest events."""
 
@@ -64,23 +64,29 @@ def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
 
 def told_of(runtime: Runtime, known: Known, version: int) -> tuple[ItemNames, Sequence[LoggedEvent]]:
     """What items are called, and the events known at the moment that a context is made of, the newest first."""
-    there = kinds_held(known.record.page)
     told = [
         one
-        for kinds, limit in ASKED
-        if kinds & there
-        for one in runtime.store.timeline(known.identifier, None, limit, kinds & there)
+        for kinds, limit in questions(known.record.page)
+        for one in runtime.store.timeline(known.identifier, None, limit, kinds)
         if one.event.recorded_at <= known.moment
     ]
     told.sort(key=lambda one: (one.event.occurred_at, one.sequence), reverse=True)
     return runtime.item_names.of_version(version), told
 
 
-def kinds_held(page: Records) -> frozenset[Kind]:
-    """The kinds that the person may have events of. A page that has room, or still holds what leaves first, holds all
-    that lasts."""
-    held = frozenset(Kind(code) for code in np.unique(page["kind"]).tolist())
-    return held if len(page) < PAGE_LIMIT or held & FLEETING else frozenset(Kind)
+def questions(page: Records) -> list[tuple[frozenset[Kind], int]]:
+    """What the log is asked for: of ASKED only kinds that there are, and in one question what its limits hold whole. A
+    page that has room, or still holds what leaves it first, holds all that lasts; any other tells nothing."""
+    codes, counts = np.unique(page["kind"], return_counts=True)
+    held = {Kind(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+    if len(page) >= PAGE_LIMIT and held.keys().isdisjoint(FLEETING):
+        return list(ASKED)
+    there = [(kinds & held.keys(), limit) for kinds, limit in ASKED if kinds & held.keys()]
+    whole = [(kinds, limit) for kinds, limit in there if sum(held[kind] for kind in kinds) <= limit]
+    parts = [question for question in there if question not in whole]
+    if whole:
+        parts.append((frozenset[Kind]().union(*(kinds for kinds, _ in whole)), sum(limit for _, limit in whole)))
+    return parts
 
 
 def context_answer(

@@ -240,3 +240,37 @@ def test_ten_thousand_events_leave_the_case_open_and_the_answer_small(agent: Des
     assert [case["case_id"] for case in found["cases"]] == ["k-old"]
     assert len(found["orders"]) == 5
     assert len(response.content) < 20_000
+
+
+def test_two_known_people_behind_one_telephone_are_named_not_mixed_up(agent: Desk) -> None:
+    first, second = agent.customer(), agent.customer()
+    phone = f"+4420794{agent.now // 60_000 % 100_000:05}"
+    for customer in (first, second):
+        agent.post("/v1/identify", {"userId": customer, "messageId": f"{customer}-who", "traits": {"phone": phone}})
+    response = agent.ask("GET", "/customers/lookup", type="phone", value=phone)
+    error = response.json()["error"]
+    assert (response.status_code, error["type"], sorted(error["candidates"])) == (
+        409,
+        "conflict",
+        sorted([first, second]),
+    )
+    assert all(name in error["message"] for name in (first, second))
+
+
+def test_a_merged_person_has_one_context_under_every_name(agent: Desk) -> None:
+    customer, browser = agent.customer(), "desk-browser"
+    seen = {"anonymousId": browser, "messageId": "desk-browser-1", "event": "Product Added"}
+    agent.post("/v1/track", {**seen, "properties": {"product_id": "vacuum-1", "quantity": 1}})
+    agent.later(2)
+    agent.track(customer, "Call Started", agent_id="ada")
+    agent.post("/v1/identify", {"userId": customer, "anonymousId": browser, "messageId": f"{customer}-who"})
+    agent.later(1)
+    found = agent.context(customer)
+    assert [line["item"] for line in found["basket"]] == ["vacuum-1"]
+    assert found["journey"]["channels"] == ["web", "agent"]
+    assert agent.context(f"anon:{browser}") == found
+    told = {one["kind"]: one["told_as"] for one in agent.get(f"/customers/{customer}/timeline")["events"]}
+    assert (told["basket_added"], told["call_started"]) == (f"anon:{browser}", customer)
+    handed = agent.post(f"/customers/anon:{browser}/handoff", {"to_channel": "chat", "inquiry": "a", "reason": "b"})
+    taken = agent.post(f"/customers/{customer}/handoff/{handed['handoff_id']}/take", {})
+    assert (taken["state"], taken["elapsed_seconds"]) == ("taken", 180)

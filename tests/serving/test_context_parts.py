@@ -8,18 +8,21 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.event import Event, Kind
-from features.history import EVENT, CustomerRecord, Records
+from features.history import EVENT, PAGE_LIMIT, CustomerRecord, Records, page
 from features.ledger import entries
 from features.stores.packed import record_of
 from features.stores.people import LoggedEvent
 from features.vocabulary import Vocabulary
+from serving.context import ASKED, questions
 from serving.context_orders import basket, last_orders
 from serving.context_parts import captured_fields, last_agent, open_cases, preferred_store, subscriptions
 from serving.know_answers import OrderAnswer
+from tests.features.histories import crowd
 
 NOW = 1_769_850_000_000
 DAY = 86_400_000
@@ -250,3 +253,23 @@ def test_the_basket_is_added_less_removed_less_ordered(touches: list[tuple[Kind,
     found = basket(records(events), vocabulary(), str.upper, NOW)
     assert {line.item: line.quantity for line in found} == {item: units for item, units in expected.items() if units}
     assert [line.since for line in found] == sorted((line.since for line in found), reverse=True)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+@pytest.mark.parametrize("size", [0, 60, 700, 4000])
+def test_the_log_is_asked_for_the_newest_of_each_group_whatever_the_page_holds(size: int, share: float) -> None:
+    log = crowd(3, size)
+    rare = np.random.default_rng(5).random(size) >= share
+    log["kind"][rare] = np.where(log["sequence"][rare] % 2, Kind.VIEWED, Kind.BASKET_ADDED)
+    log = np.sort(log, order=["occurred_at", "sequence"])[::-1]
+
+    def newest(kinds: frozenset[Kind], limit: int) -> list[int]:
+        return log["sequence"][np.isin(log["kind"], sorted(kinds))][:limit].tolist()
+
+    held = page(log)
+    asked = questions(held)
+    found = {sequence for kinds, limit in asked for sequence in newest(kinds, limit)}
+    assert found >= {sequence for kinds, limit in ASKED for sequence in newest(kinds, limit)}
+    assert sum(limit for _, limit in asked) <= sum(limit for _, limit in ASKED)
+    if len(held) < PAGE_LIMIT and share == 0.0:
+        assert asked == []

@@ -11,8 +11,7 @@ from features.event import Event, Identifier, Kind
 from features.history import EVENT, Records
 from features.stores import packed
 from features.stores.people import LoggedEvent
-from features.stores.sql.assembly import logs_of
-from features.stores.sql.reads import find, members
+from features.stores.sql.reads import find
 from features.stores.sql.session import Row, Session, columns
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.vault import Vault
@@ -39,29 +38,38 @@ def timeline(
     found = find(session, vault, identifier)
     if found is None:
         return ()
-    logs = logs_of(session, members(session, found[0]))
-    whole = np.concatenate(list(logs.values()))
-    told_by = {int(sequence): profile for profile, log in logs.items() for sequence in log["sequence"]}
-    chosen = _newest(whole, before, limit, kinds)
+    profiles, log = _log(session, found[0], kinds)
+    chosen = _newest(log, before, limit)
     query = f"""SELECT p.name, {_TEXTS} FROM wanted w CROSS JOIN event e CROSS JOIN person p
                 WHERE e.person = w.person AND e.sequence = w.sequence AND p.person = e.person"""  # noqa: S608
-    places = [(told_by[int(sequence)], int(sequence)) for sequence in chosen["sequence"]]
+    places = [(profiles[place], int(log["sequence"][place])) for place in chosen]
     words = _Words(session, shared, vault)
     rows = list(session.wanted(_PLACE, query, places))
     logged = {row[1]: words.logged(row[0], row[1:]) for row in rows}
     return tuple(logged[sequence] for _, sequence in places if sequence in logged)
 
 
-def _newest(log: Records, before: Before, limit: int, kinds: Collection[Kind] | None) -> Records:
-    kept = np.ones(len(log), dtype=np.bool_)
+def _log(session: Session, root: int, kinds: Collection[Kind] | None) -> tuple[list[int], Records]:
+    """The EVENT records of these kinds of everybody who belongs to the root, and the profile of each. Chosen by the
+    database: of a long log a few rare kinds are wanted."""
+    query = "SELECT e.person, e.record FROM person p CROSS JOIN event e WHERE p.root = ? AND e.person = p.person"
+    values: list[object] = [root]
     if kinds is not None:
-        kept &= np.isin(log["kind"], [int(kind) for kind in kinds])
+        query += f" AND substr(e.record, {_KIND_AT}, 1) IN ({', '.join('?' * len(kinds))})"
+        values += [bytes([kind]) for kind in kinds]
+    rows = session.rows(query, values) if kinds is None or kinds else []
+    return [row[0] for row in rows], packed.events(b"".join([row[1] for row in rows]))
+
+
+def _newest(log: Records, before: Before, limit: int) -> list[int]:
+    """Where the newest stand in the log, the newest first."""
+    places = np.arange(len(log))
     if before is not None:
         earlier, same = log["occurred_at"] < before[0], log["occurred_at"] == before[0]
-        kept &= earlier | (same & (log["sequence"] < before[1]))
-    chosen = log[kept]
-    order = np.lexsort((chosen["sequence"], chosen["occurred_at"]))[::-1]
-    return chosen[order[: max(0, limit)]]
+        places = places[earlier | (same & (log["sequence"] < before[1]))]
+    order = np.lexsort((log["sequence"][places], log["occurred_at"][places]))[::-1]
+    newest: list[int] = places[order[: max(0, limit)]].tolist()
+    return newest
 
 
 def logged(
