@@ -25,10 +25,10 @@ from tests.training.contact_world import MINUTE, TRUTH, Called, contact_world, r
 from tests.training.small_shop import BEGIN, DAY, as_table, open_shop
 from training import contact_reasons, table
 from training.contact_reasons import FEWEST_CONTACTS, FEWEST_PEOPLE, RULES, Learned, fit_softmax, shortage
-from training.labelled_contacts import LONGEST, reason_in
+from training.labelled_contacts import LONGEST, LabelledContacts, reason_in
 from training.settings import TrainingSettings
 from training.table import Dataset
-from training.tables import BASE_RATE, OURS
+from training.tables import BASE_RATE, OURS, class_draws, people_weights
 
 PEOPLE, EACH = 350, 5
 SETTINGS = TrainingSettings(rounds=200, patience=15, resamples=50)
@@ -215,6 +215,16 @@ def test_contacts_are_as_known_then(tmp_path: Path) -> None:
     assert found == {2: [], 4: [(began, "bill")], 20: [(began, "bill late")]}
 
 
+def test_a_reason_told_after_the_cutoff_is_not_learned_from_before_it() -> None:
+    count = 100
+    moment = np.arange(count, dtype=np.int64) * DAY
+    told_at = np.where(np.arange(count) % 2, moment, moment + 1000 * DAY)
+    nobody = np.zeros(count, np.int32)
+    contacts = LabelledContacts(nobody, moment, told_at, nobody, ("a",))
+    assert np.flatnonzero(contact_reasons.tested(contacts)).tolist() == list(range(80, 100))
+    assert np.flatnonzero(contact_reasons._before(contacts)).tolist() == list(range(1, 80, 2))
+
+
 @pytest.mark.parametrize("properties", ["{}", "[]", '{"reason": 5}', '{"reason": null}', '{"reason": " "}', '"reason"'])
 def test_what_is_no_reason_is_none(properties: str) -> None:
     assert reason_in(properties) is None
@@ -252,3 +262,20 @@ def test_calibration_undoes_what_was_done_to_the_chances() -> None:
 def test_calibration_by_nobody_changes_nothing() -> None:
     slope, offsets = fit_softmax(np.zeros((0, 3)), np.zeros(0, np.intp))
     assert (slope, offsets) == (1.0, (0.0, 0.0, 0.0))
+
+
+def test_the_figures_are_those_of_a_plain_count() -> None:
+    """Of each draw of people: everybody's contacts as often as they were drawn. Equal chances rank by their place."""
+    rng = np.random.default_rng(7)
+    chances = rng.integers(1, 4, (40, 5)).astype(np.float64)
+    chances /= chances.sum(axis=1, keepdims=True)
+    label, person = rng.integers(0, 5, 40).astype(np.intp), rng.integers(0, 9, 40).astype(np.intp)
+    draws = people_weights(9, 6, rng)
+    expected = []
+    for draw in draws:
+        rows = [number for number in range(40) for _ in range(int(draw[person[number]]))]
+        ranked = {number: sorted(range(5), key=lambda one: (-chances[number, one], one)) for number in rows}
+        losses = [-np.log(chances[number, label[number]]) for number in rows]
+        shares = [[label[number] in ranked[number][:most] for number in rows] for most in (1, 3)]
+        expected.append([np.mean(losses), np.mean(shares[0]), np.mean(shares[1])])
+    np.testing.assert_allclose(class_draws(chances, label, person, draws), expected)
