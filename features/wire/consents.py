@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from features.consent import PROFILING_TOPIC
 from features.event import Identifier, Kind
 from features.identity import IdentityError, normalise
 from features.wire import fields
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
-from features.wire.names import PROFILING_TOPIC, Meaning, Shape
+from features.wire.names import Meaning, Shape
 
 SUBSCRIPTIONS: Final = "messaging_subscriptions"
 

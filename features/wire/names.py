@@ -32,14 +32,12 @@ class Shape(Enum):
     CONSENT = auto()  # about the channel of the family; topic
     GROUP_CONSENT = auto()  # about one topic of the channel
     SUBSCRIPTION = auto()  # channel and status, or context.messaging_subscriptions
-    PROFILING = auto()  # a consent about no channel, with the topic PROFILING_TOPIC
+    PROFILING = auto()  # a consent about no channel, with its own topic
     CASE = auto()  # case_id required; severity
 
 
 SAID_BY_PROPERTIES: Final = frozenset({Shape.GROUP_CONSENT, Shape.SUBSCRIPTION, Shape.PROFILING})
 """Shapes whose events the kind alone would tell wrongly."""
-
-PROFILING_TOPIC: Final = "profiling"
 
 
 @dataclass(frozen=True, slots=True)

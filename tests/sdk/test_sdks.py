@@ -53,14 +53,13 @@ def visit(request: pytest.FixtureRequest, shop: Shop) -> Session:
 
 
 def history(shop: Shop, session: Session) -> list[LoggedEvent]:
-    """Everything logged of the person under any of their ids, each event once, the oldest first."""
-    names = [Identifier("user_id", session.user), Identifier("anonymous_id", session.browser)]
+    """Everything logged of the person, the oldest first; what the browser told before it was known is theirs."""
     store = open_store(store_url(shop.running.home))
     try:
-        logged = {one.sequence: one for name in names for one in store.timeline(name, None, 200)}
+        logged = store.timeline(Identifier("user_id", session.user), None, 200)
     finally:
         store.close()
-    return [logged[number] for number in sorted(logged)]
+    return sorted(logged, key=lambda one: one.sequence)
 
 
 def number_of(logged: LoggedEvent, session: Session) -> int:
@@ -94,6 +93,25 @@ def test_the_person_is_known_as_a_decision_would_know_them(shop: Shop, visit: Se
     owned = Counter((line["item"], line["quantity"]) for line in person["owned"])
     assert owned == Counter({("vacuum-1", 2.0): 1, ("plan-1", 1.0): 2})
     assert person["traits"] == {"city": "York"}
+
+
+def test_every_name_leads_to_the_person(shop: Shop, visit: Session) -> None:
+    names = {
+        "user_id": visit.user,
+        "anonymous_id": visit.browser,
+        "email": visit.user.replace("-user", "@Example.org"),
+    }
+    with shop.running.client(authorization=f"Bearer {shop.read}") as client:
+        for type_, value in names.items():
+            found = client.get("/customers/lookup", params={"type": type_, "value": value})
+            assert found.json()["customer_id"] == visit.user, type_
+    store = open_store(store_url(shop.running.home))
+    try:
+        identity = store.identity(Identifier("user_id", visit.user))
+    finally:
+        store.close()
+    assert identity is not None
+    assert ("anonymous_id", visit.older) in {(one.type, one.value) for one in identity.identifiers}
 
 
 def test_sent_again_it_is_the_same_visit(shop: Shop, visit: Session) -> None:
