@@ -68,8 +68,8 @@ class PostgresSession:
                 copy.write(encoded([column[start : start + _CHUNK] for column in values]))
             copy.write(TRAILER)
 
-    def locking(self, alias: str) -> str:
-        return "" if self._alone else f"FOR UPDATE OF {alias}"
+    def locking(self, aliases: str) -> str:
+        return "" if self._alone else f"FOR UPDATE OF {aliases}"
 
     def numbers(self, counter: Counter, count: int) -> Sequence[int]:
         if not count:

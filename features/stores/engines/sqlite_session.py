@@ -62,7 +62,7 @@ class SQLiteSession:
             part = [_listed(column[start : start + _CHUNK]) for column in values]
             self.connection.executemany(statement, zip(*part, strict=True))
 
-    def locking(self, alias: str) -> str:  # noqa: ARG002
+    def locking(self, aliases: str) -> str:  # noqa: ARG002
         return ""
 
     def numbers(self, counter: Counter, count: int) -> Sequence[int]:

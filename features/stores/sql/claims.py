@@ -72,7 +72,7 @@ def called(vault: Vault, identifier: Identifier) -> str:
 def insert_identifiers(
     session: Session, vault: Vault, told: Mapping[bytes, Identifier], declared: Collection[str]
 ) -> None:
-    rows = [(digest, one.type, strength(one.type, declared), vault.keep(one)) for digest, one in told.items()]
+    rows = [(digest, one.type, strength(one.type, declared), vault.keep(one)) for digest, one in sorted(told.items())]
     session.insert(_IDENTIFIER_ROWS, rows, "ON CONFLICT(digest) DO NOTHING")
 
 

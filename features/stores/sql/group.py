@@ -256,7 +256,7 @@ class _Group:
         self.profiles.store()
         self.interning.store()
         self.session.insert(EVENT_ROWS, self.event_rows)
-        self.session.insert(MESSAGE_ROWS, self.message_rows)
+        self.session.insert(MESSAGE_ROWS, sorted(self.message_rows))
         self.session.insert(TRAIT_ROWS, self.trait_rows)
         store_people(self.session, self.profiles.people.values())
         insert_decisions(self.session, self._vault, self.decision_rows)

@@ -104,11 +104,11 @@ def select_profiles(
 ) -> dict[bytes, ProfileState]:
     """The profiles that the digests anchor. people: by number, those who are known already and those found now; one
     person is one object however many of the profiles are theirs."""
-    query = """SELECT w.digest, c.profile, c.anchor, m.linked_at,
+    query = f"""SELECT w.digest, c.profile, c.anchor, m.linked_at,
                       p.person, p.name, p.customer_id, p.derived, p.version, p.traits, p.tail
                FROM wanted w CROSS JOIN claim c CROSS JOIN person m CROSS JOIN person p
                WHERE c.digest = w.digest AND c.anchor IS NOT NULL AND m.person = c.profile AND p.person = m.root
-               ORDER BY p.person"""
+               ORDER BY p.person {session.locking("p, c")}"""  # noqa: S608
     found: dict[bytes, ProfileState] = {}
     for digest, profile, since, linked_at, *row in session.wanted(_DIGEST, query, [(one,) for one in digests]):
         number, name, customer_id, derived, version, traits, tail = row

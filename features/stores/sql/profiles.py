@@ -157,7 +157,8 @@ class Profiles:
             self.addressed += [(self.digest(one), sequence, *place) for one in dict.fromkeys(identifiers)]
 
     def store(self) -> None:
-        """Write profiles and claims. Raises MustBeAlone when others might be joined by them."""
+        """Write profiles and claims, in the order of their keys, so that groups beside one another never wait in a
+        circle. Raises MustBeAlone when others might be joined by them."""
         beyond = self.addressed or any(role != Role.ANCHOR for _, _, role in self.fresh)
         stale = any(person.stale for person in self.people.values())
         if (beyond or stale) and not self.session.alone:
@@ -165,7 +166,7 @@ class Profiles:
         insert_profiles(self.session, [one for one in self.states.values() if one.created])
         insert_identifiers(self.session, self.rules.vault, self.told, self.rules.declared)
         changed = {(digest, profile) for digest, profile, _ in self.fresh}
-        self.session.insert(CLAIM_ROWS, [self.claims[one].row() for one in changed], CLAIM_STANDS)
+        self.session.insert(CLAIM_ROWS, [self.claims[one].row() for one in sorted(changed)], CLAIM_STANDS)
         self.session.insert(_ADDRESSED_ROWS, self.addressed, "ON CONFLICT DO NOTHING")
 
     def settle(self) -> Regrouped:

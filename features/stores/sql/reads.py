@@ -25,7 +25,8 @@ from features.vault import Vault
 _COLUMNS = "p.person, p.customer_id, p.version, p.traits, p.tail, s.page, s.ledger, s.consents"
 _CALLED = f"""SELECT {_COLUMNS}, 1 FROM claim c JOIN person m ON m.person = c.profile JOIN person p ON p.person = m.root
               LEFT JOIN sealed s ON s.person = p.person WHERE c.digest = ? AND c.anchor IS NOT NULL"""  # noqa: S608
-_BY_NUMBER = f"SELECT {_COLUMNS} FROM person p LEFT JOIN sealed s ON s.person = p.person WHERE p.person = ?"  # noqa: S608
+_BY_NUMBER = f"""SELECT {_COLUMNS} FROM person m JOIN person p ON p.person = m.root
+                 LEFT JOIN sealed s ON s.person = p.person WHERE m.person = ?"""  # noqa: S608
 _ADDRESSED_BY = frozenset({"user_id", "anonymous_id"})
 _ROOT = columns(root="integer")
 

@@ -92,9 +92,9 @@ class Session(Protocol):
     def load(self, into: Table, values: Sequence[Column]) -> None:
         """Many rows by columns, as fast as the engine can."""
 
-    def locking(self, alias: str) -> str:
-        """What follows a query whose rows of `alias` this transaction is about to change: locks them in the order in
-        which they come, where others write beside it."""
+    def locking(self, aliases: str) -> str:
+        """What follows a query whose rows of the tables `aliases` ("p, c") this transaction is about to change: where
+        others write beside it, locks them in the order in which they come, and shows them as they then are."""
 
     def numbers(self, counter: Counter, count: int) -> Sequence[int]:
         """So many numbers above all that were given before, ascending. Ask once all that they order is locked: a

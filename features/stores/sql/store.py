@@ -129,7 +129,7 @@ class SQLStore:
             return int(value(session, "SELECT count(*) FROM person WHERE root = person"))
 
     def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
-        with self._engine.reading() as session:
+        with self._engine.snapshot() as session:
             yield from reads.scan(session, self._vault, bucket, buckets)
 
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
@@ -197,7 +197,7 @@ class SQLStore:
 
     def _subject(self, session: Session, identifier: Identifier) -> rights.Subject | None:
         person = reads.find(session, self._vault, identifier)
-        return None if person is None else rights.subject(session, self._vault, *person)
+        return None if person is None else rights.subject(session, *person)
 
     def audit(self, limit: int) -> tuple[AuditEntry, ...]:
         with self._engine.reading() as session:
