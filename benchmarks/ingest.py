@@ -28,8 +28,10 @@ from features.columns import IMPORT_SCHEMA
 from features.event import Identifier, Kind
 from features.stores import open_store
 from features.stores.protocol import Store
+from tests.checks.postgres import binaries, cluster
+from tests.checks.store_examples import VAULT
+from tests.flow.served import Place
 from tests.serving.running import server
-from tests.serving.synthetic import make_shop
 
 GOAL_HTTP, GOAL_IMPORT = 10_000, 100_000
 READERS, READER_EVENTS = 20, 200
@@ -97,9 +99,9 @@ def fsync_rate(bodies: Sequence[bytes], size: Size, folder: Path) -> float:
         return len(bodies) * size.calls / (time.perf_counter() - started)
 
 
-def over_http(name: str, url: str, size: Size, floor: Floors, folder: Path) -> Row:
+def over_http(name: str, place: Place, size: Size, floor: Floors) -> Row:
     runs = [batches(size.batches, size.calls, f"run {run}", now()) for run in range(size.runs)]
-    with server(folder, NEXTBEST_STORE_URL=url) as running:
+    with place.served(new=False) as running:
         port = int(running.url.rsplit(":", 1)[1])
         send(port, batches(max(1, size.batches // 10), size.calls, "warm", now()), size.calls)
         rate, least, most = median_rate(size, lambda run: send(port, runs[run], size.calls).rate)
@@ -189,20 +191,27 @@ def now() -> int:
 
 
 @contextmanager
-def stores(folder: Path) -> Iterator[dict[str, str]]:
-    """Fresh ones, by name."""
-    yield {"sqlite": f"sqlite:///{folder / 'store.db'}"}
+def places(folder: Path) -> Iterator[dict[str, Place]]:
+    """A fresh store of each kind, by name; of PostgreSQL a cluster of its own, where it is installed."""
+    homes = {name: folder / name for name in ("sqlite", "postgresql")}
+    found = {"sqlite": Place(homes["sqlite"], f"sqlite:///{homes['sqlite'] / 'store.db'}", None, workers=1)}
+    installed = binaries()
+    if installed is None:
+        yield found
+        return
+    with cluster(installed) as started:
+        yield {**found, "postgresql": Place(homes["postgresql"], started.url, VAULT, workers=1)}
 
 
-def measured(name: str, url: str, size: Size, floor: Floors, folder: Path) -> Iterator[Row]:
-    make_shop(folder, model=False, url=url)
-    store = open_store(url)
+def measured(name: str, place: Place, size: Size, floor: Floors) -> Iterator[Row]:
+    place.make_shop()
+    store = open_store(place.url, vault=place.vault)
     try:
         yield imported(name, store, size)
         yield from reads(name, store, size)
     finally:
         store.close()
-    yield over_http(name, url, size, floor, folder)
+    yield over_http(name, place, size, floor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -214,9 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         floor = floors(size, folder)
-        with stores(folder) as urls:
-            for name, url in urls.items():
-                for row in measured(name, url, size, floor, folder):
+        with places(folder) as found:
+            for name, place in found.items():
+                for row in measured(name, place, size, floor):
                     print(row, flush=True)
 
 

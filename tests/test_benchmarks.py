@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.checks.postgres import binaries
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -14,7 +16,7 @@ def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert ended.returncode == 0, ended.stderr
     rows = [line.split() for line in ended.stdout.splitlines()]
-    for name in ("sqlite",):
+    for name in ("sqlite",) if binaries() is None else ("sqlite", "postgresql"):
         mine = [row for row in rows if row[0] == name]
         assert len(mine) == 4
         assert any("10,000" in row for row in mine)

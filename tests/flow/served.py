@@ -34,9 +34,10 @@ class Place:
         return started(self.home, self.workers, port=port, NEXTBEST_STORE_URL=self.url, **key)
 
     @contextmanager
-    def served(self) -> Iterator[Running]:
-        """Ready; killed in the end."""
-        self.make_shop()
+    def served(self, new: bool = True) -> Iterator[Running]:
+        """Ready; killed in the end. new: the shop is made first."""
+        if new:
+            self.make_shop()
         running = self.started()
         try:
             wait_until_ready(running)
