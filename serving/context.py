@@ -51,7 +51,12 @@ async def context(runtime: Runtime, customer_id: str, channel: str | None, call:
     if channel is not None:
         check_channel("channel", channel, catalogue)
     known = known_customer(runtime, customer_id, call)
-    names, events = await asyncio.to_thread(told_of, runtime, known, catalogue.version)
+    return await asyncio.to_thread(_rendered, runtime, known, channel, catalogue)
+
+
+def _rendered(runtime: Runtime, known: Known, channel: str | None, catalogue: Catalogue) -> bytes:
+    """Beside the event loop: for a long history it takes as long as a hundred decisions."""
+    names, events = told_of(runtime, known, catalogue.version)
     return CONTEXT.dump_json(context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names))
 
 
