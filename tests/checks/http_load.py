@@ -28,12 +28,14 @@ Body = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a message is in the log: told under whom, the kind of each line, and the units that change hands."""
+    """What a message is in the log: told under whom, the kind of each line, and the units that change hands. same: whom
+    it says to be the same person."""
 
     profile: Identifier
     kinds: tuple[Kind, ...]
     order: str = ""
     units: Mapping[str, int] = field(default_factory=dict)
+    same: Identifier | None = None
 
 
 @dataclass(slots=True)
@@ -150,15 +152,17 @@ class Client(threading.Thread):
 
     def _identified(self, message_id: str) -> tuple[Body, Meaning]:
         who = self._rng.randrange(CUSTOMERS)
-        call: Body = {"type": "identify", "userId": f"c{who}", "anonymousId": f"v{who}.{self._rng.randrange(3)}"}
+        visit = Identifier("anonymous_id", f"v{who}.{self._rng.randrange(3)}")
+        call: Body = {"type": "identify", "userId": f"c{who}", "anonymousId": visit.value}
         call["traits"] = {"email": f"c{who}@example.org", "phone": f"+4420794600{who // 2:02}", "said": message_id}
-        return call, Meaning(Identifier("user_id", f"c{who}"), (Kind.IDENTIFIED,))
+        return call, Meaning(Identifier("user_id", f"c{who}"), (Kind.IDENTIFIED,), same=visit)
 
     def _alias(self, _message_id: str) -> tuple[Body, Meaning]:
         who = self._rng.randrange(CUSTOMERS)
-        former = self._rng.choice((f"old{who}", f"v{who}.{self._rng.randrange(3)}"))
-        call: Body = {"type": "alias", "userId": f"c{who}", "previousId": former}
-        return call, Meaning(Identifier("user_id", f"c{who}"), (Kind.OTHER,))
+        visit = Identifier("anonymous_id", f"v{who}.{self._rng.randrange(3)}")
+        former = self._rng.choice((Identifier("user_id", f"old{who}"), visit))
+        call: Body = {"type": "alias", "userId": f"c{who}", "previousId": former.value}
+        return call, Meaning(Identifier("user_id", f"c{who}"), (Kind.OTHER,), same=former)
 
     def _visit(self, _message_id: str) -> tuple[Body, Meaning]:
         visitor = f"v{self._rng.randrange(CUSTOMERS)}.{self._rng.randrange(3)}"

@@ -4,7 +4,7 @@ log is what was acknowledged, no more and no less."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from features.event import Identifier, Kind
 from features.identity import customer_identifier
@@ -43,6 +43,7 @@ def faults_of(store: Store, ledgers: Sequence[Ledger]) -> list[str]:
         *_decision_faults(store, lines, answers),
         *(f"{name} is in the log and nobody was promised it" for name in lines if not _known(name, messages, answers)),
         *_letter_faults(store, letters),
+        *_people_faults(store, messages.values()),
         *projection_faults(store, log, profiles),
         *(f"check: {fault}" for fault in store.check().faults),
     ]
@@ -81,6 +82,17 @@ def _decision_faults(store: Store, lines: Lines, answers: Mapping[str, bytes]) -
             yield f"decision {name} stands with another answer than was given"
         if not lines.get(f"decided:{name}"):
             yield f"decision {name} has no event"
+
+
+def _people_faults(store: Store, meanings: Iterable[Meaning]) -> Iterator[str]:
+    """Who was said to be one person is one, and no two customers are."""
+    told = list(meanings)
+    for one in told:
+        if one.same is not None and store.resolve(one.same) != store.resolve(one.profile):
+            yield f"{one.same} was said to be {one.profile} and is another person"
+    customers = {one.profile for one in told if one.profile.type == "user_id"}
+    if len({store.resolve(one) for one in customers}) < len(customers):
+        yield "two customers are one person"
 
 
 def _letter_faults(store: Store, letters: set[str]) -> Iterator[str]:
