@@ -39,6 +39,7 @@ class Strength(IntEnum):
     WEAK = 0
     STRONG = 1  # one person's alone
     USER = 2  # strong, and makes known
+    NOBODY = 3  # of an erased person: strong and known, so that it bounds others, but nobody joins it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class _Facts:
             elif claim.severed:
                 continue
             facts.by_identifier[claim.identifier].append(claim)
-            if claim.strength == Strength.USER and claim.role != Role.ALIAS:
+            if claim.strength >= Strength.USER and claim.role != Role.ALIAS:
                 facts.users.add(claim.profile)
         facts.common.update(common)
         facts.common.update(
@@ -103,6 +104,10 @@ class _Facts:
             if identifier not in self.common:
                 yield identifier, claims, claims[0].strength != Strength.WEAK
 
+    def is_left(self, claim: Claim) -> bool:
+        """Whether it is a claim that an erased person left: it counts, and joins nobody."""
+        return self.anchor[claim.profile].strength == Strength.NOBODY and claim.strength != Strength.NOBODY
+
     def age(self, profile: int) -> tuple[int, str]:
         return self.anchor[profile].since, self.names[profile]
 
@@ -110,12 +115,13 @@ class _Facts:
 @dataclass(slots=True)
 class _Groups:
     """The groups while they are made; each is called by one of its profiles, `tier1.of(profile)`. known: those with a
-    user id. direct: claims of known profiles onto anchors (their profiles) of unknown groups. attached: unknown groups
-    that tier 2 joins to a known one. barred: those that several claim. clusters: of the other unknown groups. shared:
-    weak identifiers that several known hold."""
+    user id. nobody: those of them that an erased person left. direct: claims of known profiles onto anchors (their
+    profiles) of unknown groups. attached: unknown groups that tier 2 joins to a known one. barred: those that
+    several claim. clusters: of the other unknown groups. shared: weak identifiers that several known hold."""
 
     tier1: Sets[int]
     known: set[int] = field(default_factory=set)
+    nobody: set[int] = field(default_factory=set)
     direct: list[tuple[Claim, int]] = field(default_factory=list)
     attached: dict[int, int] = field(default_factory=dict)
     barred: set[int] = field(default_factory=set)
@@ -150,7 +156,7 @@ def _tier_one(facts: _Facts) -> _Groups:
     between_unknown: list[tuple[int, int]] = []
     for identifier, claims, strong in facts.joining():
         anchor = facts.anchored.get(identifier)
-        holders = [one.profile for one in claims if one.role != Role.ALIAS]
+        holders = [one.profile for one in claims if one.role != Role.ALIAS and not facts.is_left(one)]
         if strong:
             groups.tier1.unite(holders)
         aliases = [(one.profile, anchor) for one in claims if one.role == Role.ALIAS and anchor is not None]
@@ -160,6 +166,7 @@ def _tier_one(facts: _Facts) -> _Groups:
         else:
             between_unknown.extend(aliases)
     groups.known = {groups.tier1.of(profile) for profile in facts.users}
+    groups.nobody = {groups.tier1.of(one) for one, anchor in facts.anchor.items() if anchor.strength == Strength.NOBODY}
     for one, other in between_unknown:
         if groups.known.isdisjoint((groups.tier1.of(one), groups.tier1.of(other))):
             groups.tier1.unite((one, other))
@@ -177,7 +184,7 @@ def _tier_two(facts: _Facts, groups: _Groups) -> None:
                 claimants[group].add(claimant)
                 groups.direct.append((claim, anchor))
     for group, several in claimants.items():
-        if len(several) == 1:
+        if len(several) == 1 and several.isdisjoint(groups.nobody):
             groups.attached[group] = next(iter(several))
         else:
             groups.barred.add(group)
@@ -223,7 +230,9 @@ def _home(profile: int, groups: _Groups, touched: Mapping[int, set[int]]) -> int
         return group
     cluster = groups.clusters.of(group)
     over = {groups.known_group(one) for one in touched.get(cluster, ())}
-    return cluster if len(over) != 1 else next(one for one in over if one is not None)
+    if len(over) != 1 or not over.isdisjoint(groups.nobody):
+        return cluster
+    return next(one for one in over if one is not None)
 
 
 @dataclass(slots=True)

@@ -55,7 +55,7 @@ class Region:
     def _take(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
             self.claims[claim.profile, claim.identifier, claim.role] = claim
-            if claim.role == Role.ANCHOR and claim.strength == Strength.USER:
+            if claim.role == Role.ANCHOR and claim.strength >= Strength.USER:
                 self.users.add(claim.profile)
 
     def _leading(self, opened: Collection[int]) -> set[bytes]:

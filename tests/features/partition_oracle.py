@@ -17,13 +17,15 @@ def people_slowly(claims: Sequence[Claim], names: Mapping[int, str]) -> People:
     tier1 = _tier_one(claims, count, anchors)
     known = {group for group in tier1 if _is_known(group, claims)}
     over = {group: _claimants(group, known, count, anchors) for group in tier1 - known}
-    grown = {group: group | frozenset().union(*(h for h in over if over[h] == {group})) for group in known}
+    nobody = {group for group in known if _is_nobody(group, claims)}
+    joining = known - nobody
+    grown = {g: g | frozenset().union(*(h for h in over if over[h] == {g} and g in joining)) for g in known}
     free = {group for group in over if not over[group]}
-    barred = {group for group in over if len(over[group]) > 1}
+    barred = {group for group in over if len(over[group]) > 1 or over[group] & nobody}
     clusters = _merged(free, lambda one, other: _neighbours(one, other, count, grown))
     touched = {cluster: {g for g in known if _shares(cluster, grown[g], count)} for cluster in clusters}
-    made = {grown[g] | frozenset().union(*(c for c in clusters if touched[c] == {g})) for g in known}
-    alone = barred | {cluster for cluster in clusters if len(touched[cluster]) != 1}
+    made = {grown[g] | frozenset().union(*(c for c in clusters if touched[c] == {g} and g in joining)) for g in known}
+    alone = barred | {cluster for cluster in clusters if len(touched[cluster]) != 1 or touched[cluster] & nobody}
     return frozenset((group, _name(group, claims, names)) for group in made | alone)
 
 
@@ -49,7 +51,9 @@ def _merged(groups: Iterable[Group], joined: Callable[[Group, Group], bool]) -> 
 
 def _tier_one(claims: Sequence[Claim], count: list[Claim], anchors: Mapping[bytes, int]) -> set[Group]:
     def strongly(one: Group, other: Group) -> bool:
-        pairs = [(a, b) for a in count for b in count if a.profile in one and b.profile in other]
+        nobody = {c.profile for c in claims if c.strength == Strength.NOBODY}
+        sound = [c for c in count if c.profile not in nobody or c.strength == Strength.NOBODY]
+        pairs = [(a, b) for a in sound for b in sound if a.profile in one and b.profile in other]
         return any(
             a.identifier == b.identifier
             and a.strength != Strength.WEAK
@@ -67,9 +71,14 @@ def _tier_one(claims: Sequence[Claim], count: list[Claim], anchors: Mapping[byte
 
 def _is_known(group: Group, claims: Sequence[Claim]) -> bool:
     return any(
-        one.profile in group and one.strength == Strength.USER and one.role != Role.ALIAS and not one.severed
+        one.profile in group and one.strength >= Strength.USER and one.role != Role.ALIAS and not one.severed
         for one in claims
     )
+
+
+def _is_nobody(group: Group, claims: Sequence[Claim]) -> bool:
+    """What an erased person left: it bounds others and takes nobody in."""
+    return any(one.profile in group and one.strength == Strength.NOBODY for one in claims)
 
 
 def _claimants(group: Group, known: set[Group], count: list[Claim], anchors: Mapping[bytes, int]) -> set[Group]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from features import ledger
 from features.event import NO_CODE
 from features.history import EVENT, NO_CHANNEL, Records, page
-from features.partition import Person
+from features.partition import Person, Strength
 from features.stores import packed
 from features.stores.protocol import CheckReport
 from features.stores.sql.assembly import Assembled, assemble
@@ -109,9 +109,12 @@ def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
             yield f"{domain} codes in the log go to {codes.max()}, the vocabulary has {sizes[domain]}"
 
 
+_CLAIMS = f"""SELECT profile FROM claim WHERE profile NOT IN
+                 (SELECT c.profile FROM claim c JOIN identifier i ON i.digest = c.digest
+                  WHERE c.anchor IS NOT NULL AND i.strength = {Strength.NOBODY:d})"""  # noqa: S608
 _OWNED = (
     *((name, "person") for name in ("event", "message", "sealed", "trait_change", "decision")),
-    ("claim", "profile"),
+    (f"({_CLAIMS}) c", "profile"),
 )
 
 

@@ -17,7 +17,7 @@ CLAIM_ROWS = table(
 )
 CLAIM_STANDS = """ON CONFLICT(digest, profile) DO UPDATE SET anchor = excluded.anchor, held = excluded.held,
                   alias = excluded.alias, severed = excluded.severed"""
-_IDENTIFIER_ROWS = table("identifier", digest="bytes", type="text", strength="integer", clear="bytes")
+IDENTIFIER_ROWS = table("identifier", digest="bytes", type="text", strength="integer", clear="bytes")
 _DIGEST = columns(digest="bytes")
 _PROFILE = columns(profile="integer")
 _PERSON = columns(person="integer")
@@ -26,6 +26,9 @@ _CLAIM = "c.digest, c.profile, c.anchor, c.held, c.alias, c.severed, i.strength"
 
 _OWN = frozenset({USER_ID, ANONYMOUS_ID, DIGEST})
 """Types under which people are addressed: the profile so called answers, whoever else claims it."""
+
+NAMELESS = ""
+"""What boundaries are called; no outside name is empty."""
 
 CANDIDATES = 20
 """Names that a refusal lists at most."""
@@ -73,7 +76,7 @@ def insert_identifiers(
     session: Session, vault: Vault, told: Mapping[bytes, Identifier], declared: Collection[str]
 ) -> None:
     rows = [(digest, one.type, strength(one.type, declared), vault.keep(one)) for digest, one in sorted(told.items())]
-    session.insert(_IDENTIFIER_ROWS, rows, "ON CONFLICT(digest) DO NOTHING")
+    session.insert(IDENTIFIER_ROWS, rows, "ON CONFLICT(digest) DO NOTHING")
 
 
 def select_claims(session: Session, pairs: Collection[tuple[bytes, int]]) -> dict[tuple[bytes, int], ClaimState]:
@@ -126,7 +129,11 @@ class Claims:
         missing = [(one,) for one in profiles if one not in self._names]
         for profile, sealed in self._session.wanted(_PERSON, query, missing) if missing else ():
             self._names[profile] = self._vault.open(sealed)
-        return {one: self._names[one] for one in profiles}
+        return {one: self._names.get(one, NAMELESS) for one in profiles}
+
+    def is_somebody(self, profile: int) -> bool:
+        """Whether the profile, whose name was asked for, is more than the boundary that an erased person left."""
+        return profile in self._names
 
     def _read(self, rows: Iterable[Row]) -> Iterator[Claim]:
         for digest, profile, *moments, severed, strength_ in rows:

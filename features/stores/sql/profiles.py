@@ -29,7 +29,7 @@ from features.stores.sql.regroup import Regrouped, regroup
 from features.stores.sql.session import MustBeAlone, Row, Session, columns, table
 from features.vault import Vault
 
-_ADDRESSED_ROWS = table(
+ADDRESSED_ROWS = table(
     "addressed",
     digest="bytes",
     sequence="integer",
@@ -167,7 +167,7 @@ class Profiles:
         insert_identifiers(self.session, self.rules.vault, self.told, self.rules.declared)
         changed = {(digest, profile) for digest, profile, _ in self.fresh}
         self.session.insert(CLAIM_ROWS, [self.claims[one].row() for one in sorted(changed)], CLAIM_STANDS)
-        self.session.insert(_ADDRESSED_ROWS, self.addressed, "ON CONFLICT DO NOTHING")
+        self.session.insert(ADDRESSED_ROWS, self.addressed, "ON CONFLICT DO NOTHING")
 
     def settle(self) -> Regrouped:
         """Work out anew who is who, as far as the claims change it."""

@@ -27,9 +27,10 @@ def everybody(session: Session, vault: Vault) -> Iterator[list[Person]]:
     """Who the claims say there is, in portions. Only profiles that have to do with another are weighed together."""
     source = Claims(session, vault)
     meeting = {profile for (profile,) in session.rows(_MEETING)}
-    together = partition(source.of_profiles(meeting), source.names(meeting))
+    found = partition(source.of_profiles(meeting), source.names(meeting))
+    together = [one for one in found if source.is_somebody(one.root)]
     for at in range(0, len(together), PEOPLE):
-        yield list(together[at : at + PEOPLE])
+        yield together[at : at + PEOPLE]
     last = 0
     query = "SELECT person, name FROM person WHERE person > ? ORDER BY person LIMIT ?"
     while rows := session.rows(query, (last, PEOPLE)):

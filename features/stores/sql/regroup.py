@@ -59,7 +59,8 @@ def regroup(
 
 def _apply(session: Session, vault: Vault, people: Sequence[Person], firm: Collection[int], done: Regrouped) -> None:
     stored = _stored(session, [profile for person in people for profile in person.linked])
-    concerned = [one for one in people if _differs(one, stored) or not one.linked.keys().isdisjoint(firm)]
+    somebody = [one for one in people if one.root in stored]
+    concerned = [one for one in somebody if _differs(one, stored) or not one.linked.keys().isdisjoint(firm)]
     abandoned = {stored[profile].root for one in concerned for profile in one.linked} - {one.root for one in concerned}
     concerned += _left_behind(session, vault, abandoned, concerned)
     put_together(session, vault, concerned, done)

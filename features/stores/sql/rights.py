@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,10 +11,10 @@ from features.event import Identifier
 from features.history import Records
 from features.stores.people import AuditEntry
 from features.stores.sql.audit import Note, note
-from features.stores.sql.claims import profiles_of
+from features.stores.sql.boundaries import keep_withdrawals, leave_boundary
+from features.stores.sql.claims import Claims
 from features.stores.sql.letters import naming, unbury
 from features.stores.sql.reads import members
-from features.stores.sql.regroup import regroup
 from features.stores.sql.session import Session, columns, table, value
 from features.stores.withdrawals import in_force
 from features.vault import Vault
@@ -44,23 +45,33 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The person an erasure is about. profiles: all that are theirs. types: of their identifiers, by digest. own: those
-    of them that nobody else holds."""
+    """The person an erasure is about. profiles: all that are theirs. types: of their identifiers, by digest. others:
+    how many other profiles hold each of them."""
 
     root: int
     customer_id: str
     profiles: tuple[int, ...]
     types: Mapping[bytes, str]
-    own: frozenset[bytes]
+    others: Mapping[bytes, int]
+
+    @property
+    def own(self) -> frozenset[bytes]:
+        """The identifiers that nobody else holds."""
+        return frozenset(one for one in self.types if not self.others.get(one))
 
 
-def subject(session: Session, vault: Vault, root: int, customer_id: str) -> Subject:
+def subject(session: Session, root: int, customer_id: str) -> Subject:
     profiles = tuple(members(session, root))
-    query = """SELECT DISTINCT i.digest, i.type FROM wanted w CROSS JOIN claim c CROSS JOIN identifier i
+    query = """SELECT c.digest, i.type, c.severed, c.anchor FROM wanted w CROSS JOIN claim c CROSS JOIN identifier i
                WHERE c.profile = w.profile AND i.digest = c.digest"""
-    types = {bytes(digest): str(type_) for digest, type_ in session.wanted(_PROFILE, query, [(p,) for p in profiles])}
-    own = {digest for digest in types if profiles_of(session, [digest]) <= set(profiles)}
-    return Subject(root, customer_id, profiles, types, frozenset(own))
+    rows = list(session.wanted(_PROFILE, query, [(one,) for one in profiles]))
+    mine = Counter(bytes(digest) for digest, _, severed, anchor in rows if anchor is not None or not severed)
+    types = {bytes(digest): str(type_) for digest, type_, *_ in rows}
+    query = """SELECT w.digest, count(*) FROM wanted w CROSS JOIN claim c
+               WHERE c.digest = w.digest AND (c.severed = 0 OR c.anchor IS NOT NULL) GROUP BY w.digest"""
+    holding = session.wanted(_DIGEST, query, [(one,) for one in types])
+    others = {bytes(digest): int(count) - mine[digest] for digest, count in holding}
+    return Subject(root, customer_id, profiles, types, others)
 
 
 def search(session: Session, vault: Vault, types: Mapping[bytes, str]) -> Search:
@@ -73,19 +84,24 @@ def erase(
 ) -> AuditEntry:
     """consents: the person's list of them. found: of a moment before; what came since is looked at here."""
     letters = _letters(session, vault, gone.types, found)
-    kept = in_force(consents)
+    claims = list(Claims(session, vault).of_profiles(gone.profiles))
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items()}
-    neighbours = profiles_of(session, gone.types) - set(gone.profiles)
+    _delete_claims(session, gone)
+    _delete(session, "person", gone.profiles)
+    counts["dead_letters"] = unbury(session, letters)
+    counts["withdrawals_kept"] = keep_withdrawals(session, in_force(consents), gone.types, gone.own)
+    counts["boundaries_left"] = leave_boundary(session, claims, gone.others)
+    return note(session, vault, Note(at, "erased", author, gone.customer_id, counts))
+
+
+def _delete_claims(session: Session, gone: Subject) -> None:
     for profile in gone.profiles:
         session.execute("DELETE FROM claim WHERE profile = ?", (profile,))
-    for digest in gone.own:
-        session.execute("DELETE FROM identifier WHERE digest = ?", (digest,))
-    _delete(session, "person", gone.profiles)
-    regroup(session, vault, neighbours, forced=neighbours)
-    counts |= {"dead_letters": unbury(session, letters), "withdrawals_kept": len(kept)}
-    return note(session, vault, Note(at, "erased", author, gone.customer_id, counts))
+    query = "DELETE FROM identifier WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.digest = ?)"
+    for digest in gone.types:
+        session.execute(query, (digest, digest))
 
 
 def _delete(session: Session, name: str, profiles: Collection[int]) -> int:
