@@ -57,7 +57,7 @@ async def lookup(runtime: Runtime, type_: str | None, value: str | None, call: C
     if not type_ or not value:
         raise invalid("type" if not type_ else "value", None, "both type and value are needed", "add it to the query")
     try:
-        record = record_of(runtime, normalise(type_, value))
+        record = record_of(runtime, normalise(type_, value, runtime.settings.region))
     except IdentityError as error:
         raise invalid_sentence("value", value, str(error)) from error
     if not record.known:

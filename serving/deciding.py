@@ -62,7 +62,7 @@ class Asked:
 
 async def recommend(runtime: Runtime, request: RecommendRequest, call: Call) -> bytes:
     asked = _asked(runtime, request, call)
-    identifier = identifier_of(request)
+    identifier = identifier_of(request, runtime.settings.region)
     made = await _made(runtime, asked, identifier, request.customer_id, request.decision_id)
     return (await _logged(runtime, [made]))[0]
 
@@ -92,14 +92,14 @@ async def _entry(
         return Made(error_entry(shortened(customer_id), refusal), None)
 
 
-def identifier_of(request: RecommendRequest) -> Identifier:
-    """Raises Refusal."""
+def identifier_of(request: RecommendRequest, region: str | None) -> Identifier:
+    """region: of a phone number without country code. Raises Refusal."""
     try:
         if request.customer_id is not None:
             return customer_identifier(request.customer_id)
         if request.identifier is None:
             raise invalid("customer_id", None, "the customer must be named", "add customer_id or identifier")
-        return normalise(request.identifier.type, request.identifier.value)
+        return normalise(request.identifier.type, request.identifier.value, region)
     except IdentityError as error:
         by_id = request.customer_id is not None
         field = "customer_id" if by_id else "identifier.value"
@@ -110,7 +110,8 @@ def identifier_of(request: RecommendRequest) -> Identifier:
 async def look(runtime: Runtime, request: RecommendRequest) -> bytes:
     """A dry run for whoever has the store at hand, and so needs no key. Raises Refusal."""
     asked = _understood(runtime, request.model_copy(update={"dry_run": True}), None)
-    return (await _made(runtime, asked, identifier_of(request), request.customer_id, None)).answer
+    identifier = identifier_of(request, runtime.settings.region)
+    return (await _made(runtime, asked, identifier, request.customer_id, None)).answer
 
 
 def _asked(runtime: Runtime, question: DecisionQuestion, call: Call) -> Asked:

@@ -10,6 +10,7 @@ import click
 
 from features.stores import open_store
 from features.stores.protocol import StoreError
+from features.vault import VaultError
 from serving.security import UnsafeAddress, require_safe_address
 from serving.settings import Settings
 from serving.tokens import signing_secret
@@ -39,14 +40,15 @@ def prepare(settings: Settings, host: str) -> int:
     services. Returns how many keys there are. Raises NotStartable."""
     try:
         settings.absolute_home.mkdir(parents=True, exist_ok=True)
-        store = open_store(settings.effective_store_url)
+        url, vault = settings.effective_store_url, settings.vault()
+        store = open_store(url, vault=vault, declared=settings.declared_strong)
         try:
             signing_secret(store)
             keys = len(store.keys())
         finally:
             store.close()
         require_safe_address(host, keys)
-    except (UnsafeAddress, StoreError) as error:
+    except (UnsafeAddress, StoreError, VaultError) as error:
         raise NotStartable(str(error)) from error
     except OSError as error:
         raise NotStartable(

@@ -58,7 +58,8 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.store: Store = open_store(settings.effective_store_url)
+        url, vault = settings.effective_store_url, settings.vault()
+        self.store: Store = open_store(url, vault=vault, declared=settings.declared_strong)
         self.signer = Signer(signing_secret(self.store))
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()

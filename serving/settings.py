@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from pydantic import Field
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from features.vault import Vault
 
 
 class Settings(BaseSettings):
@@ -17,6 +22,10 @@ class Settings(BaseSettings):
     batch_timeout: for a /recommend_batch, which makes up to 1,000 decisions.
     fast_lane: answer the declared endpoints in front of BentoML's stack. feature_sample: the share of decisions whose
     feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at.
+    identity_key: the secret that keeps identifiers unreadable (32 bytes in hex or base64), "" for the one in the file
+    identity.key of home, made on first use. identifiers: whether their values are kept encrypted beside their digests,
+    or omitted. region: of phone numbers written without country code, ISO 3166 alpha-2. strong_identifiers: types of
+    external ids that belong to one person alone, separated by commas; declare one before it is first told.
     """
 
     model_config = SettingsConfigDict(env_prefix="NEXTBEST_", frozen=True, extra="ignore", populate_by_name=True)
@@ -35,6 +44,18 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=1.0, gt=0)
     fast_lane: bool = True
     feature_sample: float = Field(default=0.01, ge=0, le=1)
+    identity_key: SecretStr = SecretStr("")
+    identifiers: Literal["encrypted", "omitted"] = "encrypted"
+    region: str | None = None
+    strong_identifiers: str = ""
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str | None) -> str | None:
+        code = (region or "").strip().upper()
+        if code and code not in SUPPORTED_REGIONS:
+            raise ValueError(f"region is {region}; it is a country's ISO 3166 code; write it like GB")
+        return code or None
 
     @property
     def absolute_home(self) -> Path:
@@ -47,6 +68,19 @@ class Settings(BaseSettings):
     @property
     def effective_tracking_uri(self) -> str:
         return self.tracking_uri or f"sqlite:///{self.absolute_home / 'mlflow.db'}"
+
+    @property
+    def declared_strong(self) -> frozenset[str]:
+        named = (one.strip().lower() for one in self.strong_identifiers.split(","))
+        return frozenset(one for one in named if one)
+
+    def vault(self) -> Vault:
+        """What keeps the store's identifiers unreadable. Raises VaultError, OSError."""
+        from features.vault import KEY_FILE, Vault, key_file, key_from_text  # noqa: PLC0415
+
+        told = self.identity_key.get_secret_value()
+        secret = key_from_text(told) if told else key_file(self.absolute_home / KEY_FILE)
+        return Vault(secret, omitted=self.identifiers == "omitted")
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process read these very settings, paths absolute."""
@@ -65,4 +99,8 @@ class Settings(BaseSettings):
             "NEXTBEST_POLL_SECONDS": str(self.poll_seconds),
             "NEXTBEST_FAST_LANE": str(self.fast_lane),
             "NEXTBEST_FEATURE_SAMPLE": str(self.feature_sample),
+            "NEXTBEST_IDENTITY_KEY": self.identity_key.get_secret_value(),
+            "NEXTBEST_IDENTIFIERS": self.identifiers,
+            "NEXTBEST_REGION": self.region or "",
+            "NEXTBEST_STRONG_IDENTIFIERS": self.strong_identifiers,
         }

@@ -37,17 +37,20 @@ def _beside(path: Path) -> Vault:
         raise StoreError(message) from error
 
 
-def open_store(url: str, patience: float = PATIENCE, vault: Vault | None = None) -> Store:
+def open_store(
+    url: str, patience: float = PATIENCE, vault: Vault | None = None, declared: frozenset[str] = frozenset()
+) -> Store:
     """The store at `url`: `sqlite:///relative/path` or `sqlite:////absolute/path`, created when missing. patience:
     seconds to wait for another process's write. vault: what keeps identifiers unreadable; None: of the secret in the
-    file identity.key beside an SQLite file, made on first use. Raises StoreError, VaultError."""
+    file identity.key beside an SQLite file, made on first use. declared: types of external ids that are strong. Raises
+    StoreError, VaultError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         path = Path(unquote(url.removeprefix(_SQLITE)))
         vault = vault or _beside(path)
-        return SQLStore(SQLiteEngine(path, patience, vault), vault)
+        return SQLStore(SQLiteEngine(path, patience, vault), vault, declared)
     if url.startswith(("postgresql://", "postgres://")):
         if vault is None:
             message = "vault is missing; every replica needs the same identity key for a store on PostgreSQL"
             raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
-        return SQLStore(_postgres(url, patience, vault), vault)
+        return SQLStore(_postgres(url, patience, vault), vault, declared)
     raise StoreError(f"store is {url.split(':', 1)[0]}:...; it is a URL such as sqlite:///nextbest.db; correct it")

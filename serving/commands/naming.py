@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.shell import stop
+from serving.commands.shell import settings, stop
 
 if TYPE_CHECKING:
     from features.event import Identifier
@@ -43,7 +43,7 @@ def identifier_of(text: str) -> Identifier:
     type_, colon, value = text.partition(":")
     if not colon:
         raise IdentityError(f"identifier is {text}; it is written as type:value; write email:ann@example.org")
-    return normalise(type_, value)
+    return normalise(type_, value, settings().region)
 
 
 def operator() -> str:

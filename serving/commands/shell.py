@@ -30,10 +30,11 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
     from pydantic import ValidationError
 
     from features.stores.protocol import StoreError
+    from features.vault import VaultError
     from models.bundle import BundleError
     from models.catalogue import CatalogueError
 
-    expected: tuple[type[Exception], ...] = (StoreError, CatalogueError, BundleError, *foreseen)
+    expected: tuple[type[Exception], ...] = (StoreError, VaultError, CatalogueError, BundleError, *foreseen)
     try:
         yield
     except expected as error:
@@ -78,7 +79,7 @@ def the_store(create: bool = False) -> Iterator[Store]:
         where.absolute_home.mkdir(parents=True, exist_ok=True)
     elif where.effective_store_url.startswith("sqlite:///") and not Path(where.effective_store_url[10:]).exists():
         stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
-    store = open_store(where.effective_store_url)
+    store = open_store(where.effective_store_url, vault=where.vault(), declared=where.declared_strong)
     try:
         yield store
     finally:

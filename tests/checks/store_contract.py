@@ -34,14 +34,16 @@ from tests.checks.store_examples import (
     log_decision,
     user,
 )
+from tests.checks.store_identity_contract import IdentityContract
 from tests.checks.store_import_contract import ImportContract
+from tests.checks.store_merge_contract import MergeContract
 from tests.checks.store_rights_contract import RightsContract
 from tests.checks.store_timeline_contract import TimelineContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
 
 
-class StoreContract(ImportContract, TimelineContract, RightsContract):
+class StoreContract(IdentityContract, MergeContract, ImportContract, TimelineContract, RightsContract):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 
     url: str

@@ -148,7 +148,9 @@ class _Knife:
                 self.severed |= self._latest(person, kept, away)
             # Nor may either of them claim the other again.
             self.severed |= {(digest, kept), (self._anchor_of(kept), away)}
-        self.severed |= self._holding(digest, self.person(kept).linked)
+        # The customer's own claim first: whoever came by that identifier alone goes with it.
+        while pairs := self._holding(digest, self.person(kept).linked) - self.severed:
+            self.severed.add(min(pairs, key=lambda pair: (pair[1] != kept, pair[1])))
         return bool(self.severed)
 
     def _anchor_of(self, profile: int) -> bytes:
