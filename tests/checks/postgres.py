@@ -47,19 +47,24 @@ def binaries() -> Path | None:
     return None if on_path is None else Path(on_path).resolve().parent
 
 
-def server_or_skip() -> Iterator[Server]:
-    """The body of a fixture. In CI a missing server is a failure."""
-    if url := os.environ.get(URL):
-        named = Server(url)
-        with named.kept:
-            yield named
-        return
+def binaries_or_skip() -> Path:
+    """In CI a missing server is a failure."""
     folder = binaries()
     if folder is None:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL is not installed; in CI its checks must run")
         pytest.skip("PostgreSQL is not installed")
-    with cluster(folder) as started:
+    return folder
+
+
+def server_or_skip() -> Iterator[Server]:
+    """The body of a fixture."""
+    if url := os.environ.get(URL):
+        named = Server(url)
+        with named.kept:
+            yield named
+        return
+    with cluster(binaries_or_skip()) as started:
         yield started
 
 
@@ -78,13 +83,16 @@ class Server:
     def schema(self) -> Iterator[str]:
         """The URL of an empty schema, which is dropped at the end."""
         name = f"check_{os.getpid()}_{next(_schemas)}"
+        mark = "&" if "?" in self.url else "?"
+        self._say(f"CREATE SCHEMA {name}")
+        try:
+            yield f"{self.url}{mark}options={quote(f'-c search_path={name}')}"
+        finally:
+            self._say(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+    def _say(self, statement: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {name}".encode())
-            mark = "&" if "?" in self.url else "?"
-            try:
-                yield f"{self.url}{mark}options={quote(f'-c search_path={name}')}"
-            finally:
-                connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE".encode())
+            connection.execute(statement.encode())
 
     @contextmanager
     def store(self) -> Iterator[str]:
@@ -105,7 +113,8 @@ class Server:
         """pg_ctl; only on a cluster of our own."""
         assert self.bin is not None
         assert self.data is not None
-        command = [str(self.bin / "pg_ctl"), "-D", str(self.data), "-w", "-s", *arguments]
+        log = self.data.parent / "log"
+        command = [str(self.bin / "pg_ctl"), "-D", str(self.data), "-l", str(log), "-w", "-s", *arguments]
         subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL, **_unprivileged())
 
 
@@ -130,8 +139,10 @@ def cluster(folder: Path) -> Iterator[Server]:
         subprocess.run(
             [*initdb, "--locale=C.UTF-8"], check=True, timeout=60, cwd=home, stdout=subprocess.DEVNULL, **user
         )
-        settings = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=on -c max_connections=200"
-        server.control("start", "-l", str(home / "log"), "-o", settings)
+        settings = f"listen_addresses = ''\nunix_socket_directories = '{home}'\nfsync = on\nmax_connections = 200\n"
+        with (home / "data" / "postgresql.conf").open("a") as file:
+            file.write(settings)
+        server.control("start")
         with server.kept:
             yield server
     finally:

@@ -51,6 +51,9 @@ def test_no_key_no_store(place: str) -> None:
 def test_an_address_where_nobody_answers(place: str) -> None:
     with pytest.raises(StoreUnavailable):
         open_store("postgresql://127.0.0.1:1/none", patience=1.0, vault=VAULT)
+    with pytest.raises(StoreError, match="no valid URL") as refusal:
+        open_store("postgresql://user:secret@host/x?nonsense=1", vault=VAULT)
+    assert "secret" not in str(refusal.value)
     with pytest.raises(StoreError, match="search path"):
         open_store(place.replace("check_", "missing_"), vault=VAULT)
 

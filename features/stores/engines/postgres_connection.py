@@ -5,9 +5,11 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8BinaryDumper
 
 from features.stores.engines.postgres_arrays import register
@@ -15,8 +17,18 @@ from features.stores.engines.postgres_session import Connection
 from features.stores.protocol import StoreCorrupt, StoreError, StoreUnavailable
 from features.stores.sql.migrations import numbers
 
-_LOOKUPS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+_LOOKUPS = ("enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "jit = off")
 """Look-ups go by their index: of a table that has just grown a thousandfold the planner's statistics know nothing."""
+
+_ENDURANCE: Final[dict[str, Any]] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Seconds and milliseconds after which a server that says nothing is gone; the URL may say otherwise."""
+
+_ALWAYS: Final[dict[str, Any]] = {"autocommit": True, "application_name": "nextbest", "client_encoding": "UTF8"}
 
 _THIS_STORE = "1851941168, (SELECT oid::int FROM pg_namespace WHERE nspname = current_schema())"
 ALONE = f"SELECT pg_advisory_xact_lock({_THIS_STORE})".encode()
@@ -30,18 +42,18 @@ AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViol
 
 def connect(url: str, patience: float, lookups: bool = True) -> Connection:
     """In autocommit mode. patience: seconds to wait for the server, and for another's lock. A commit is on disk before
-    it is acknowledged, whatever the server's settings say."""
-    seconds = max(2, round(patience))
-    connection = psycopg.connect(
-        url, autocommit=True, connect_timeout=seconds, application_name="nextbest", client_encoding="UTF8"
-    )
+    it is acknowledged, whatever the server's settings say. Raises StoreError for what is no URL."""
+    try:
+        asked = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # The driver's words repeat the URL, which may hold a password.
+        raise StoreError("store is no valid URL; it is postgresql://user@host/database; correct it") from None
+    connection = psycopg.connect(**{**_ENDURANCE, "connect_timeout": max(2, round(patience)), **asked, **_ALWAYS})
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     register(connection.adapters)
-    settings = ["SET synchronous_commit = on", f"SET lock_timeout = {round(1000 * patience)}"]
-    if lookups:
-        settings += [f"SET {one}" for one in _LOOKUPS.removeprefix("-c ").split(" -c ")]
+    settings = ["synchronous_commit = on", f"lock_timeout = {round(1000 * patience)}", *(_LOOKUPS if lookups else ())]
     try:
-        connection.execute("; ".join(settings).encode())
+        connection.execute("; ".join(f"SET {one}" for one in settings).encode())
     except psycopg.Error:
         connection.close()
         raise
