@@ -11,7 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from features.event import Event, Identifier
 from features.stores.protocol import Append, LoggedDecision
-from features.wire.contacts import contact_of_decision
+from features.wire.contacts import contact_of_decision, contents_key
 from serving import metrics
 from serving.body import checked
 from serving.call import Call
@@ -20,7 +20,7 @@ from serving.errors import invalid
 from serving.rights import no_decision
 from serving.runtime import Runtime
 from serving.schemas import OUTCOME_KINDS, FeedbackReport, FeedbackReports
-from serving.tokens import WIRE_KEY, InvalidToken, TokenClaims
+from serving.tokens import InvalidToken, TokenClaims
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -125,7 +125,7 @@ def _derived_id(runtime: Runtime, claims: TokenClaims, report: FeedbackReport) -
     """Without a message id, the same report about the same action at the same moment is the same event; and what was
     sent was sent once, whether it is told here or by the tool that delivered it."""
     if report.outcome == "sent":
-        key = runtime.signer.key_for(WIRE_KEY)
+        key = contents_key(runtime.store.vault)
         return contact_of_decision(claims.channel, claims.decision_id, claims.action_id, key)
     parts = (claims.decision_id, claims.action_id, claims.channel, report.outcome, report.occurred_at, report.value)
     return f"feedback:{hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]}"

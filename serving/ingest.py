@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,6 +15,7 @@ from features.event import Event, Identifier
 from features.instants import parse_instant
 from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent, Store
 from features.wire import segment
+from features.wire.contacts import contents_key
 from features.wire.errors import WireError
 from features.wire.identifiers import mentioned
 from features.wire.segment import WireMessage, WireRules
@@ -23,7 +24,6 @@ from serving.call import Call
 from serving.errors import ErrorBody, Refusal, forbidden, invalid, malformed
 from serving.page_keys import NotForPages, as_a_page_may
 from serving.runtime import Runtime
-from serving.tokens import WIRE_KEY
 
 EVENT_LIMIT = 32 * 1024
 """Bytes of one event, as JSON."""
@@ -112,12 +112,14 @@ def _object(payload: JsonValue) -> Payload:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Of the calls of one request. received_at: ms UTC. from_page: told with a web page's key."""
+    """Of the calls of one request. received_at: ms UTC. from_page: told with a web page's key. strong: types of
+    external ids that the company declares to be of one person alone."""
 
     store: Store
     received_at: int
     rules: WireRules
     from_page: bool
+    strong: Collection[str] = ()
 
     def understood(
         self, payload: JsonValue, whole: JsonValue | Payload, sent_at: int | None, name: str | None
@@ -125,7 +127,7 @@ class Reader:
         """payload: as it came; whole: with what it inherits. Raises WireError."""
         message = segment.read(whole, self.received_at, sent_at, name, self.rules)
         if self.from_page:
-            message = as_a_page_may(message, self.received_at, self._is_known)
+            message = as_a_page_may(message, self.received_at, self._is_known, self.strong)
         for place in message.unusable:
             metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
         return Understood(payload, tuple(_appends(message)))
@@ -151,15 +153,17 @@ def _reader(runtime: Runtime, body: Payload, call: Call, in_address: str | None 
     key = next((one for one in (call.key, in_body, in_address) if one is not None), None)
     in_force = runtime.in_force
     from_page = in_force.keyring.require_on_wire(key, call.peer, call.origin)
-    return Reader(runtime.store, in_force.clock.present(call.now), rules_of(runtime), from_page)
+    present, strong = in_force.clock.present(call.now), runtime.settings.declared_strong
+    return Reader(runtime.store, present, rules_of(runtime), from_page, strong)
 
 
 def rules_of(runtime: Runtime) -> WireRules:
-    key = runtime.signer.key_for(WIRE_KEY)
+    key, region = contents_key(runtime.store.vault), runtime.settings.region
     compiled = runtime.in_force.catalogue
     if compiled is None:
-        return WireRules(key=key)
-    return WireRules(channels=compiled.catalogue.channels, currency=compiled.catalogue.currency, key=key)
+        return WireRules(region=region, key=key)
+    catalogue = compiled.catalogue
+    return WireRules(catalogue.channels, catalogue.currency, region, key)
 
 
 def _sent_at(body: Payload) -> int | None:

@@ -6,7 +6,7 @@ NotForPages    a WireError: the call is well formed, but not a page's to make
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
@@ -23,10 +23,12 @@ class NotForPages(WireError):
     """The call is well formed, but not a page's to make."""
 
 
-def as_a_page_may(message: WireMessage, received_at: int, is_known: Callable[[Identifier], bool]) -> WireMessage:
+def as_a_page_may(
+    message: WireMessage, received_at: int, is_known: Callable[[Identifier], bool], strong: Collection[str]
+) -> WireMessage:
     """The message without claims that would make one person of several; an identifier that one person alone has, like
     a loyalty card, is then kept out rather than the order that it came with. is_known: whether somebody has the
-    identifier. Raises NotForPages."""
+    identifier. strong: further types of such identifiers. Raises NotForPages."""
     for event in message.events:
         if event.kind in _TAKES_BACK or _is_over(event, received_at):
             raise NotForPages("event", event.name, "a page's key takes back nothing that was bought", _ADVICE)
@@ -39,7 +41,7 @@ def as_a_page_may(message: WireMessage, received_at: int, is_known: Callable[[Id
             raise NotForPages(place, claimed.value, "a page's key joins no known user with another", _ADVICE)
     return replace(
         message,
-        also=tuple(one for one in message.also if not is_strong(one.type)),
+        also=tuple(one for one in message.also if not is_strong(one.type, strong)),
         previous=tuple(one for one in message.previous if one.type == ANONYMOUS_ID),
     )
 

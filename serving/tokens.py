@@ -15,8 +15,6 @@ from typing import Protocol
 import msgspec
 
 SECRET_SETTING = "signing_secret"  # noqa: S105 - the name of the setting, not the secret
-WIRE_KEY = "wire"
-"""The purpose of the key of ids that are made of what a call on the wire says."""
 _SIGNATURE_BYTES = 18
 
 
@@ -64,12 +62,6 @@ class Signer:
             return self._decoder.decode(_bytes(head))
         except (binascii.Error, UnicodeError, msgspec.DecodeError) as error:
             raise InvalidToken("token is not one of ours; it cannot be read; send it as it was answered") from error
-
-    def key_for(self, purpose: str) -> bytes:
-        """32 secret bytes of the store's own, for something else than tokens."""
-        mac = self._keyed.copy()
-        mac.update(f"\0{purpose}".encode())
-        return mac.digest()
 
     def _signature(self, head: str) -> str:
         mac = self._keyed.copy()

@@ -29,6 +29,7 @@ from features.stores.people import IdentityStore, RightsStore, Timeline
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from features.vault import Vault
     from features.vocabulary import Vocabulary
 
 
@@ -356,3 +357,7 @@ class Store(
     Protocol,
 ):
     """Everything; SQLite implements it in one file, PostgreSQL in one schema."""
+
+    @property
+    def vault(self) -> Vault:
+        """What keeps this store's identifiers unreadable."""

@@ -5,6 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 
+from features.event import Identifier
+from features.vault import Vault
+
+_CONTENTS = Identifier("wire:contents", "")
+"""No identifier that anybody could tell: its digest is the vault's secret."""
+
+
+def contents_key(vault: Vault) -> bytes:
+    """The key of ids that are made of what calls say, addresses among it."""
+    return vault.digest(_CONTENTS)
+
 
 def contact_of_decision(channel: str | None, decision: str, action: str, key: bytes) -> str:
     """The message id of the contact that a decision's action became on a channel. key: see features.wire.segment."""

@@ -189,14 +189,16 @@ def message(**told: object) -> WireMessage:
 
 def test_what_a_page_claims_joins_nobody_known() -> None:
     """An order with a loyalty card is an order, but the card joins nobody; an older id is an anonymous one."""
-    order = message(event="Order Completed", properties={"order_id": "o", "loyalty_card": "12"}, anonymousId="a")
+    crm = {"externalIds": [{"id": "9", "type": "crm"}]}
+    properties = {"order_id": "o", "loyalty_card": "12"}
+    order = message(event="Order Completed", properties=properties, anonymousId="a", context=crm)
     assert Identifier("loyalty_card", "12") in order.also
-    kept = as_a_page_may(order, PUBLISHED_AT, lambda _: True)
+    kept = as_a_page_may(order, PUBLISHED_AT, lambda _: True, {"crm"})
     assert kept == replace(order, also=(Identifier("anonymous_id", "a"),))
     alias = message(type="alias", previousId="b")
-    assert as_a_page_may(alias, PUBLISHED_AT, lambda _: False).previous == (Identifier("anonymous_id", "b"),)
+    assert as_a_page_may(alias, PUBLISHED_AT, lambda _: False, ()).previous == (Identifier("anonymous_id", "b"),)
     with pytest.raises(NotForPages, match="joins no known user"):
-        as_a_page_may(alias, PUBLISHED_AT, lambda one: one == Identifier("user_id", "b"))
+        as_a_page_may(alias, PUBLISHED_AT, lambda one: one == Identifier("user_id", "b"), ())
 
 
 def test_a_key_for_pages_may_only_write() -> None:
