@@ -257,6 +257,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(customers.app, name="customers")
 app.add_typer(letters.app, name="letters")
 app.command()(customers.audit)
+app.command()(customers.compact)
 
 
 def main() -> None:

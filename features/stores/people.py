@@ -95,5 +95,9 @@ class RightsStore(Protocol):
     def audit(self, limit: int) -> tuple[AuditEntry, ...]:
         """Newest first."""
 
+    def compact(self) -> None:
+        """Write the database's own files anew, so that nothing that was deleted is left in them; others wait. Raises
+        StoreError."""
+
     def erased(self, decision_id: str) -> bool:
         """Whether there was such a decision, and its person was erased."""

@@ -67,6 +67,13 @@ def erase_customer(customer: Named, yes: Yes = False, as_json: AsJson = False) -
         show(Rows(("erased", "rows"), list(counts.items()), "nothing was held"), as_json=False)
 
 
+def compact() -> None:
+    """Write the store's files anew, so that nothing that was erased is left in them; meanwhile nobody can write."""
+    with one_line(), the_store() as store:
+        store.compact()
+    console.print("the store's files hold nothing that was deleted")
+
+
 def audit(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Entries, the newest first.")] = 50,
     as_json: AsJson = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,12 +10,18 @@ from typing import Any
 
 import pytest
 
-from features.event import Kind
-from features.stores.protocol import DeadLetter, HistoryGone, LogDecision, Store
+from features import consent
+from features.event import Identifier, Kind
+from features.stores.people import AuditEntry
+from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, HistoryGone, LogDecision, Store
 from tests.checks.store_examples import NOON, append, event, import_table, log_decision, user
 
 LATER = NOON + 1_000_000
 AUTHOR = "operator test"
+ANN_MAIL = Identifier("email", "ann@example.org")
+PHONE = Identifier("phone", "+442079460018")
+BROWSER = Identifier("anonymous_id", "browser-1")
+_numbers = itertools.count()
 
 
 def fill(store: Store, name: str) -> None:
@@ -46,10 +53,32 @@ def copy_of(store: Store, name: str) -> dict[str, Any]:
 
 
 def erase(store: Store, name: str) -> dict[str, int]:
+    counts: dict[str, int] = json.loads(erase_entry(store, name).counts)
+    return counts
+
+
+def erase_entry(store: Store, name: str) -> AuditEntry:
     entry = store.erase(user(name), LATER, AUTHOR)
     assert entry is not None
-    counts: dict[str, int] = json.loads(entry.counts)
-    return counts
+    return entry
+
+
+def tell(
+    store: Store, who: Identifier, *also: Identifier, previous: tuple[Identifier, ...] = (), at: int = NOON
+) -> None:
+    """Something happened to `who`, who is also called otherwise."""
+    store.append([Append(who, (event(f"m{next(_numbers)}", at=at),), {}, also, previous)]).result(30)
+
+
+def granted(store: Store, name: str) -> dict[str, bool | None]:
+    """What holds on each channel much later; None: nothing was said."""
+    consents, codes = store.read(user(name)).consents, store.vocabulary.codes["channel"]
+    unknown = len(codes)
+    states = {
+        on: consent.state(consents, codes.get(on, unknown), consent.EVERYTHING, 2 * LATER)
+        for on in ("email", "sms", "push")
+    }
+    return {on: None if state is None else state.granted for on, state in states.items()}
 
 
 class RightsContract:
@@ -160,6 +189,94 @@ class RightsContract:
         store.bury(letters).result(30)
         erase(store, "ann-17")
         assert [one.payload for one in store.dead_letters(10)] == [one.payload for one in letters[::-1]]
+
+    # What others hold too
+
+    def test_whichever_name_is_given_the_whole_person_is_erased(self, store: Store) -> None:
+        tell(store, user("ann-17"), ANN_MAIL, previous=(user("ann-old"), BROWSER))
+        for name in (user("ann-old"), BROWSER, user("ann-17")):
+            tell(store, name)
+        assert store.people() == 1
+        entry = store.erase(ANN_MAIL, LATER, AUTHOR)
+        assert entry is not None
+        assert json.loads(entry.counts)["profiles"] == 3
+        for name in (user("ann-old"), BROWSER, user("ann-17"), ANN_MAIL):
+            assert store.identity(name) is None
+        assert store.people() == 0
+
+    def test_a_shared_computer_does_not_become_the_other_ones(self, store: Store) -> None:
+        for name in ("ann-17", "bob-18"):
+            tell(store, user(name), BROWSER)
+        tell(store, BROWSER)
+        before = [store.read(one).page.tobytes() for one in (user("bob-18"), BROWSER)]
+        assert erase(store, "ann-17")["boundaries_left"] == 1
+        assert [store.read(one).page.tobytes() for one in (user("bob-18"), BROWSER)] == before
+        tell(store, user("bob-18"), BROWSER)
+        tell(store, BROWSER)
+        assert store.resolve(BROWSER) != store.resolve(user("bob-18"))
+        assert store.people() == 2
+
+    def test_a_shared_telephone_is_then_the_other_ones(self, store: Store) -> None:
+        for name in ("ann-17", "bob-18"):
+            tell(store, user(name), PHONE)
+        with pytest.raises(AmbiguousIdentifier):
+            store.resolve(PHONE)
+        erase(store, "ann-17")
+        assert store.resolve(PHONE) == store.resolve(user("bob-18"))
+        erase(store, "bob-18")
+        assert store.resolve(PHONE) is None
+        assert store.people() == 0
+
+    def test_two_known_people_erased_leave_no_person(self, store: Store) -> None:
+        """Whoever comes later with what only boundaries hold is somebody of their own."""
+        for name in ("ann-17", "bob-18"):
+            tell(store, user(name), PHONE)
+        for name in ("ann-17", "bob-18"):
+            erase(store, name)
+        tell(store, BROWSER, PHONE)
+        assert store.resolve(PHONE) == store.resolve(BROWSER)
+        assert store.people() == 1
+
+    def test_a_withdrawal_in_force_outlives_the_person(self, store: Store, other: Store) -> None:
+        tell(store, user("ann-17"), ANN_MAIL)
+        said = (
+            ("email", Kind.CONSENT_WITHDRAWN, NOON),
+            ("sms", Kind.CONSENT_WITHDRAWN, NOON),
+            ("sms", Kind.CONSENT_GRANTED, NOON + 1),
+            ("push", Kind.CONSENT_GRANTED, NOON + 1),
+        )
+        append(store, "ann-17", *(event(f"s{n}", kind, at, channel=on) for n, (on, kind, at) in enumerate(said)))
+        assert erase(store, "ann-17")["withdrawals_kept"] == 1
+        tell(store, user("ann-99"), ANN_MAIL, at=LATER)
+        tell(store, user("bob-18"), at=LATER)
+        assert granted(store, "ann-99") == {"email": False, "sms": None, "push": None}
+        assert granted(other, "bob-18") == {"email": None, "sms": None, "push": None}
+        append(store, "ann-99", event("again", Kind.CONSENT_GRANTED, LATER + 1, channel="email"))
+        assert granted(other, "ann-99")["email"] is True
+
+    def test_a_withdrawal_binds_whoever_comes_back_under_the_same_name(self, store: Store) -> None:
+        append(store, "ann-17", event("no", Kind.CONSENT_WITHDRAWN, channel="email"))
+        append(store, "ann-17", event("object", Kind.CONSENT_WITHDRAWN, topic=consent.PROFILING_TOPIC))
+        assert erase(store, "ann-17")["withdrawals_kept"] == 2
+        append(store, "ann-17", event("back", at=LATER))
+        assert granted(store, "ann-17")["email"] is False
+        assert consent.objects_to_profiling(store.read(user("ann-17")).consents, LATER + 1)
+
+    def test_a_withdrawal_is_not_kept_where_it_would_silence_others(self, store: Store) -> None:
+        for name in ("ann-17", "bob-18"):
+            tell(store, user(name), PHONE)
+        append(store, "ann-17", event("no", Kind.CONSENT_WITHDRAWN, channel="sms"))
+        before = store.read(user("bob-18")).consents.tobytes()
+        erase(store, "ann-17")
+        assert store.read(user("bob-18")).consents.tobytes() == before
+        tell(store, user("eve-19"), PHONE, at=LATER)
+        assert granted(store, "eve-19")["sms"] is None
+
+    def test_compacting_changes_nothing(self, store: Store, other: Store) -> None:
+        fill(store, "ann-17")
+        before = copy_of(store, "ann-17")
+        store.compact()
+        assert copy_of(other, "ann-17") == before
 
     # Letters
 

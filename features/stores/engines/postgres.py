@@ -29,6 +29,7 @@ from features.stores.engines.postgres_connection import (
 from features.stores.engines.postgres_session import Connection, PostgresSession
 from features.stores.protocol import StoreError, StoreUnavailable
 from features.stores.sql.migrations import numbers
+from features.stores.sql.rights import DELETED_FROM
 from features.stores.sql.session import MustBeAlone, Session
 from features.vault import Vault
 
@@ -166,6 +167,15 @@ class PostgresEngine:
 
     def wipe(self) -> None:
         """Deleted rows go with the server's own vacuum; write-ahead log and backups are its operator's."""
+
+    def compact(self) -> None:
+        with speaking():
+            connection = connect(self._url, self._patience, lookups=False)
+            try:
+                for name in DELETED_FROM:
+                    connection.execute(b"VACUUM (FULL) " + name.encode())
+            finally:
+                end(connection)
 
     def close(self) -> None:
         """Call after the writer has stopped."""

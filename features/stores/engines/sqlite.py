@@ -13,12 +13,15 @@ from typing import TypeVar
 from features.stores.engines.sqlite_file import Whereabouts, connect, prepare, speaking, translated
 from features.stores.engines.sqlite_lock import FileLock
 from features.stores.engines.sqlite_session import SQLiteSession
-from features.stores.protocol import StoreError
+from features.stores.protocol import StoreError, StoreUnavailable
 from features.stores.sql.session import Session
 from features.vault import Vault
 
 logger = logging.getLogger("nextbest.store")
 T = TypeVar("T")
+
+COMPACTED_AT_ONCE = 64 << 20
+"""Bytes of a file that is written anew after each erasure: a few tenths of a second."""
 
 _READER_CACHE = 16
 _WRITER_CACHE = 64
@@ -111,18 +114,31 @@ class SQLiteEngine:
             connection.close()
 
     def wipe(self) -> None:
-        """What is deleted was overwritten in its pages; those pages as they were still stand in the write-ahead log.
-        While another process reads, the log stays until a later checkpoint."""
-        connection = self._connection
-        if connection is None:
-            return
+        """What is deleted was overwritten in its place, but pages that were split may hold a copy in their unused part,
+        and the write-ahead log the pages as they were. A small file is written anew. While another process reads, the
+        log stays until a later checkpoint."""
         try:
-            with self._lock.held():
-                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except (sqlite3.Error, StoreError) as error:
-            busy = error
+            if self._path.stat().st_size <= COMPACTED_AT_ONCE:
+                self.compact()
+            else:
+                with self._lock.held():
+                    self._empty_log()
+        except (sqlite3.Error, StoreError, OSError) as error:
+            logger.warning("the store's files may still hold what was erased", extra={"reason": str(error)})
+
+    def compact(self) -> None:
+        with speaking(), self._lock.held():
+            if self._connection is not None:
+                self._connection.execute("VACUUM")
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        if self._connection is None:
+            return
+        (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            logger.warning("the write-ahead log is in use and still holds what was erased", extra={"reason": str(busy)})
+            message = "write-ahead log is read by another process; it must be free to be emptied; compact again later"
+            raise StoreUnavailable(message)
 
     def close(self) -> None:
         """Call after the writer has stopped."""

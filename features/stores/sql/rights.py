@@ -28,6 +28,8 @@ HELD: Final = {
 }
 """Tables whose rows belong to the profile in their column `person`, and what their rows are called outside."""
 
+DELETED_FROM: Final = (*HELD, "person", "claim", "identifier", "addressed", "dead_letter", "dead_letter_about")
+
 _ERASED = table("erased_decision", digest="bytes")
 _DIGEST = columns(digest="bytes")
 _PROFILE = columns(profile="integer")

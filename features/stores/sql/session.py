@@ -122,8 +122,12 @@ class Engine(Protocol):
         calls this."""
 
     def wipe(self) -> None:
-        """Let nothing of what was deleted remain in the engine's own files, as far as it rules over them. Only the
+        """Let nothing of what was deleted remain in the engine's own files, as far as that is quickly done. Only the
         writer's thread calls this, between transactions; never raises."""
+
+    def compact(self) -> None:
+        """Write the engine's own files anew without what was deleted, however long that takes; others wait. Only the
+        writer's thread calls this, between transactions. Raises StoreError."""
 
     def close(self) -> None: ...
 

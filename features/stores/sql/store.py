@@ -203,6 +203,9 @@ class SQLStore:
         with self._engine.reading() as session:
             return audit.newest(session, limit)
 
+    def compact(self) -> None:
+        self._writer.alone(lambda session: session.given("sequence"), self._engine.compact)
+
     def erased(self, decision_id: str) -> bool:
         with self._engine.reading() as session:
             return rights.erased(session, self._vault, decision_id)
