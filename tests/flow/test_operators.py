@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 import nextbest as command_line
-from features.event import Kind
+from features.event import Identifier, Kind
 from features.stores import open_store
-from features.stores.protocol import DeadLetter
+from features.stores.protocol import Append, DeadLetter
 from serving.ingest import FROM_PAGE
 from tests.checks.store_examples import NOON, append, event, user
 from tests.serving.synthetic import make_shop, store_url
@@ -55,7 +55,7 @@ def home(tmp_path: Path) -> Path:
             DeadLetter(NOON, "properties.channel is fax; ...", call("Order Completed", "m-1", channel="web")),
             DeadLetter(NOON, "properties.channel is fax; ...", call("Order Completed", "m-2", channel="fax")),
             DeadLetter(NOON, FROM_PAGE + "a page may not; ...", call("Order Refunded", "m-3")),
-            DeadLetter(NOON, "too large; ...", call("Order Completed", "m-4")[:60]),
+            DeadLetter(NOON, "too large; ...", call("Order Completed", "m-4")[:75]),
         ]
         store.bury(letters).result(30)
     finally:
@@ -86,3 +86,82 @@ def test_refused_events_are_listed_read_again_and_dropped(home: Path) -> None:
     assert "1 dropped" in nextbest(home, "letters", "drop", number, "--yes").stderr
     assert "no letter has it" in one_line(nextbest(home, "letters", "drop", number, "--yes"))
     assert len(nextbest(home, "letters", "list").stdout.splitlines()) == 3
+
+
+def test_who_somebody_is_and_cutting_off_what_is_not_theirs(home: Path) -> None:
+    store = open_store(store_url(home))
+    try:
+        mail, card = Identifier("email", "ann@example.org"), Identifier("loyalty_card", "C9")
+        store.append([Append(user("ann-17"), (event("told"),), {}, (mail, card))]).result(30)
+        store.append([Append(card, (event("at the till"),))]).result(30)
+    finally:
+        store.close()
+    shown = json.loads(nextbest(home, "identity", "show", "email:Ann@example.org", "--json").stdout)
+    assert (shown["customer_id"], shown["names"]) == ("ann-17", ["ann-17", "loyalty_card:C9"])
+    assert {one["value"] for one in shown["identifiers"]} == {"ann-17", "ann@example.org", "C9"}
+    unasked = nextbest(home, "identity", "split", "ann-17", "loyalty_card:C9")
+    assert (unasked.returncode, "never" in unasked.stderr) == (2, True)
+    parted = nextbest(home, "identity", "split", "ann-17", "loyalty_card:C9", "--yes")
+    assert parted.returncode == 0, parted.stderr
+    header, *rows = (line.split("\t") for line in parted.stdout.splitlines())
+    assert header == ["type", "value", "told under", "since", "role"]
+    assert ("loyalty_card", "cut off") in {(row[0], row[4]) for row in rows}
+    assert nextbest(home, "identity", "split", "ann-17", "loyalty_card:C9", "--yes").returncode == 0
+    assert "type:value" in one_line(nextbest(home, "identity", "split", "ann-17", "C9", "--yes"))
+    assert "nobody has it" in one_line(nextbest(home, "identity", "show", "eve-1"))
+
+
+def test_a_customer_is_copied_and_erased(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "ann.json"
+    assert nextbest(home, "customers", "export", "ann-17", "--output", str(copy)).returncode == 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert json.loads(copy.read_text())["traits"] == {"city": "York"}
+    assert "the file exists" in one_line(nextbest(home, "customers", "export", "ann-17", "--output", str(copy)))
+    assert json.loads(nextbest(home, "customers", "export", "ann-17").stdout)["customer_id"] == "ann-17"
+    unasked = nextbest(home, "customers", "erase", "ann-17")
+    assert (unasked.returncode, "add --yes" in unasked.stderr, "no way back" in unasked.stderr) == (2, True, True)
+    erased = json.loads(nextbest(home, "customers", "erase", "ann-17", "--yes", "--json").stdout)["erased"]
+    assert (erased["events"], erased["dead_letters"]) == (1, 4)
+    for command in (("customers", "export", "ann-17"), ("customers", "erase", "ann-17", "--yes")):
+        assert "nobody has it" in one_line(nextbest(home, *command))
+    header, *rows = (line.split("\t") for line in nextbest(home, "audit").stdout.splitlines())
+    assert header == ["number", "at", "what", "author", "subject", "counts"]
+    assert [row[2] for row in rows] == ["erased", "exported", "exported"]
+    assert all(row[3].startswith("operator ") for row in rows)
+    assert len(json.loads(nextbest(home, "audit", "--limit", "1", "--json").stdout)) == 1
+    assert nextbest(home, "compact").returncode == 0
+    assert "0 faults" in nextbest(home, "check").stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("identity", "show"),
+        ("identity", "split"),
+        ("customers", "export"),
+        ("customers", "erase"),
+        ("letters", "list"),
+        ("letters", "retry"),
+        ("letters", "drop"),
+        ("keys", "add"),
+    ],
+)
+def test_help_gives_an_example_that_is_understood(tmp_path: Path, command: tuple[str, ...]) -> None:
+    told = nextbest(tmp_path, *command, "--help")
+    assert told.returncode == 0
+    example = told.stdout[told.stdout.index(f"nextbest {' '.join(command)} ", 40) :].split()
+    done = nextbest(tmp_path, *example[1:])
+    assert "No such" not in done.stderr
+    assert done.returncode in {0, 2}
+    assert "Usage" not in done.stderr
+
+
+def test_what_came_from_outside_steers_no_terminal(home: Path) -> None:
+    store = open_store(store_url(home))
+    try:
+        store.bury([DeadLetter(NOON, "odd\x1b[2Jname\nnext", "{}")]).result(30)
+    finally:
+        store.close()
+    listed = nextbest(home, "letters", "list", "--limit", "1").stdout
+    assert "\x1b" not in listed
+    assert len(listed.splitlines()) == 2
