@@ -117,7 +117,7 @@ def _checked(type_: str, value: str) -> str:
     if not text or len(text) > LONGEST:
         message = f"{type_} is {text[:40]!r}; it has 1 to {LONGEST} characters; send a shorter one or none"
         raise IdentityError(message)
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+    if not text.isprintable() and any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
         message = f"{type_} is {text[:40]!r}; control characters and lone surrogates are refused; send it without"
         raise IdentityError(message)
     return text

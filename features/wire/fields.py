@@ -13,6 +13,7 @@ from features.wire.names import FAMILY_CHANNELS
 
 MAX_ID: Final = 256
 MAX_DEPTH: Final = 24
+MAX_BITS: Final = 64
 MAX_NUMBER: Final = 1e12
 MAX_PRODUCTS: Final = 500
 
@@ -20,6 +21,42 @@ MAX_PRODUCTS: Final = 500
 def check_json(payload: object) -> None:
     """Raise WireError when something anywhere inside cannot be stored as JSON text in UTF-8: NaN, infinities, lone
     surrogates, nesting deeper than MAX_DEPTH, keys that are no text, values that JSON does not know."""
+    if not _is_sound(payload, 0):
+        _find_fault(payload)
+
+
+def _is_sound(value: object, depth: int) -> bool:
+    """Whether nothing is wrong. Quick; its no may be wrong, for _find_fault to see."""
+    if isinstance(value, str):
+        return value.isascii() or _is_encodable(value)
+    if isinstance(value, dict):
+        return depth < MAX_DEPTH and _is_object_sound(value, depth + 1)
+    if isinstance(value, list):
+        return depth < MAX_DEPTH and all(_is_sound(inner, depth + 1) for inner in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and value.bit_length() <= MAX_BITS)
+
+
+def _is_object_sound(value: dict[object, object], depth: int) -> bool:
+    for key, inner in value.items():
+        if not isinstance(key, str) or not (key.isascii() or _is_encodable(key)):
+            return False
+        # Most values are short texts, and a call costs more than the look.
+        if not (isinstance(inner, str) and inner.isascii()) and not _is_sound(inner, depth):
+            return False
+    return True
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _find_fault(payload: object) -> None:
     pending: list[tuple[str, object, int]] = [("", payload, 0)]
     while pending:
         path, value, depth = pending.pop()
@@ -44,17 +81,15 @@ def _check_leaf(path: str, value: object) -> None:
         if not math.isfinite(value):
             raise WireError(path, value, "numbers are finite", "leave an unknown number out")
     elif isinstance(value, int):
-        if value.bit_length() > 64:
+        if value.bit_length() > MAX_BITS:
             raise WireError(path, "an integer of more than 64 bits", "integers fit 64 bits", "send it as text")
     elif value is not None:
         raise WireError(path, value, "values are JSON values", "send JSON")
 
 
 def _check_text(path: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise WireError(path, text, "text is valid Unicode", "send whole characters") from None
+    if not _is_encodable(text):
+        raise WireError(path, text, "text is valid Unicode", "send whole characters")
 
 
 def mapping(parent: Mapping[str, object], key: str, path: str = "") -> Mapping[str, object]:
