@@ -97,7 +97,7 @@ def mapping(parent: Mapping[str, object], key: str, path: str = "") -> Mapping[s
     value = parent.get(key)
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise WireError(path or key, value, "this is an object", "send a JSON object")
     return value
 
@@ -112,7 +112,7 @@ def objects(parent: Mapping[str, object], key: str, path: str) -> tuple[Mapping[
     if len(value) > MAX_PRODUCTS:
         raise WireError(path, f"a list of {len(value)}", f"at most {MAX_PRODUCTS} entries", "send several events")
     for i, entry in enumerate(value):
-        if not isinstance(entry, Mapping):
+        if not isinstance(entry, dict):
             raise WireError(f"{path}[{i}]", entry, "each entry is an object", "send a JSON object")
     return tuple(value)
 

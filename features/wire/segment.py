@@ -75,7 +75,7 @@ def read(
     when the payload brings its own or none. call: what the address says it is; None when only the payload's `type`
     does. Raises WireError."""
     fields.check_json(payload)
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         raise WireError("", payload, "a call is an object", "send a JSON object")
     name = _call(payload, call)
     meaning, title = _meaning(payload, name)
