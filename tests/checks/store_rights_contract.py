@@ -312,6 +312,23 @@ class RightsContract:
         assert [(one["type"], one["value"]) for one in made["identifiers"]] == [("user_id", "ann-17")]
         assert "bob-18" not in json.dumps(made)
 
+    def test_the_copy_says_under_which_name_each_thing_was_told(self, store: Store) -> None:
+        tell(store, user("ann-17"), BROWSER, ANN_MAIL)
+        store.append([Append(BROWSER, (event("browsed"),), {"size": 38})]).result(30)
+        store.split(user("ann-17"), ANN_MAIL, NOON, AUTHOR)
+        made = json.loads(str(store.export(BROWSER, LATER, AUTHOR)))
+        assert made["names"] == ["ann-17", "anon:browser-1"]
+        assert [one["profile"] for one in made["events"]] == ["ann-17", "anon:browser-1"]
+        assert [one["profile"] for one in made["trait_changes"]] == ["anon:browser-1"]
+        assert {one["value"] for one in made["identifiers"]} == {"ann-17", "browser-1", "ann@example.org"}
+        assert [one["what"] for one in made["audit"]] == ["split", "exported"]
+
+    def test_a_refused_event_that_names_a_shared_telephone_is_in_nobodys_copy(self, store: Store) -> None:
+        for name in ("ann-17", "bob-18"):
+            tell(store, user(name), PHONE)
+        store.bury([DeadLetter(NOON, "r", json.dumps({"phone": PHONE.value, "said": "a secret"}), (PHONE,))]).result(30)
+        assert copy_of(store, "ann-17")["dead_letters"] == []
+
     def test_the_copy_is_the_same_from_every_worker(self, store: Store, other: Store) -> None:
         fill(store, "ann-17")
         assert copy_of(store, "ann-17") == copy_of(other, "ann-17")

@@ -8,9 +8,9 @@ from features.event import Identifier
 from features.stores.export import Holdings, TraitChange
 from features.stores.people import Identity
 from features.stores.protocol import DeadLetter, StoreCorrupt
-from features.stores.sql import audit, reads, timeline
+from features.stores.sql import audit, identities, reads, timeline
+from features.stores.sql.claims import Claims
 from features.stores.sql.decisions import select_decisions_of
-from features.stores.sql.identities import identity
 from features.stores.sql.letters import naming, select_letters
 from features.stores.sql.rights import Subject
 from features.stores.sql.session import Session
@@ -28,29 +28,33 @@ def holdings(
     record = reads.present(session, vault, identifier)
     events = timeline.timeline(session, shared, vault, identifier, None, _ALL, None)
     decisions = select_decisions_of(session, vault, who.root, _ALL)
+    identity = _identity(session, vault, identifier)
     return Holdings(
         at=at,
-        identity=_identity(session, vault, identifier),
+        identity=identity,
         record=record,
-        trait_changes=_trait_changes(session, who),
+        trait_changes=_trait_changes(session, vault, who),
         events=tuple(sorted(events, key=lambda logged: logged.sequence)),
         decisions=tuple(sorted(decisions, key=lambda one: (one.decided_at, one.decision_id))),
         letters=_letters(session, vault, who),
-        audit=audit.about(session, vault, [who.customer_id]),
+        audit=audit.about(session, vault, {who.customer_id, *identity.names}),
     )
 
 
 def _identity(session: Session, vault: Vault, identifier: Identifier) -> Identity:
-    found = identity(session, vault, identifier)
+    found = identities.identity(session, vault, identifier)
     if found is None:
         raise StoreCorrupt("customer is found and not found in one snapshot; run `nextbest check`")
     return found
 
 
-def _trait_changes(session: Session, who: Subject) -> tuple[TraitChange, ...]:
-    query = "SELECT sequence, recorded_at, changes FROM trait_change WHERE person = ?"
+def _trait_changes(session: Session, vault: Vault, who: Subject) -> tuple[TraitChange, ...]:
+    query = "SELECT sequence, person, recorded_at, changes FROM trait_change WHERE person = ?"
     rows = [row for profile in who.profiles for row in session.rows(query, (profile,))]
-    return tuple(TraitChange(who.customer_id, moment, json.loads(changes)) for _, moment, changes in sorted(rows))
+    names = Claims(session, vault).names(who.profiles)
+    return tuple(
+        TraitChange(names[profile], moment, json.loads(changes)) for _, profile, moment, changes in sorted(rows)
+    )
 
 
 def _letters(session: Session, vault: Vault, who: Subject) -> tuple[DeadLetter, ...]:
