@@ -133,3 +133,12 @@ def test_a_reader_in_the_middle_does_not_hold_an_erasure_up(store: Store, tmp_pa
     quick.compact()
     assert ANN.encode() not in written(tmp_path)
     quick.close()
+
+
+def test_a_refused_event_is_unreadable_in_the_file(store: Store, tmp_path: Path) -> None:
+    """Its reason too: it quotes what was refused."""
+    store.bury([DeadLetter(NOON, f"email is '{ANN}'; ...", f'"{ANN}\\u0000\\ud800"')]).result(30)
+    (letter,) = store.dead_letters(1)
+    assert ANN in letter.reason
+    assert ANN in letter.payload
+    assert ANN.encode() not in written(tmp_path)

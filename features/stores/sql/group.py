@@ -53,7 +53,7 @@ EVENT_ROWS = table(
 )
 MESSAGE_ROWS = table("message", source="integer", message="text", line="integer", person="integer", sequence="integer")
 TRAIT_ROWS = table("trait_change", person="integer", sequence="integer", recorded_at="integer", changes="text")
-_LETTER_ROWS = table("dead_letter", number="integer", received_at="integer", reason="text", payload="bytes")
+_LETTER_ROWS = table("dead_letter", number="integer", received_at="integer", reason="bytes", payload="bytes")
 _ABOUT_ROWS = table("dead_letter_about", digest="bytes", number="integer")
 _PERSON = columns(person="integer")
 _MESSAGE_KEY = columns(source="integer", message="text", line="integer")
@@ -271,6 +271,7 @@ class _Group:
 
 
 def _letter_row(vault: Vault, number: int, letter: DeadLetter) -> Row:
-    """Cut, and with what no text column can hold replaced: a letter is there because something was wrong with it."""
-    payload = letter.payload[:DEAD_LETTER_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-    return number, letter.received_at, letter.reason.replace("\0", "\ufffd"), vault.seal(payload)
+    """Cut, and with what is no text replaced: a letter is there because something was wrong with it."""
+    texts = (letter.reason, letter.payload[:DEAD_LETTER_CHARACTERS])
+    reason, payload = (one.encode("utf-8", "replace").decode().replace("\0", "\ufffd") for one in texts)
+    return number, letter.received_at, vault.seal(reason), vault.seal(payload)

@@ -25,7 +25,7 @@ def buried(session: Session, vault: Vault, limit: int, before: int | None = None
 
 def _letter(vault: Vault, row: Sequence[Any]) -> DeadLetter:
     received_at, reason, payload = row
-    return DeadLetter(received_at, reason, vault.open(payload))
+    return DeadLetter(received_at, vault.open(reason), vault.open(payload))
 
 
 def select_letters(session: Session, vault: Vault, numbers: Collection[int]) -> tuple[DeadLetter, ...]:

@@ -88,8 +88,9 @@ CREATE TABLE decision(
 CREATE INDEX decision_of ON decision(person, decided_at);
 ALTER TABLE dead_letter RENAME TO old_letter;
 CREATE TABLE dead_letter(
-    number {integer} PRIMARY KEY, received_at {integer} NOT NULL, reason {text} NOT NULL,
-    payload {bytes} NOT NULL           -- sealed
+    number {integer} PRIMARY KEY, received_at {integer} NOT NULL,
+    reason {bytes} NOT NULL,           -- sealed, for it quotes what was refused, and so is the payload
+    payload {bytes} NOT NULL
 );
 """
 
@@ -134,7 +135,7 @@ _PERSON_ROWS = table(
     name="bytes",
     customer_id="bytes",
 )
-_LETTER_ROWS = table("dead_letter", number="integer", received_at="integer", reason="text", payload="bytes")
+_LETTER_ROWS = table("dead_letter", number="integer", received_at="integer", reason="bytes", payload="bytes")
 _PERSON = columns(person="integer")
 
 
@@ -211,4 +212,4 @@ def _move_letters() -> None:
     query = "SELECT number, received_at, reason, payload FROM old_letter WHERE number > ? ORDER BY number LIMIT ?"
     while rows := session().rows(query, (last, _PAGES)):
         last = rows[-1][0]
-        session().insert(_LETTER_ROWS, [(*row[:3], vault().seal(row[3])) for row in rows])
+        session().insert(_LETTER_ROWS, [(*row[:2], *map(vault().seal, row[2:])) for row in rows])
