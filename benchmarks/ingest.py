@@ -31,7 +31,7 @@ from features.stores.protocol import Store
 from tests.checks.postgres import binaries, cluster
 from tests.checks.store_examples import VAULT
 from tests.flow.served import Place
-from tests.serving.running import server
+from tests.serving.running import Running, server
 
 GOAL_HTTP, GOAL_IMPORT = 10_000, 100_000
 READERS, READER_EVENTS = 20, 200
@@ -104,13 +104,20 @@ def over_http(name: str, place: Place, size: Size, floor: Floors) -> Row:
     with place.served(new=False) as running:
         port = int(running.url.rsplit(":", 1)[1])
         send(port, batches(max(1, size.batches // 10), size.calls, "warm", now()), size.calls)
+        before = worked(running)
         rate, least, most = median_rate(size, lambda run: send(port, runs[run], size.calls).rate)
+        cpu = (worked(running) - before) / (size.runs * size.batches * size.calls)
     what = f"/v1/batch, {size.calls} calls each, {CONNECTIONS} connections"
     against = (
         f"{rate / floor.empty:.2f} x empty endpoint ({floor.empty:,.0f}/s), {rate / floor.fsync:.2f} x fsync of each "
-        f"batch ({floor.fsync:,.0f}/s); runs {least:,.0f} to {most:,.0f}"
+        f"batch ({floor.fsync:,.0f}/s); {cpu * 1e6:.0f} us of the worker's CPU each; runs {least:,.0f} to {most:,.0f}"
     )
     return Row(name, what, f"{rate:,.0f} events/s", f"{GOAL_HTTP:,}", against)
+
+
+def worked(running: Running) -> float:
+    """Seconds of CPU that the workers have used."""
+    return float(sum(times.user + times.system for times in (one.cpu_times() for one in running.workers())))
 
 
 def imported(name: str, store: Store, size: Size) -> Row:

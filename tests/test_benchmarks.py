@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.checks.postgres import binaries
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.long
 def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
     command = [sys.executable, "benchmarks/ingest.py", "--quick"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)

@@ -12,7 +12,7 @@ from tests.checks.killing import killing
 from tests.checks.reconcile import reconcile
 from tests.checks.store_examples import VAULT
 
-QUICK, LONG, ROUND = 12, 200, 25
+QUICK, LONG, ROUND = 10, 200, 25
 
 
 def kill_and_reconcile(url: str, folder: Path, kills: int, alive: float) -> str:
