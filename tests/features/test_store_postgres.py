@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -119,6 +120,27 @@ def test_groups_share_the_store_and_one_that_must_be_alone_waits(stores: list[St
         pair = [pool.submit(engine.write, shared, False) for engine in engines[:2]]
         assert [one.result() for one in pair] == [True, True]
         assert pool.submit(engines[2].write, alone, False).result() == 3
+
+
+def test_a_thread_that_ends_gives_its_connection_back(place: str) -> None:
+    store = open_store(place, vault=VAULT)
+    store.read(user("c"))
+    with psycopg.connect(place, autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nextbest'"
+
+        def held() -> int:
+            return int(connection.execute(query).fetchall()[0][0])
+
+        before = held()
+        for _ in range(5):
+            reading = threading.Thread(target=store.read, args=(user("c"),))
+            reading.start()
+            reading.join()
+        deadline = time.monotonic() + 20
+        while held() > before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert held() == before
+    store.close()
 
 
 def test_what_is_acknowledged_is_forced_to_disk_whatever_the_server_is_set_to(place: str) -> None:

@@ -9,6 +9,7 @@ the second runs again and finds what the first wrote.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -50,7 +51,7 @@ class PostgresEngine:
         self._url = url
         self._patience = patience
         self._local = threading.local()
-        self._readers: set[Connection] = set()
+        self._readers: weakref.WeakSet[PostgresSession] = weakref.WeakSet()
         self._readers_lock = threading.Lock()
         self._closed = False
         self._revision = numbers.revision(numbers.newest())
@@ -83,23 +84,17 @@ class PostgresEngine:
         session: PostgresSession | None = getattr(self._local, "session", None)
         if session is not None and alive(session.connection):
             return session
-        if session is not None:
-            self._forget(session.connection)
-        connection = connect(self._url, self._patience)
+        self._local.session = session = PostgresSession(connect(self._url, self._patience))
+        # A server has few connections to give: one goes with its thread.
+        weakref.finalize(session, end, session.connection)
         with self._readers_lock:
-            self._readers.add(connection)
-        self._local.session = session = PostgresSession(connection)
+            self._readers.add(session)
         return session
-
-    def _forget(self, connection: Connection) -> None:
-        with self._readers_lock:
-            self._readers.discard(connection)
-        end(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         with speaking():
-            connection = connect(self._url, self._patience, lookups=False)
+            connection = connect(self._url, self._patience)
             try:
                 connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield PostgresSession(connection)
@@ -170,7 +165,7 @@ class PostgresEngine:
 
     def compact(self) -> None:
         with speaking():
-            connection = connect(self._url, self._patience, lookups=False)
+            connection = connect(self._url, self._patience)
             try:
                 for name in DELETED_FROM:
                     connection.execute(b"VACUUM (FULL) " + name.encode())
@@ -184,6 +179,5 @@ class PostgresEngine:
             end(self._connection)
             self._connection = None
         with self._readers_lock:
-            for connection in self._readers:
-                end(connection)
-            self._readers.clear()
+            for session in self._readers:
+                end(session.connection)

@@ -17,8 +17,10 @@ from features.stores.engines.postgres_session import Connection
 from features.stores.protocol import StoreCorrupt, StoreError, StoreUnavailable
 from features.stores.sql.migrations import numbers
 
-_LOOKUPS = ("enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "jit = off")
-"""Look-ups go by their index: of a table that has just grown a thousandfold the planner's statistics know nothing."""
+_LOOKUPS = ("enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off", "jit = off", "work_mem = '64MB'")
+"""Look-ups go by their index: of a table that has just grown a thousandfold the planner's statistics know nothing, and
+a portion of people is few among many however often a table is gone through. Memory is for `check`, which weighs all
+who share an identifier."""
 
 _ENDURANCE: Final[dict[str, Any]] = {
     "keepalives_idle": 5,
@@ -40,7 +42,7 @@ AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViol
 """Two wrote the same at once: who comes second looks again and finds what the first wrote."""
 
 
-def connect(url: str, patience: float, lookups: bool = True) -> Connection:
+def connect(url: str, patience: float) -> Connection:
     """In autocommit mode. patience: seconds to wait for the server, and for another's lock. A commit is on disk before
     it is acknowledged, whatever the server's settings say. Raises StoreError for what is no URL."""
     try:
@@ -51,7 +53,7 @@ def connect(url: str, patience: float, lookups: bool = True) -> Connection:
     connection = psycopg.connect(**{**_ENDURANCE, "connect_timeout": max(2, round(patience)), **asked, **_ALWAYS})
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     register(connection.adapters)
-    settings = ["synchronous_commit = on", f"lock_timeout = {round(1000 * patience)}", *(_LOOKUPS if lookups else ())]
+    settings = ["synchronous_commit = on", f"lock_timeout = {round(1000 * patience)}", *_LOOKUPS]
     try:
         connection.execute("; ".join(f"SET {one}" for one in settings).encode())
     except psycopg.Error:

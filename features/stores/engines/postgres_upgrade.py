@@ -14,7 +14,7 @@ from features.vault import Vault
 
 def upgrade(url: str, patience: float, vault: Vault, number: int | None = None) -> None:
     """To revision `number`, None: the newest. Whatever fails leaves the schema as it was."""
-    connection: Connection = connect(url, patience, lookups=False)
+    connection: Connection = connect(url, patience)
     try:
         # Another process that upgrades is waited for as long as it takes.
         connection.execute(b"SET lock_timeout = 0")

@@ -109,25 +109,29 @@ def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
             yield f"{domain} codes in the log go to {codes.max()}, the vocabulary has {sizes[domain]}"
 
 
-_CLAIMS = f"""SELECT profile FROM claim WHERE profile NOT IN
-                 (SELECT c.profile FROM claim c JOIN identifier i ON i.digest = c.digest
-                  WHERE c.anchor IS NOT NULL AND i.strength = {Strength.NOBODY:d})"""  # noqa: S608
+_CLAIMS = f"""(SELECT o.profile FROM claim o WHERE NOT EXISTS
+               (SELECT 1 FROM claim c JOIN identifier i ON i.digest = c.digest WHERE c.profile = o.profile
+                AND c.anchor IS NOT NULL AND i.strength = {Strength.NOBODY:d}))"""  # noqa: S608
 _OWNED = (
     *((name, "person") for name in ("event", "message", "sealed", "trait_change", "decision")),
-    (f"({_CLAIMS}) c", "profile"),
+    (_CLAIMS, "profile"),
 )
 
 
 def _strays(session: Session) -> Iterator[str]:
     """Rows that belong to nobody, profiles without an anchor, and codes that name nothing."""
     for table, column in _OWNED:
-        query = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT person FROM person)"  # noqa: S608
+        query = f"""SELECT count(*) FROM {table} t
+                    WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.person = t.{column})"""  # noqa: S608
         if count := value(session, query):
             yield f"{count} rows of {table} belong to no person"
-    query = "SELECT count(*) FROM person WHERE person NOT IN (SELECT profile FROM claim WHERE anchor IS NOT NULL)"
+    query = """SELECT count(*) FROM person p
+               WHERE NOT EXISTS (SELECT 1 FROM claim c WHERE c.profile = p.person AND c.anchor IS NOT NULL)"""
     if count := value(session, query):
         yield f"{count} profiles have no anchor"
-    if count := value(session, "SELECT count(*) FROM claim WHERE digest NOT IN (SELECT digest FROM identifier)"):
+    query = """SELECT count(*) FROM claim c
+               WHERE NOT EXISTS (SELECT 1 FROM identifier i WHERE i.digest = c.digest)"""
+    if count := value(session, query):
         yield f"{count} claims are of no identifier"
     yield from _lost_keys(session)
     given, highest = session.given("sequence"), value(session, "SELECT coalesce(max(sequence), 0) FROM event")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from features.partition import Person
 from features.stores import packed
 from features.stores.protocol import PersonEvents
 from features.stores.region import person_of
-from features.stores.sql.assembly import assemble
+from features.stores.sql.assembly import assemble, logs_of
 from features.stores.sql.claims import Claims, ambiguous, answering, customer_ids
 from features.stores.sql.session import Row, Session, columns
 from features.stores.together import shown
@@ -29,6 +30,9 @@ _BY_NUMBER = f"""SELECT {_COLUMNS} FROM person m JOIN person p ON p.person = m.r
                  LEFT JOIN sealed s ON s.person = p.person WHERE m.person = ?"""  # noqa: S608
 _ADDRESSED_BY = frozenset({"user_id", "anonymous_id"})
 _ROOT = columns(root="integer")
+
+_PORTION = 128
+"""People whose logs are in memory together."""
 
 
 def find(session: Session, vault: Vault, identifier: Identifier) -> tuple[int, str] | None:
@@ -111,18 +115,30 @@ def members(session: Session, root: int) -> dict[int, int]:
 
 
 def scan(session: Session, vault: Vault, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+    """The session is a snapshot."""
     query = "SELECT person, customer_id, traits FROM person WHERE person % ? = ? AND root = person ORDER BY person"
-    for person, customer_id, traits in session.rows(query, (buckets, bucket)):
-        log = log_of(session, members(session, person))
-        yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits))
+    people = session.stream(query, (buckets, bucket))
+    while portion := list(islice(people, _PORTION)):
+        linked = _linked(session, [person for person, _, _ in portion])
+        logs = logs_of(session, [profile for person, _, _ in portion for profile in linked[person]])
+        for person, customer_id, traits in portion:
+            log = _joined(logs, linked[person])
+            yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits))
 
 
-def log_of(session: Session, linked: dict[int, int]) -> Records:
+def _linked(session: Session, roots: Sequence[int]) -> dict[int, dict[int, int]]:
+    """linked_at of the profiles that belong to each root."""
+    query = "SELECT p.root, p.person, p.linked_at FROM wanted w CROSS JOIN person p WHERE p.root = w.root"
+    found: dict[int, dict[int, int]] = {root: {} for root in roots}
+    for root, profile, linked_at in session.wanted(_ROOT, query, [(root,) for root in roots]):
+        found[root][profile] = linked_at
+    return found
+
+
+def _joined(logs: Mapping[int, Records], linked: Mapping[int, int]) -> Records:
     """All EVENT records of the profiles by sequence, none shown as recorded before its profile was linked."""
-    query = "SELECT record FROM event WHERE person = ? ORDER BY sequence"
-    logs = {profile: packed.events(b"".join([row[0] for row in session.rows(query, (profile,))])) for profile in linked}
-    if len(logs) == 1:
-        return next(iter(logs.values()))
+    if len(linked) == 1:
+        return logs[next(iter(linked))]
     joined = np.concatenate([shown(logs[profile], at) for profile, at in linked.items()])
     return joined[np.argsort(joined["sequence"], kind="stable")]
 
