@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ OUTAGES = (
     ("restart", "-m", "immediate"),  # as a power cut: the server recovers from its log
     ("restart", "-m", "fast"),
 )
+
+TERMINATE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'nextbest'"
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +151,44 @@ def test_while_the_server_is_down_all_is_refused_and_afterwards_all_is_well(serv
     store.close()
 
 
+def test_a_server_that_does_not_answer_holds_up_one_caller_and_not_the_next(server: Server, url: str) -> None:
+    store = open_store(url, patience=1.0, vault=VAULT)
+    append(store, "c", event("m1"))
+    assert server.data is not None
+    socket_file = server.data.parent / ".s.PGSQL.5432"
+    with psycopg.connect(url, autocommit=True) as connection, socket.socket(socket.AF_UNIX) as deaf:
+        real = socket_file.rename(socket_file.with_name("real"))
+        deaf.bind(str(socket_file))
+        deaf.listen(8)
+        deaf.setblocking(False)
+        try:
+            connection.execute(TERMINATE)
+            for asked in (store.read, store.resolve, store.read):
+                with pytest.raises(StoreUnavailable):
+                    asked(user("c"))
+            deaf.accept()[0].close()
+            with pytest.raises(BlockingIOError):
+                deaf.accept()
+        finally:
+            real.rename(socket_file)
+    until(lambda: _answered(lambda: len(store.read(user("c")).page) == 1))
+    assert append(store, "c", event("m2")).stored == 1
+    store.close()
+
+
+def _answered(asked: Callable[[], bool]) -> bool:
+    try:
+        return asked()
+    except StoreUnavailable:
+        return False
+
+
 def test_connections_that_an_operator_ends_are_made_anew_unnoticed(url: str) -> None:
     store = open_store(url, vault=VAULT)
     append(store, "c", event("m1"))
     store.read(user("c"))
     with psycopg.connect(url, autocommit=True) as connection:
-        query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'nextbest'"
-        assert len(connection.execute(query).fetchall()) == 2
+        assert len(connection.execute(TERMINATE).fetchall()) == 2
     assert len(store.read(user("c")).page) == 1
     assert append(store, "c", event("m2")).stored == 1
     store.close()

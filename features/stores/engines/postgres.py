@@ -9,6 +9,7 @@ the second runs again and finds what the first wrote.
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 """Runs of one piece of work beside others; the last is alone, where nobody can come first."""
 
+_NO_WAIT = 0.5
+"""Seconds that a refusal may take without being a silence."""
+
 _VERSION = b"SELECT version_num FROM alembic_version"
 
 
@@ -54,6 +58,7 @@ class PostgresEngine:
         self._readers: weakref.WeakSet[PostgresSession] = weakref.WeakSet()
         self._readers_lock = threading.Lock()
         self._closed = False
+        self._silent_until = 0.0
         self._revision = numbers.revision(numbers.newest())
         with speaking():
             self._connection: Connection | None = connect(url, patience)
@@ -84,17 +89,29 @@ class PostgresEngine:
         session: PostgresSession | None = getattr(self._local, "session", None)
         if session is not None and alive(session.connection):
             return session
-        self._local.session = session = PostgresSession(connect(self._url, self._patience))
+        self._local.session = session = PostgresSession(self._connected())
         # A server has few connections to give: one goes with its thread.
         weakref.finalize(session, end, session.connection)
         with self._readers_lock:
             self._readers.add(session)
         return session
 
+    def _connected(self) -> Connection:
+        """A server that lets callers wait is left alone for as long as it did: they are refused at once instead."""
+        began = time.monotonic()
+        if began < self._silent_until:
+            raise StoreUnavailable("database is unavailable (it did not answer a moment ago); retry in a few seconds")
+        try:
+            return connect(self._url, self._patience)
+        except psycopg.OperationalError:
+            if (waited := time.monotonic() - began) > _NO_WAIT:
+                self._silent_until = time.monotonic() + waited
+            raise
+
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         with speaking():
-            connection = connect(self._url, self._patience)
+            connection = self._connected()
             try:
                 connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield PostgresSession(connection)
@@ -136,7 +153,7 @@ class PostgresEngine:
             if connection is not None:
                 end(connection)
             self._connection = None
-            self._connection = connection = connect(self._url, self._patience)
+            self._connection = connection = self._connected()
         try:
             with connection.pipeline():
                 connection.execute(b"BEGIN")
