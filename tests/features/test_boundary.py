@@ -14,7 +14,7 @@ from tests.features.partition_oracle import people_slowly
 from tests.features.test_partition import Story, Told, told_of
 from tests.features.test_region import _STORIES, in_full
 
-lawful = settings(max_examples=600, deadline=None)
+lawful = settings(max_examples=300, deadline=None)
 
 
 def erased(told: Told, gone: Sequence[Person]) -> tuple[list[Claim], dict[int, str]]:
