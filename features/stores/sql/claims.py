@@ -46,13 +46,15 @@ class ClaimState:
     alias: int | None = None
     severed: bool = False
 
+    def since(self, role: Role) -> int | None:
+        return (self.anchor, self.held, self.alias)[role]
+
     def claim(self, role: Role, since: int) -> bool:
         """Whether that is anything new."""
-        name = ("anchor", "held", "alias")[role]
-        stored: int | None = getattr(self, name)
+        stored = self.since(role)
         if stored is not None and stored <= since:
             return False
-        setattr(self, name, since)
+        setattr(self, ("anchor", "held", "alias")[role], since)
         return True
 
     def row(self) -> Row:

@@ -81,8 +81,10 @@ def split(session: Session, vault: Vault, parting: Parting) -> Identity:
     if found is None:
         raise _refused(parting, "customer is unknown")
     knife = _Knife.at(session, vault, found[0])
-    digest = vault.digest(parting.identifier)
-    kept = knife.kept(vault.digest(parting.customer), digest)
+    digest, customer = vault.digest(parting.identifier), vault.digest(parting.customer)
+    if digest == customer:
+        raise _refused(parting, "customer is named by it")
+    kept = knife.kept(customer, digest)
     if knife.cut(kept, digest):
         _sever(session, vault, knife)
         note(session, vault, Note(parting.at, "split", parting.author, found[1], {"claims": len(knife.severed)}))

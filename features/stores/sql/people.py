@@ -87,6 +87,11 @@ class ProfileState:
     person: PersonState
     created: bool = False
 
+    @property
+    def since_before(self) -> int | None:
+        """As it is stored: None for one that is new."""
+        return None if self.created else self.since
+
     def add_record(self, record: bytes, sequence: int, recorded_at: int) -> None:
         """recorded_at: the record's."""
         if recorded_at < self.linked_at:

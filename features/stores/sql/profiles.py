@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -51,14 +52,15 @@ class Rules:
 
 @dataclass(slots=True)
 class Profiles:
-    """Load first everybody who will be asked for; `store` what was claimed; `settle` who is who, last of all."""
+    """Load first everybody who will be asked for; `store` what was claimed; `settle` who is who, last of all. fresh:
+    the claims that are new or older than was thought, and their moments (ms UTC) as stored before, None for none."""
 
     session: Session
     rules: Rules
     states: dict[bytes, ProfileState] = field(default_factory=dict)
     people: dict[int, PersonState] = field(default_factory=dict)
     claims: dict[tuple[bytes, int], ClaimState] = field(default_factory=dict)
-    fresh: set[tuple[bytes, int, Role]] = field(default_factory=set)
+    fresh: dict[tuple[bytes, int, Role], int | None] = field(default_factory=dict)
     told: dict[bytes, Identifier] = field(default_factory=dict)
     addressed: list[Row] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -138,17 +140,18 @@ class Profiles:
     def known_since(self, profile: ProfileState, anchor: Identifier, moment: int) -> None:
         """The profile was told of at the moment (ms UTC of recording), if not earlier."""
         if moment < profile.since:
-            profile.since = moment
             self.claim(profile, anchor, Role.ANCHOR, moment)
+            profile.since = moment
 
     def claim(self, profile: ProfileState, identifier: Identifier, role: Role, since: int) -> None:
         key = self.digest(identifier), profile.profile
         stored = self.claims.get(key)
         if stored is None:
             stored = self.claims[key] = ClaimState(*key)
+        before = profile.since_before if role == Role.ANCHOR else stored.since(role)
         if stored.claim(role, since):
             self.told[key[0]] = identifier
-            self.fresh.add((*key, role))
+            self.fresh.setdefault((*key, role), before)
 
     def address(self, identifiers: Collection[Identifier], event: Event, sequence: int, channel: int) -> None:
         """A withdrawal of consent came through these identifiers."""
@@ -185,7 +188,10 @@ class Profiles:
         return regroup(self.session, self.rules.vault, seeds, self._before, forced) if seeds or forced else Regrouped()
 
     def _weighs(self, digest: bytes, role: Role, counts: dict[bytes, int]) -> bool:
-        """A claim changes who is who when somebody else holds the identifier, or when it makes known."""
+        """A claim changes who is who when somebody else holds the identifier, or when it makes known; that an anchor is
+        older than was thought, when its person has others who were younger."""
+        if role == Role.ANCHOR and self.states[digest].person.derived:
+            return True
         return counts.get(digest, 0) > 1 or (role == Role.HELD and self.told[digest].type == USER_ID)
 
     def _withdrawn_through(self, digests: Collection[bytes]) -> set[bytes]:
@@ -193,4 +199,8 @@ class Profiles:
         return {bytes(one) for (one,) in self.session.wanted(_DIGEST, query, [(one,) for one in digests])}
 
     def _before(self, claim: Claim) -> Claim | None:
-        return None if (claim.identifier, claim.profile, claim.role) in self.fresh else claim
+        key = claim.identifier, claim.profile, claim.role
+        if key not in self.fresh:
+            return claim
+        before = self.fresh[key]
+        return None if before is None else dataclasses.replace(claim, since=before)
