@@ -12,7 +12,7 @@ from features.vault import Vault
 _NAMES = tuple(one.name for one in fields(LoggedDecision))
 _SEED = _NAMES.index("seed")
 _INTEGERS = frozenset({"person", "decided_at", "history_version", "catalogue_version"})
-_SEALED = frozenset({"customer_id", "request", "response"})
+_SEALED = frozenset({"customer_id", "request", "request_digest", "response"})
 _CHOSEN = ", ".join("m.root" if name == "person" else f"d.{name}" for name in _NAMES)
 _ID = columns(id="text")
 

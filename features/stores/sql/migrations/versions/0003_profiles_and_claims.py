@@ -70,10 +70,10 @@ CREATE TABLE decision(
     number {numbered},
     decision_id {text} NOT NULL UNIQUE,
     person {integer} NOT NULL,         -- the profile for which it was made
-    customer_id {bytes} NOT NULL,      -- sealed, and so are request and response
+    customer_id {bytes} NOT NULL,      -- sealed, and so are request, its digest and response
     decided_at {integer} NOT NULL,
     request {bytes} NOT NULL,
-    request_digest {text} NOT NULL,
+    request_digest {bytes} NOT NULL,
     response {bytes} NOT NULL,
     seed {text} NOT NULL,
     arm {text} NOT NULL,
@@ -101,14 +101,14 @@ DROP TABLE old_decision;
 DROP TABLE old_letter;
 """
 
-_SEALED_COLUMNS = ("customer_id", "request", "response")
+_SEALED_COLUMNS = ("customer_id", "request", "request_digest", "response")
 _DECISION: dict[str, Type] = {
     "decision_id": "text",
     "person": "integer",
     "customer_id": "bytes",
     "decided_at": "integer",
     "request": "bytes",
-    "request_digest": "text",
+    "request_digest": "bytes",
     "response": "bytes",
     "seed": "text",
     "arm": "text",
