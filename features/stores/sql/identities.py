@@ -83,7 +83,7 @@ def split(session: Session, vault: Vault, parting: Parting) -> Identity:
     knife = _Knife.at(session, vault, found[0])
     digest, customer = vault.digest(parting.identifier), vault.digest(parting.customer)
     if digest == customer:
-        raise _refused(parting, "customer is named by it")
+        raise _refused(parting, "customer is called by it; cut the other names off instead")
     kept = knife.kept(customer, digest)
     if knife.cut(kept, digest):
         _sever(session, vault, knife)
