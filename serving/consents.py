@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from features import consent
@@ -13,6 +14,9 @@ from serving.know_answers import ConsentAnswer, StatementAnswer
 from serving.schemas import Instant
 
 CONSENT_KINDS = consent.CONSENT_KINDS
+HISTORY = 50
+"""Statements that are shown of each channel and topic, the newest of them."""
+
 TopicNames = Mapping[int, str]
 """Topics by their text_code."""
 
@@ -30,18 +34,19 @@ def unnamed_topics(consents: Records, names: TopicNames) -> bool:
 
 
 def consents_of(consents: Records, vocabulary: Vocabulary, names: TopicNames, moment: int) -> list[ConsentAnswer]:
-    """What holds at `moment` (ms UTC) for every channel and topic that was spoken of, and what was said. Profiling is
-    there once, on no channel. A topic that `names` lacks is left out."""
-    said: dict[tuple[int, int], list[StatementAnswer]] = {}
+    """What holds at `moment` (ms UTC) for every channel and topic that was spoken of, and what was said last, at most
+    HISTORY statements of each. Profiling is there once, on no channel. A topic that `names` lacks is left out."""
+    said: dict[tuple[int, int], deque[consent.Statement]] = {}
     for one in consent.history(consents, moment):
         channel = NO_CHANNEL if one.topic == consent.PROFILING else one.channel
-        told = StatementAnswer(one.granted, Instant(one.occurred_at), Instant(one.recorded_at))
-        said.setdefault((channel, one.topic), []).append(told)
+        said.setdefault((channel, one.topic), deque(maxlen=HISTORY)).append(one)
+    holds = consent.standing(consents, moment)
     answers: list[ConsentAnswer] = []
-    for (channel, topic), history in sorted(said.items(), key=lambda entry: entry[0]):
-        state = consent.state(consents, channel, topic, moment)
+    for (channel, topic), told in sorted(said.items(), key=lambda entry: entry[0]):
+        state = holds.state(channel, topic)
         if state is None or (topic != consent.EVERYTHING and topic not in names):
             continue
         name = vocabulary.text("channel", channel)
+        history = [StatementAnswer(one.granted, Instant(one.occurred_at), Instant(one.recorded_at)) for one in told]
         answers.append(ConsentAnswer(name, names.get(topic), state.granted, Instant(state.since), history))
     return answers

@@ -2,7 +2,7 @@
 
 The page answers what is under way; the log is asked for a bounded number of events of the kinds that tell the rest, and
 not for kinds that the page shows there are none of. Rare kinds are asked apart, so that a case stays open however much
-was bought since.
+was bought since, and a hand-off however often consent was told.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from features.consent import objects_to_profiling
 from features.event import FLEETING, Kind
 from features.habits import HOURS, channel_shares, responses
 from features.history import NO_CHANNEL, PAGE_LIMIT, CustomerRecord, Records
@@ -35,7 +36,9 @@ from serving.schemas import Instant
 
 ASKED: Sequence[tuple[frozenset[Kind], int]] = (
     (context_parts.CASE_KINDS, 100),
-    (HANDOFF_KINDS | SUBSCRIPTION_KINDS | CONSENT_KINDS, 100),
+    (HANDOFF_KINDS, 100),
+    (SUBSCRIPTION_KINDS, 100),
+    (CONSENT_KINDS, 100),
     (frozenset({Kind.FORM_FIELD_CAPTURED}), 100),
     (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | (TELLING - context_parts.CASE_KINDS - HANDOFF_KINDS), 200),
 )
@@ -102,9 +105,10 @@ def context_answer(
     vocabulary: Vocabulary,
     names: ItemNames,
 ) -> ContextAnswer:
-    """events: known at the moment, the newest first."""
+    """events: known at the moment, the newest first. Of somebody who objects to profiling nothing is inferred."""
     record, moment, rules = known.record, known.moment, catalogue.journey
     handoffs = HandoffView.of(record.page, moment, rules.patience)
+    profiled = not objects_to_profiling(record.consents, moment)
     talks = _of(events, context_parts.TALK_KINDS | context_parts.CASE_KINDS | HANDOFF_KINDS)
     visits = _of(events, frozenset({Kind.STORE_VISITED, Kind.ORDERED}))
     orders = _of(events, context_orders.ORDER_KINDS)
@@ -118,8 +122,8 @@ def context_answer(
         basket=context_orders.basket(record.page, vocabulary, names, moment),
         fields=context_parts.captured_fields(_of(events, frozenset({Kind.FORM_FIELD_CAPTURED}))),
         last_agent=context_parts.last_agent(talks),
-        preferred_store=context_parts.preferred_store(record.traits, visits),
-        preferred_channel=preferred_channel(record, catalogue, vocabulary, moment),
+        preferred_store=context_parts.preferred_store(record.traits, visits if profiled else ()),
+        preferred_channel=preferred_channel(record, catalogue, vocabulary, moment) if profiled else None,
         consents=consents_of(record.consents, vocabulary, topic_names(catalogue, events), moment),
         subscriptions=context_parts.subscriptions(_of(events, SUBSCRIPTION_KINDS), moment, names),
     )

@@ -20,7 +20,15 @@ from serving import metrics
 from serving.body import ClientGone, parsed, read
 from serving.call import Call
 from serving.endpoints import ENDPOINTS, JSON, Asked, Endpoint
-from serving.errors import ErrorAnswer, Refusal, method_not_allowed, not_found, too_many_requests
+from serving.errors import (
+    ErrorAnswer,
+    Refusal,
+    invalid,
+    method_not_allowed,
+    not_found,
+    too_many_requests,
+    unknown_field,
+)
 from serving.failures import refusal_for
 from serving.origins import ALIASES, WIRE, Visit, answer_preflight, answering, require_this_machine
 from serving.pages import PAGES, Page
@@ -132,12 +140,27 @@ class Lane:
         client = scope.get("client")
         call = Call.of(headers, client[0] if client else None)
         _check_key(endpoint, runtime.in_force.keyring, call)
-        query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
+        query = _query(endpoint, scope)
         body = None
         if endpoint.body_limit:
             body = parsed(await read(receive, headers, endpoint.body_limit, settings.body_timeout))
         async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):
             return await endpoint.handler(runtime, Asked(call, parameters, query, body))
+
+
+def _query(endpoint: Endpoint, scope: Scope) -> Mapping[str, str]:
+    """The parameters of the address; those of the wire may be anything. Raises Refusal for one that the endpoint does
+    not have, or that comes twice. What BentoML's stack may answer in this one's place is as free as there."""
+    if not scope["query_string"]:
+        return {}
+    told = QueryParams(scope["query_string"])
+    if endpoint.right and not endpoint.declared and not endpoint.path.startswith(WIRE):
+        for name in told:
+            if name not in (*endpoint.query, *endpoint.optional):
+                raise unknown_field(name, told[name])
+            if len(told.getlist(name)) > 1:
+                raise invalid(name, told[name], "each parameter once", "leave the others out")
+    return told
 
 
 def _check_key(endpoint: Endpoint, keyring: Keyring, call: Call) -> None:

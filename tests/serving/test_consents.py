@@ -6,7 +6,7 @@ from features.consent import PROFILING_TOPIC
 from features.event import Event, Kind
 from features.history import text_code
 from features.vocabulary import Vocabulary
-from serving.consents import consents_of, topic_names, unnamed_topics
+from serving.consents import HISTORY, consents_of, topic_names, unnamed_topics
 from serving.know_answers import ConsentAnswer, StatementAnswer
 from serving.schemas import Instant
 from tests.models.shop import DAY, NOW, customer, event
@@ -46,6 +46,12 @@ def test_a_no_on_every_channel_shows_on_each() -> None:
     assert [(one.channel, one.granted, len(one.history)) for one in shown] == [("email", False, 1), (None, False, 1)]
     lifted = view(event(YES, 0.5, channel="email"), event(YES, 0.2), everywhere)
     assert [(one.channel, one.granted) for one in lifted] == [("email", True), (None, False)]
+
+
+def test_of_much_that_was_said_the_newest_is_shown_and_all_of_it_holds() -> None:
+    (shown,) = view(event(NO, 90, channel="email"), *(event(YES, day, channel="email") for day in range(70, 0, -1)))
+    assert shown.history == [said(True, day) for day in range(HISTORY, 0, -1)]
+    assert (shown.granted, shown.since) == (True, Instant(NOW - DAY))
 
 
 def test_profiling_is_shown_once_wherever_it_was_said() -> None:

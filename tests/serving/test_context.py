@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from features.event import Event, Identifier, Kind
 from features.stores import open_store
 from features.stores.protocol import Append
+from serving.consents import HISTORY
 from serving.know_answers import CONTEXT, CUSTOMER, DECISIONS, LOOKUP, TIMELINE
 from tests.serving.desk import Desk
 from tests.serving.synthetic import store_url
@@ -172,6 +174,49 @@ def test_a_bad_cursor_limit_or_channel_is_refused(agent: Desk, address: str, que
     agent.track(customer, "Signed Up")
     response = agent.ask("GET", f"/customers/{customer}/{address}", **query)
     assert fault(response) == (422, "invalid_value", field)
+
+
+def test_a_parameter_that_there_is_not_is_refused(agent: Desk) -> None:
+    customer = agent.customer()
+    agent.track(customer, "Signed Up")
+    for address, name in (("/timeline", "limt"), ("/context", "chanel"), ("/contact_reasons", "before"), ("", "limit")):
+        response = agent.ask("GET", f"/customers/{customer}{address}", **{name: "1"})
+        assert fault(response) == (422, "unknown_field", name)
+    headers = {"authorization": f"Bearer {agent.keys['desk']}"}
+    twice = httpx.get(f"{agent.running.url}/customers/{customer}/timeline?limit=3&limit=4", headers=headers)
+    assert fault(twice) == (422, "invalid_value", "limit")
+
+
+def test_however_often_consent_is_told_a_hand_off_and_a_subscription_stay_in_sight(agent: Desk) -> None:
+    """Some senders repeat what is subscribed to with each call."""
+    customer = agent.customer()
+    agent.track(customer, "Subscription Started", subscription_id="s-1", plan="washer-1")
+    agent.post(f"/customers/{customer}/handoff", {"to_channel": "agent", "inquiry": "late", "reason": "needs a person"})
+    agent.later(1)
+    told = {"messaging_subscriptions": [{"type": "EMAIL", "status": "SUBSCRIBED"}]}
+    call = {"type": "page", "userId": customer, "context": told}
+    agent.post("/v1/batch", {"batch": [{**call, "messageId": f"{customer}-{number}"} for number in range(150)]})
+    found = agent.context(customer, channel="agent")
+    assert [one["state"] for one in found["handoffs"]] == ["open"]
+    assert [one["subscription_id"] for one in found["subscriptions"]] == ["s-1"]
+    (email,) = found["consents"]
+    assert (email["granted"], len(email["history"])) == (True, HISTORY)
+
+
+def test_of_somebody_who_objects_to_profiling_nothing_is_inferred(agent: Desk) -> None:
+    customer = agent.customer()
+    agent.track(customer, "Store Visited", store_id="s-4")
+    agent.track(customer, "Profiling Objected")
+    found = agent.context(customer)
+    assert (found["preferred_channel"], found["preferred_store"]) == (None, None)
+    assert found["journey"]["channels"] == ["store"]
+    agent.post(
+        "/v1/identify", {"userId": customer, "messageId": f"{customer}-who", "traits": {"preferred_store": "s-9"}}
+    )
+    agent.later(1)
+    assert agent.context(customer)["preferred_store"]["store_id"] == "s-9"
+    agent.track(customer, "Profiling Allowed")
+    assert agent.context(customer)["preferred_channel"]["now"]["channel"] == "store"
 
 
 def test_decisions_are_shown_as_they_were_answered(agent: Desk) -> None:
