@@ -127,7 +127,7 @@ class Reader:
         """payload: as it came; whole: with what it inherits. Raises WireError."""
         message = segment.read(whole, self.received_at, sent_at, name, self.rules)
         if self.from_page:
-            message = as_a_page_may(message, self.received_at, self._is_known, self.strong)
+            message = as_a_page_may(message, self._is_known, self.strong)
         for place in message.unusable:
             metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
         return Understood(payload, tuple(_appends(message)))

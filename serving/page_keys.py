@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
-from features.event import Event, Identifier, Kind
+from features.event import Identifier, Kind
 from features.identity import ANONYMOUS_ID, USER_ID, is_strong
 from features.wire.errors import WireError
 from features.wire.segment import WireMessage
 
-_TAKES_BACK: Final = frozenset({Kind.REFUNDED, Kind.CANCELLED, Kind.SUBSCRIPTION_ENDED})
+_TAKES_BACK: Final = frozenset({Kind.REFUNDED, Kind.CANCELLED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
+"""Of a subscription the newest statement stands, so that a change of plan ends the old one."""
+
 _ADVICE: Final = "tell it from a server, with a key that no page holds"
 
 
@@ -23,14 +25,15 @@ class NotForPages(WireError):
     """The call is well formed, but not a page's to make."""
 
 
-def as_a_page_may(
-    message: WireMessage, received_at: int, is_known: Callable[[Identifier], bool], strong: Collection[str]
-) -> WireMessage:
+def as_a_page_may(message: WireMessage, is_known: Callable[[Identifier], bool], strong: Collection[str]) -> WireMessage:
     """The message without claims that would make one person of several; an identifier that one person alone has, like
-    a loyalty card, is then kept out rather than the order that it came with. is_known: whether somebody has the
-    identifier. strong: further types of such identifiers. Raises NotForPages."""
+    a loyalty card, is then kept out rather than the order that it came with, and nobody is named by it alone. is_known:
+    whether somebody has the identifier. strong: further types of such identifiers. Raises NotForPages."""
+    if message.anchor.type != USER_ID and is_strong(message.anchor.type, strong):
+        rule = f"a page's key names nobody by {message.anchor.type} alone"
+        raise NotForPages("anonymousId", None, rule, "send anonymousId or userId with it")
     for event in message.events:
-        if event.kind in _TAKES_BACK or _is_over(event, received_at):
+        if event.kind in _TAKES_BACK or event.ends_at is not None:
             raise NotForPages("event", event.name, "a page's key takes back nothing that was bought", _ADVICE)
     for older in message.previous:
         if older.type == USER_ID and is_known(older):
@@ -44,7 +47,3 @@ def as_a_page_may(
         also=tuple(one for one in message.also if not is_strong(one.type, strong)),
         previous=tuple(one for one in message.previous if one.type == ANONYMOUS_ID),
     )
-
-
-def _is_over(event: Event, received_at: int) -> bool:
-    return event.ends_at is not None and event.ends_at <= received_at

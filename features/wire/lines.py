@@ -14,6 +14,8 @@ from features.wire.names import Meaning, Shape
 
 SEVERITIES: Final[Mapping[str, int]] = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 MAX_SEVERITY: Final = 10
+LEAST_QUANTITY: Final = 1e-5
+"""Units. Less would be told again as nothing, and so take back what was bought."""
 
 _KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "group": ("groupId", "traits"),
@@ -95,8 +97,9 @@ def _per_product(properties: JsonObject, line: Line, foreign: bool) -> tuple[Lin
 def _product_line(product: JsonObject, path: str, line: Line, foreign: bool) -> Line:
     item = fields.required(_first_id(product, ("product_id", "sku"), path), f"{path}.product_id")
     quantity = fields.number(product, "quantity", f"{path}.quantity")
-    if quantity == 0.0:
-        raise WireError(f"{path}.quantity", 0, "a quantity is above 0", "leave the product out")
+    if quantity < LEAST_QUANTITY:
+        rule = f"a quantity is at least {LEAST_QUANTITY:.5f}"
+        raise WireError(f"{path}.quantity", quantity, rule, "leave the product out")
     price = fields.number(product, "price", f"{path}.price")
     # A tracker that leaves the quantity out means one; only its price is then needed for the line's amount.
     amount = math.nan if foreign else price * (1.0 if math.isnan(quantity) else quantity)

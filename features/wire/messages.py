@@ -75,8 +75,14 @@ def _outcome(properties: JsonObject, kind: Kind, channel: str | None, action: st
 def _is_transactional(properties: JsonObject) -> bool:
     if properties.get(_TRANSACTIONAL) in (True, "true"):
         return True
-    told = (properties.get(key) for key in _TYPES_OF_MESSAGE)
-    return any(isinstance(one, str) and one.strip().lower() == _TRANSACTIONAL for one in told)
+    return any(_says_transactional(properties.get(key)) for key in _TYPES_OF_MESSAGE)
+
+
+def _says_transactional(told: object) -> bool:
+    """Some tools give a message several categories."""
+    if isinstance(told, list):
+        return any(_says_transactional(one) for one in told if isinstance(one, str))
+    return isinstance(told, str) and told.strip().lower() == _TRANSACTIONAL
 
 
 def _contact(properties: JsonObject, told: Line) -> tuple[str, ...]:

@@ -88,6 +88,16 @@ def test_one_message_is_one_contact_whoever_tells_of_it_in_whatever_order(
     }
 
 
+@pytest.mark.parametrize(
+    "told_so",
+    [{"transactional": "true"}, {"message_type": "Transactional"}, {"category": ["receipts", "transactional"]}],
+)
+def test_a_transactional_message_is_no_contact_however_that_is_told(store: Store, told_so: dict[str, object]) -> None:
+    person = f"p-{next(_people)}"
+    told_otherwise = told("Email Sent", person, 1, email_id="b", category=["receipts"], transactional=False)
+    assert counted(store, person, [told("Email Sent", person, email_id="a", **told_so), told_otherwise])[0] == 1.0
+
+
 def test_the_log_keeps_every_call(store: Store) -> None:
     person = f"p-{next(_people)}"
     messages = [told(name, person, minute, email_id="e") for minute, name in enumerate(FAMILIES["email"])]

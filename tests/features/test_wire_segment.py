@@ -218,6 +218,7 @@ def test_nesting_has_an_end() -> None:
         (track("Order Completed", properties={"order_id": "o", "products": [1]}), "properties.products[0]"),
         (track("Order Completed", properties={"order_id": "o", "products": [{}]}), "properties.products[0].product_id"),
         (track("Product Added", properties={"product_id": "1", "quantity": 0}), "properties.quantity"),
+        (track("Product Added", properties={"product_id": "1", "quantity": 1e-9}), "properties.quantity"),
         (track("Product Added", properties={"product_id": "1", "currency": 5}), "properties.currency"),
         (track("Action Sent", properties={"action_id": "a"}), "properties.channel"),
         (track("Action Sent", properties={"channel": "email"}), "properties.action_id"),

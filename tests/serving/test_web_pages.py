@@ -155,7 +155,8 @@ TAKING_BACK = [
     ("Order Refunded", ORDER),
     ("Order Cancelled", ORDER),
     ("Subscription Ended", {"subscription_id": "s"}),
-    ("Subscription Started", {"subscription_id": "s", "plan": "gold", "ends_at": "2025-01-01T00:00:00Z"}),
+    ("Subscription Started", {"subscription_id": "s", "plan": "gold", "ends_at": "2099-01-01T00:00:00Z"}),
+    ("Subscription Changed", {"subscription_id": "s", "plan": "silver"}),
 ]
 
 
@@ -171,6 +172,16 @@ def test_a_page_takes_nothing_back(demo: Demo, page_key: str, event: str, proper
     finally:
         store.close()
     assert "a page's key takes back nothing" in letter.reason
+
+
+def test_a_page_makes_nothing_of_an_order_by_telling_it_again(demo: Demo, page_key: str, client: httpx.Client) -> None:
+    order = a_call("Order Completed", properties={**ORDER, "products": [{"product_id": "x", "quantity": 2}]})
+    assert _tell(demo, page_key, order).status_code == 200
+    less = {**ORDER, "products": [{"product_id": "x", "quantity": 1e-9}]}
+    again = _tell(demo, page_key, {**order, "messageId": f"{order['messageId']}-again", "properties": less})
+    assert fault(again) == (422, "invalid_value", "properties.products[0].quantity")
+    (owned,) = client.get(f"/customers/{order['userId']}").json()["owned"]
+    assert (owned["item"], owned["quantity"]) == ("x", 2.0)
 
 
 def test_a_page_joins_no_known_users(demo: Demo, page_key: str) -> None:
@@ -193,12 +204,22 @@ def test_what_a_page_claims_joins_nobody_known() -> None:
     properties = {"order_id": "o", "loyalty_card": "12"}
     order = message(event="Order Completed", properties=properties, anonymousId="a", context=crm)
     assert Identifier("loyalty_card", "12") in order.also
-    kept = as_a_page_may(order, PUBLISHED_AT, lambda _: True, {"crm"})
+    kept = as_a_page_may(order, lambda _: True, {"crm"})
     assert kept == replace(order, also=(Identifier("anonymous_id", "a"),))
     alias = message(type="alias", previousId="b")
-    assert as_a_page_may(alias, PUBLISHED_AT, lambda _: False, ()).previous == (Identifier("anonymous_id", "b"),)
+    assert as_a_page_may(alias, lambda _: False, ()).previous == (Identifier("anonymous_id", "b"),)
     with pytest.raises(NotForPages, match="joins no known user"):
-        as_a_page_may(alias, PUBLISHED_AT, lambda one: one == Identifier("user_id", "b"), ())
+        as_a_page_may(alias, lambda one: one == Identifier("user_id", "b"), ())
+
+
+def test_a_page_names_nobody_by_what_one_person_alone_has() -> None:
+    card = message(type="identify", userId=None, traits={"loyalty_card": "12"})
+    with pytest.raises(NotForPages, match="names nobody by loyalty_card"):
+        as_a_page_may(card, lambda _: False, ())
+    crm = message(userId=None, context={"externalIds": [{"id": "9", "type": "crm"}]})
+    assert as_a_page_may(crm, lambda _: False, ()).anchor == Identifier("crm", "9")
+    with pytest.raises(NotForPages, match="names nobody by crm"):
+        as_a_page_may(crm, lambda _: False, {"crm"})
 
 
 def test_a_key_for_pages_may_only_write() -> None:
