@@ -29,7 +29,8 @@ made_by = cache(operation)
 
 @dataclass(slots=True)
 class Reconciled:
-    """What was compared, to be quoted, and every difference found, one sentence each."""
+    """What was compared, to be quoted, and every difference found, one sentence each. unacknowledged: operations that
+    were stored before their answer was lost, and not sent again yet."""
 
     acknowledged: int = 0
     operations: Counter[str] = field(default_factory=Counter)
@@ -42,8 +43,7 @@ class Reconciled:
         kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(self.operations.items()))
         return (
             f"{self.acknowledged:,} operations acknowledged ({kinds}); {self.events:,} events of {self.people} people "
-            f"in the log, {self.unacknowledged:,} operations stored before their answer was lost; "
-            f"{len(self.faults)} faults"
+            f"in the log; {len(self.faults)} faults"
         )
 
 

@@ -18,7 +18,7 @@ QUICK, LONG, ROUND = 10, 200, 25
 def kill_and_reconcile(url: str, folder: Path, kills: int, alive: float) -> str:
     """Two writers at a time; every ROUND kills all is still and is compared. In every other round somebody else has
     the store open meanwhile, so that the dead are not always the last to have had it. What it came to, in words."""
-    report = ""
+    report, unanswered = "", 0
     with killing(url, folder, 11, alive) as made:
         while made.kills < kills:
             watching = open_store(url, vault=VAULT) if made.kills // ROUND % 2 else None
@@ -27,7 +27,10 @@ def kill_and_reconcile(url: str, folder: Path, kills: int, alive: float) -> str:
             reconciled = reconcile(store, made.acknowledged)
             store.close()
             assert reconciled.faults == [], "\n".join(reconciled.faults[:30])
-            report = f"{made.kills} writers killed; {reconciled}"
+            unanswered += reconciled.unacknowledged
+            report = (
+                f"{made.kills} writers killed, {unanswered} operations found stored without an answer; {reconciled}"
+            )
         assert reconciled.acknowledged >= kills
     return report
 
