@@ -24,7 +24,7 @@ from features.stores.together import shown
 from features.vault import Vault
 
 _COLUMNS = "p.person, p.customer_id, p.version, p.traits, p.tail, s.page, s.ledger, s.consents"
-_CALLED = f"""SELECT {_COLUMNS}, 1 FROM claim c JOIN person m ON m.person = c.profile JOIN person p ON p.person = m.root
+_CALLED = f"""SELECT {_COLUMNS} FROM claim c JOIN person m ON m.person = c.profile JOIN person p ON p.person = m.root
               LEFT JOIN sealed s ON s.person = p.person WHERE c.digest = ? AND c.anchor IS NOT NULL"""  # noqa: S608
 _BY_NUMBER = f"""SELECT {_COLUMNS} FROM person m JOIN person p ON p.person = m.root
                  LEFT JOIN sealed s ON s.person = p.person WHERE m.person = ?"""  # noqa: S608
@@ -41,7 +41,8 @@ def find(session: Session, vault: Vault, identifier: Identifier) -> tuple[int, s
     names = customer_ids(session, roots)
     if len(roots) > 1:
         raise ambiguous(vault, identifier, names)
-    return (roots.pop(), vault.open(names[0])) if roots else None
+    # Without a name: erased since the statement before.
+    return (roots.pop(), vault.open(names[0])) if names else None
 
 
 def present(session: Session, vault: Vault, identifier: Identifier) -> CustomerRecord:
@@ -51,14 +52,12 @@ def present(session: Session, vault: Vault, identifier: Identifier) -> CustomerR
         rows = session.rows(_CALLED, (vault.digest(identifier),))
     if not rows:
         found = find(session, vault, identifier)
-        if found is None:
-            return CustomerRecord(-1, outside_name(identifier), known=False)
-        rows = session.rows(_BY_NUMBER, (found[0],))
-    return _record(vault, rows[0])
+        rows = session.rows(_BY_NUMBER, (found[0],)) if found else rows
+    return _record(vault, rows[0]) if rows else CustomerRecord(-1, outside_name(identifier), known=False)
 
 
 def _record(vault: Vault, row: Row) -> CustomerRecord:
-    person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row[:8]
+    person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row
     traits = json.loads(traits_text) if traits_text != "{}" else {}
     return CustomerRecord(
         person=person,
