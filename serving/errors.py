@@ -90,7 +90,7 @@ def unauthorized(value: str, rule: str) -> Refusal:
     return refusal
 
 
-def forbidden(field: str, value: str, rule: str, remedy: str) -> Refusal:
+def forbidden(field: str, value: str | None, rule: str, remedy: str) -> Refusal:
     return _refusal(HTTPStatus.FORBIDDEN, "forbidden", field, value, rule, remedy)
 
 

@@ -64,10 +64,11 @@ def track(event: str = "Store Visited", **more: Any) -> dict[str, Any]:
 def refused(payload: object, field: str, received_at: int = NOON) -> WireError:
     with pytest.raises(WireError) as caught:
         read(payload, received_at, rules=RULES)
-    assert caught.value.field == field
-    assert caught.value.message.startswith(f"{field or 'payload'} is {caught.value.value}; {caught.value.rule}; ")
-    assert len(caught.value.value) <= SHOWN
-    return caught.value
+    found, value = caught.value, "null" if caught.value.value is None else caught.value.value
+    assert found.field == field
+    assert found.message.startswith(f"{field or 'payload'} is {value}; {found.rule}; ")
+    assert len(value) <= SHOWN
+    return found
 
 
 @pytest.mark.parametrize("entry", json.loads(GOLDEN.read_text()), ids=lambda entry: entry["case"])
@@ -239,6 +240,13 @@ def test_nesting_has_an_end() -> None:
 )
 def test_what_is_missing_or_of_the_wrong_type_is_refused_by_its_place(payload: object, field: str) -> None:
     refused(payload, field)
+
+
+def test_what_stood_there_is_shown_as_it_was_sent() -> None:
+    told = {True: "true", 1.5: "1.5", "a\n": "a\\n", " ": " "}
+    assert {value: refused(track(userId=value), "userId").value for value in told} == told
+    assert refused(track(properties=[{"a": None}]), "properties").value == '[{"a": null}]'
+    assert refused(track(event=None), "event").value is None
 
 
 def test_the_address_and_the_type_agree() -> None:
