@@ -149,9 +149,9 @@ class Killing:
 
 
 @contextmanager
-def killing(url: str, folder: Path, seed: int, alive: float) -> Iterator[Killing]:
+def killing(url: str, folder: Path, seed: int, alive: float, names: tuple[str, ...] = WRITERS) -> Iterator[Killing]:
     forge = Forge()
-    writers = tuple(Writer(name, folder / f"{name}.acknowledged") for name in WRITERS)
+    writers = tuple(Writer(name, folder / f"{name}.acknowledged") for name in names)
     made = Killing(url, forge, writers, random.Random(seed), alive)
     try:
         yield made

@@ -20,6 +20,7 @@ from itertools import count
 from features.stores import open_store
 from features.stores.protocol import Appended, Store, StoreUnavailable
 from tests.checks.mixed_load import Decided, Imported, Operation, Refused, Told, operation
+from tests.checks.rights_load import CLERK, PEOPLE, demand
 from tests.checks.store_examples import VAULT, import_table
 
 FLIGHT = 8
@@ -78,12 +79,24 @@ def write(url: str, writer: str, first: int, path: str) -> None:
     """Until it is killed."""
     store = open_store(url, vault=VAULT)
     acknowledged = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    if writer == CLERK:
+        serve_rights(store, first, acknowledged)
     for start in count(first, FLIGHT):
         flight = [(number, operation(writer, number)) for number in range(start, start + FLIGHT)]
         futures = [begun(store, made) for _, made in flight]
         for (number, made), future in zip(flight, futures, strict=True):
             outcome = outcome_of(store, made, future)
             os.write(acknowledged, f"{number}{' torn' if torn(outcome) else ''}\n".encode())
+
+
+def serve_rights(store: Store, first: int, acknowledged: int) -> None:
+    """Erase and split one after another, then wait to be killed."""
+    for number in range(first, PEOPLE):
+        demand(store, number)
+        os.write(acknowledged, f"{number}\n".encode())
+    while True:
+        os.write(acknowledged, f"{PEOPLE}\n".encode())
+        time.sleep(0.05)
 
 
 def start(url: str, writer: str, first: str, path: str) -> int:
