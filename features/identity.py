@@ -73,7 +73,7 @@ def normalise(type: str, value: str, region: str | None = None) -> Identifier:  
 
 def customer_identifier(customer_id: str, region: str | None = None) -> Identifier:
     """The identifier behind an outside name. Raises IdentityError, also for `phone:<no phone>` and the like."""
-    name = customer_id.strip()
+    name = customer_id.lstrip()
     match = _PREFIXED.fullmatch(name)
     if match is None:
         return normalise(USER_ID, name, region)
