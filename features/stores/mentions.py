@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from features.event import Identifier
 from features.identity import IdentityError, normalise
@@ -16,9 +17,10 @@ from features.identity import IdentityError, normalise
 LONG = 8
 """Characters from which a text is no accident."""
 
-_TEXT = r'"((?:[^"\\]|\\.)*)"'
+# One that was cut short goes to the end. Nothing is read twice, so that no payload costs the square of its length.
+_TEXT = r'"((?:[^"\\]|\\(?s:.))*+)(?:"|\\?\Z)'
 _VALUE = re.compile(rf"(?:{_TEXT}\s*:\s*)?(?:{_TEXT}|(-?\d+))")
-_ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]]+@[^\s\"'<>,;:()\[\]]+")
+_ADDRESS = re.compile(r"(?<![^\s\"'<>,;:()\[\]])[^\s\"'<>,;:()\[\]]+@[^\s\"'<>,;:()\[\]]+")
 _NUMBER = re.compile(r"[+(]?\d[\d\s()./-]{5,}\d")
 _NAMING = re.compile(r"user|customer|person|profile|anonymous|previous|member|loyalty|card|device|contact|id$", re.I)
 
@@ -50,7 +52,8 @@ def _readings(type_: str, key: str, text: str) -> Iterator[Identifier]:
 def _unescaped(quoted: str) -> str:
     if "\\" not in quoted:
         return quoted
-    try:
-        return str(json.loads(f'"{quoted}"'))
-    except ValueError:
-        return quoted
+    # The last escape may have been cut short.
+    for text in (quoted, quoted[: quoted.rindex("\\")]):
+        with suppress(ValueError):
+            return str(json.loads(f'"{text}"', strict=False))
+    return quoted

@@ -25,6 +25,9 @@ USER = Identifier("user_id", "c-17")
         ('{"context": {"phone": "+44 20 7946 0018"}}', PHONE),
         ('{"userId": "c-17"}', USER),
         ('{"type": "track", "userId": "c-17", "properties": {"cut', USER),
+        ('{"properties": {"note": "write to ann@example.org, and then it was cut', ANN),
+        ('{"properties": {"note": "to\\nann@example.org, and then an escape was cut \\u00', ANN),
+        ('{"properties": {"note": "to\\nann@example.org, and then an escape was cut \\', ANN),
         ('{"customer_id":  17}', Identifier("user_id", "17")),
         ('["customer-0017"]', Identifier("user_id", "customer-0017")),
     ],
@@ -39,6 +42,13 @@ def test_it_is_found(payload: str, meant: Identifier) -> None:
 )
 def test_a_number_is_nobody(payload: str) -> None:
     assert Identifier("user_id", "17") not in set(named(payload, {"user_id"}))
+
+
+@pytest.mark.parametrize("hostile", ["a", '\\"', "1-", '"', "(", " ", '"a" ', "a@", "\\u00"])
+def test_no_payload_costs_the_square_of_its_length(hostile: str) -> None:
+    """It would not end."""
+    payload = '{"note": "' + 2_000_000 // len(hostile) * hostile
+    assert ANN not in set(named(payload, {"email"}))
 
 
 @given(
