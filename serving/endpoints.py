@@ -281,7 +281,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "POST",
-        "/customers/{customer_id:path}/handoff/{handoff_id}/take",
+        "/customers/{customer_id:path}/handoff/{handoff_id:path}/take",
         "write",
         "Take a journey over that was passed on.",
         _take,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -61,6 +62,14 @@ def test_an_agent_takes_it_and_nobody_else_does(agent: Desk) -> None:
     assert fault(agent.ask("POST", address, {"agent_id": "bob"})) == (409, "conflict", "handoff_id")
     assert fault(agent.ask("POST", address, {})) == (409, "conflict", "handoff_id")
     assert agent.context(customer)["last_agent"]["agent_id"] == "ada"
+
+
+def test_an_id_that_looks_like_an_address_can_be_taken(agent: Desk) -> None:
+    customer = chatting(agent)
+    handoff_id = f"chat/{customer} 7%"
+    agent.post(f"/customers/{customer}/handoff", {**ASKED, "handoff_id": handoff_id})
+    taken = agent.post(f"/customers/{customer}/handoff/{quote(handoff_id)}/take", {"agent_id": "ada"})
+    assert (taken["handoff_id"], taken["taken_by"]) == (handoff_id, "ada")
 
 
 def test_untaken_it_is_lost_and_even_then_taken(agent: Desk) -> None:
