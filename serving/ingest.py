@@ -119,7 +119,7 @@ class Reader:
     received_at: int
     rules: WireRules
     from_page: bool
-    strong: Collection[str] = ()
+    strong: Collection[str]
 
     def understood(
         self, payload: JsonValue, whole: JsonValue | Payload, sent_at: int | None, name: str | None

@@ -20,8 +20,8 @@ def reread(runtime: Runtime, letter: DeadLetter, present: int) -> tuple[Append, 
         payload = from_json(letter.payload, allow_inf_nan=False)
     except ValueError as error:
         raise WireError("", letter.payload, "a letter that is read again is whole JSON", "tell it anew") from error
-    from_page = letter.reason.startswith(FROM_PAGE)
-    reader = Reader(runtime.store, letter.received_at, rules_of(runtime), from_page)
+    from_page, strong = letter.reason.startswith(FROM_PAGE), runtime.settings.declared_strong
+    reader = Reader(runtime.store, letter.received_at, rules_of(runtime), from_page, strong)
     understood = reader.understood(payload, payload, None, None)
     return tuple(
         replace(append, events=tuple(replace(event, recorded_at=present) for event in append.events))

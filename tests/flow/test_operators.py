@@ -63,6 +63,28 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_a_page_told_joins_nobody_when_it_is_read_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTBEST_STRONG_IDENTIFIERS", "crm")
+    told = {"type": "track", "event": "Store Visited", "userId": "eve", "messageId": "m-5"}
+    payload = json.dumps({**told, "context": {"externalIds": [{"id": "9", "type": "crm"}]}})
+    store = open_store(store_url(home), declared=frozenset({"crm"}))
+    try:
+        store.append([Append(user("ann-17"), (event("card"),), {}, (Identifier("crm", "9"),))]).result(30)
+        store.bury([DeadLetter(NOON, FROM_PAGE + "properties.channel is fax; ...", payload)]).result(30)
+        number = str(store.buried(1, None)[0].number)
+    finally:
+        store.close()
+    assert nextbest(home, "letters", "retry", number).returncode == 0
+    store = open_store(store_url(home), declared=frozenset({"crm"}))
+    try:
+        assert {name: store.read(user(name)).customer_id for name in ("ann-17", "eve")} == {
+            "ann-17": "ann-17",
+            "eve": "eve",
+        }
+    finally:
+        store.close()
+
+
 def test_refused_events_are_listed_read_again_and_dropped(home: Path) -> None:
     listed = nextbest(home, "letters", "list")
     header, *rows = (line.split("\t") for line in listed.stdout.splitlines())
