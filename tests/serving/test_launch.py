@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from features.stores import open_store
 from serving.deployment import NotStartable, prepare, require_free_port
@@ -100,8 +101,10 @@ def test_a_home_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotStartable, match="NEXTBEST_HOME is "):
         prepare(Settings(home=tmp_path / "file" / "home"), "127.0.0.1")
-    with pytest.raises(NotStartable, match="PostgreSQL"):
-        prepare(Settings(home=tmp_path, store_url="postgresql://somewhere/x"), "127.0.0.1")
+    with pytest.raises(NotStartable, match="database is unavailable"):
+        prepare(Settings(home=tmp_path, store_url="postgresql://127.0.0.1:1/x"), "127.0.0.1")
+    with pytest.raises(NotStartable, match="identity key is "):
+        prepare(Settings(home=tmp_path, identity_key=SecretStr("a word")), "127.0.0.1")
 
 
 @pytest.mark.slow
