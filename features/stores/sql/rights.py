@@ -89,7 +89,8 @@ def erase(
     claims = list(Claims(session, vault).of_profiles(gone.profiles))
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
-    counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items()}
+    counts[HELD["message"]] = _delete_messages(session, gone.profiles)
+    counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items() if name != "message"}
     _delete_claims(session, gone)
     _delete(session, "person", gone.profiles)
     counts["dead_letters"] = unbury(session, letters)
@@ -104,6 +105,16 @@ def _delete_claims(session: Session, gone: Subject) -> None:
     query = "DELETE FROM identifier WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.digest = ?)"
     for digest in gone.types:
         session.execute(query, (digest, digest))
+
+
+def _delete_messages(session: Session, profiles: Collection[int]) -> int:
+    """Found by their events: nothing else leads from a profile to them but a look at everybody's."""
+    sources = "SELECT DISTINCT source FROM event WHERE person = ?"
+    # With the source in the row value SQLite would look for the source alone.
+    query = """DELETE FROM message WHERE source = ? AND (message, line) IN
+               (SELECT e.message, e.line FROM event e WHERE e.person = ? AND e.source = ?)"""
+    by_source = [(one, source) for one in profiles for (source,) in session.rows(sources, (one,))]
+    return sum(session.execute(query, (source, one, source)) for one, source in by_source)
 
 
 def _delete(session: Session, name: str, profiles: Collection[int]) -> int:
