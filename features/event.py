@@ -75,8 +75,14 @@ CONTACTS = frozenset({Kind.SENT, Kind.DISPLAYED})
 
 OUTCOMES = frozenset({Kind.CLICKED, Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED})
 
-FLEETING = frozenset({Kind.OTHER, Kind.VIEWED, Kind.SEARCHED, Kind.PAGE_SEEN, Kind.MESSAGE_MACHINE_OPENED})
-"""Kinds that leave a full page first; purchases, contacts and cases outlive them."""
+FLEETING = frozenset(
+    {
+        *(Kind.OTHER, Kind.VIEWED, Kind.SEARCHED, Kind.PAGE_SEEN, Kind.MESSAGE_MACHINE_OPENED),
+        *(Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN, Kind.IDENTIFIED),
+    }
+)
+"""Kinds that leave a full page first; purchases, contacts and cases outlive them. What people consent to and who they
+are is kept whole beside the page, and some senders tell it again with every call."""
 
 LOG_ONLY = frozenset({Kind.DECIDED})
 """Kinds that stay in the log and never enter a page."""

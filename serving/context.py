@@ -8,6 +8,7 @@ was bought since, and a hand-off however often consent was told.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -86,9 +87,11 @@ def questions(page: Records) -> list[tuple[frozenset[Kind], int]]:
     """What the log is asked for: of ASKED only kinds that there are, and in one question what its limits hold whole. A
     page that has room, or still holds what leaves it first, holds all that lasts; any other tells nothing."""
     codes, counts = np.unique(page["kind"], return_counts=True)
-    held = {Kind(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
-    if len(page) >= PAGE_LIMIT and held.keys().isdisjoint(FLEETING):
-        return list(ASKED)
+    held = {Kind(code): float(count) for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+    if len(page) >= PAGE_LIMIT:
+        if held.keys().isdisjoint(FLEETING):
+            return list(ASKED)
+        held |= dict.fromkeys(FLEETING, math.inf)
     there = [(kinds & held.keys(), limit) for kinds, limit in ASKED if kinds & held.keys()]
     whole = [(kinds, limit) for kinds, limit in there if sum(held[kind] for kind in kinds) <= limit]
     parts = [question for question in there if question not in whole]

@@ -99,6 +99,20 @@ def test_when_purchases_alone_overflow_the_page_the_ledger_has_them_all(store: S
     assert stored(store, record, LATER) == known(told, LATER)
 
 
+def test_who_tells_consent_with_every_call_loses_no_purchase(store: Store) -> None:
+    """Neither from the page, by 2,400 statements and identifications after it, nor the consents themselves."""
+    told: list[Told] = [(event("bought", Kind.ORDERED, NOON, item="i1", order="o1", quantity=1.0), {})]
+    kinds = (Kind.IDENTIFIED, Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN)
+    told += [(event(f"m{n}", kinds[n % 3], NOON + 1 + n, channel="email"), {}) for n in range(2_400)]
+    told.append((event("called", Kind.CALL_STARTED, NOON + 3_000, channel="agent"), {}))
+    tell(store, "eager", told, 500)
+    record = store.read(user("eager"))
+    assert len(record.page) == PAGE_LIMIT
+    assert {Kind.ORDERED, Kind.CALL_STARTED} <= set(record.page["kind"].tolist())
+    assert len(record.consents) == 1_600
+    assert stored(store, record, LATER) == known(told, LATER)
+
+
 def test_the_order_of_arrival_changes_nothing_but_what_was_known_when(store: Store) -> None:
     """The same events in another order make the same page, belongings and consents."""
     told = told_history(2_000, 5)
