@@ -264,7 +264,7 @@ def test_the_log_is_asked_for_the_newest_of_each_group_whatever_the_page_holds(
     log = crowd(3, size)
     rare = np.random.default_rng(5).random(size) >= share
     log["kind"][rare] = np.where(log["sequence"][rare] % 2, Kind.VIEWED, common)
-    log["occurred_at"] += np.where(log["kind"] == Kind.VIEWED, DAY, 0)  # the newest fill a page on their own
+    log["occurred_at"] += np.where(log["kind"] == Kind.VIEWED, 1000 * DAY, 0)  # the newest fill a page on their own
     log = np.sort(log, order=["occurred_at", "sequence"])[::-1]
 
     def newest(kinds: frozenset[Kind], limit: int) -> list[int]:
