@@ -61,8 +61,8 @@ def _apply(session: Session, vault: Vault, people: Sequence[Person], firm: Colle
     stored = _stored(session, [profile for person in people for profile in person.linked])
     somebody = [one for one in people if one.root in stored]
     concerned = [one for one in somebody if _differs(one, stored) or not one.linked.keys().isdisjoint(firm)]
-    abandoned = {stored[profile].root for one in concerned for profile in one.linked} - {one.root for one in concerned}
-    concerned += _left_behind(session, vault, abandoned, concerned)
+    roots = {stored[profile].root for one in concerned for profile in one.linked}
+    concerned += _left_behind(session, vault, roots, concerned)
     put_together(session, vault, concerned, done)
 
 
@@ -86,11 +86,11 @@ def _differs(person: Person, stored: dict[int, _Stored]) -> bool:
     return len(person.linked) > 1 or root.root != person.root or root.regrouped > 0
 
 
-def _left_behind(session: Session, vault: Vault, abandoned: set[int], concerned: Sequence[Person]) -> list[Person]:
-    """Those whose root went to somebody else's, as they are without it."""
+def _left_behind(session: Session, vault: Vault, roots: set[int], concerned: Sequence[Person]) -> list[Person]:
+    """Those who belonged to one of the roots and are of none of these people any more, as they are now."""
     known = {profile for one in concerned for profile in one.linked}
     query = "SELECT p.person FROM wanted w CROSS JOIN person p WHERE p.root = w.root"
-    rest = {one for (one,) in session.wanted(_ROOT, query, [(one,) for one in abandoned])} - known
+    rest = {one for (one,) in session.wanted(_ROOT, query, [(one,) for one in roots])} - known
     if not rest:
         return []
     settled = settle(Claims(session, vault), rest, unchanged, rest)
