@@ -18,6 +18,15 @@ from features.wire.segment import WireMessage
 _TAKES_BACK: Final = frozenset({Kind.REFUNDED, Kind.CANCELLED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
 """Of a subscription the newest statement stands, so that a change of plan ends the old one."""
 
+_NOT_SEEN_BY_PAGES: Final = frozenset(
+    {
+        *(Kind.CALL_STARTED, Kind.CALL_ENDED, Kind.CALL_TRANSFERRED, Kind.IVR_MENU_SELECTED),
+        *(Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.CASE_CLOSED, Kind.STORE_VISITED),
+        *(Kind.ORDER_SHIPPED, Kind.ORDER_DELIVERED, Kind.DELIVERY_DELAYED),
+        *(Kind.HANDED_OFF, Kind.HANDOFF_TAKEN),
+    }
+)
+
 _ADVICE: Final = "tell it from a server, with a key that no page holds"
 
 
@@ -35,6 +44,9 @@ def as_a_page_may(message: WireMessage, is_known: Callable[[Identifier], bool], 
     for event in message.events:
         if event.kind in _TAKES_BACK or event.ends_at is not None:
             raise NotForPages("event", event.name, "a page's key takes back nothing that was bought", _ADVICE)
+        if event.kind in _NOT_SEEN_BY_PAGES:
+            rule = "a page's key tells no telephone, case, store or delivery"
+            raise NotForPages("event", event.name, rule, _ADVICE)
     for older in message.previous:
         if older.type == USER_ID and is_known(older):
             raise NotForPages("previousId", older.value, "a page's key joins no known user with another", _ADVICE)

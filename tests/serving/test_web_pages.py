@@ -49,7 +49,7 @@ def basic(key: str) -> str:
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
 
 
-def a_call(event: str = "Store Visited", **more: object) -> dict[str, object]:
+def a_call(event: str = "Product List Viewed", **more: object) -> dict[str, object]:
     number = next(_numbers)
     return {"type": "track", "userId": f"visitor-{number}", "messageId": f"page-{number}", "event": event, **more}
 
@@ -172,6 +172,38 @@ def test_a_page_takes_nothing_back(demo: Demo, page_key: str, event: str, proper
     finally:
         store.close()
     assert "a page's key takes back nothing" in letter.reason
+
+
+NOT_SEEN = {
+    **dict.fromkeys(("Call Started", "Call Ended", "Call Transferred", "IVR Menu Selected", "Store Visited"), {}),
+    **dict.fromkeys(("Case Opened", "Case Updated", "Case Closed"), {"case_id": "k"}),
+    **dict.fromkeys(("Order Shipped", "Order Delivered", "Delivery Delayed"), ORDER),
+}
+SEEN = {
+    **dict.fromkeys(("Live Chat Conversation Started", "Survey Answered", "Payment Failed", "Profiling Objected"), {}),
+    **dict.fromkeys(("Order Completed", "Order Updated"), ORDER),
+    "Email Unsubscribed": {},
+    "Action Clicked": {"action_id": "a", "channel": "web"},
+}
+
+
+@pytest.mark.parametrize(("event", "properties"), NOT_SEEN.items())
+def test_a_page_tells_nothing_that_no_page_sees(event: str, properties: dict[str, str]) -> None:
+    with pytest.raises(NotForPages, match=f"^event is {event}; a page's key tells no telephone"):
+        as_a_page_may(message(event=event, properties=properties), lambda _: False, ())
+
+
+@pytest.mark.parametrize(("event", "properties"), SEEN.items())
+def test_a_page_tells_what_it_sees(event: str, properties: dict[str, str]) -> None:
+    told = message(event=event, properties=properties)
+    assert as_a_page_may(told, lambda _: False, ()) == told
+
+
+def test_a_case_told_by_a_page_is_a_dead_letter_of_its_batch(demo: Demo, page_key: str) -> None:
+    case = a_call("Case Opened", properties={"case_id": "k", "severity": "critical"})
+    refused_by(_tell(demo, page_key, case), "event")
+    answer = _tell(demo, page_key, {"batch": [case, a_call()]}, path="/v1/batch")
+    assert answer.json() == {"success": True, "accepted": 1, "duplicates": 0, "refused": 1}
 
 
 def test_a_page_makes_nothing_of_an_order_by_telling_it_again(demo: Demo, page_key: str, client: httpx.Client) -> None:
