@@ -22,7 +22,7 @@ from features.history import NO_CHANNEL, CustomerRecord, as_of
 from models.columns import OPEN_END, OPEN_START, CompiledCatalogue
 from models.contact_evidence import ItemNames, Topic, facts, topic_of_feature
 from models.contact_reason import ContactReasonModel, contact_reason_index, contact_reason_inputs
-from models.contact_rules import OTHER, REASONS, SAY, UNTHOUGHT_OF, applying, weights
+from models.contact_rules import OTHER, REASONS, SAY, UNLISTED, UNTHOUGHT_OF, applying, weights
 from models.local_time import utc_offset
 
 _SUPPORT = 0.05
@@ -102,8 +102,8 @@ def contact_reasons(
 
 
 def sentence(reason: str, say: Mapping[str, str]) -> str:
-    """The catalogue's for this reason, else ours, else one made of its name."""
-    return say.get(reason) or SAY.get(reason) or f"Are you calling about this: {reason.replace('_', ' ')}?"
+    """The catalogue's for this reason, else ours; never the words of a reason that somebody once typed."""
+    return say.get(reason) or SAY.get(reason) or UNLISTED
 
 
 def _row(record: CustomerRecord, moment: int, compiled: CompiledCatalogue) -> NDArray[np.float64]:

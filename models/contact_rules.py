@@ -67,6 +67,9 @@ SAY: Mapping[str, str] = {
 }
 """For a machine to read out, unless the catalogue says it better. Nothing personal: nobody has proved who they are."""
 
+UNLISTED = "How can we help you?"
+"""For a reason that neither the catalogue nor we have a sentence for: its name is text from anywhere."""
+
 REASONS = tuple(dict.fromkeys(rule.reason for rule in RULES))
 
 

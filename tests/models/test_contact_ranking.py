@@ -16,9 +16,9 @@ from features.history import CustomerRecord
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
-from models.contact_ranking import ContactReasons, Origin, contact_reasons
+from models.contact_ranking import ContactReasons, Origin, contact_reasons, sentence
 from models.contact_reason import ContactReasonModel, contact_reason_inputs, softmax
-from models.contact_rules import OTHER, REASONS, RULES, SAY, UNTHOUGHT_OF
+from models.contact_rules import OTHER, REASONS, RULES, SAY, UNLISTED, UNTHOUGHT_OF
 from models.forest import Forest
 from tests.models.shop import DAY, NOW, compiled, customer, items_table
 
@@ -110,6 +110,12 @@ def test_sentences_are_the_catalogues_else_ours_and_hold_nothing_personal() -> N
     assert said["payment"] == SAY["payment"]
     assert set(SAY) == {*REASONS, OTHER}
     assert not any("1182" in sentence for sentence in said.values())
+
+
+@given(st.text())
+def test_a_reason_without_a_sentence_is_never_read_out(reason: str) -> None:
+    assert sentence(reason, {"late": "Late?"}) in {"Late?", *SAY.values(), UNLISTED}
+    assert sentence("order 1182 of mrs jones", {}) == UNLISTED
 
 
 @cache
