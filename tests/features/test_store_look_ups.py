@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from features.event import Kind
+from features.event import Identifier, Kind
+from features.partition import COMMON
 from features.stores import open_store
 from features.stores.engines import sqlite, sqlite_file
-from features.stores.protocol import Append, DeadLetter, LogDecision, Store
+from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, LogDecision, Store
+from features.stores.sql import claims
 from tests.checks.store_examples import NOON, VAULT, append, decision, event, log_decision, user
 from tests.checks.store_people_examples import MAIL, PHONE, anonymous, tell, viewed, withdrawn
 
@@ -89,3 +91,47 @@ def test_nothing_goes_through_a_table_that_grows(statements: set[str], tmp_path:
     slow = {statement: found for statement in asked if (found := set(through(connection, statement)) & GROWING)}
     connection.close()
     assert slow == {}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", vault=VAULT)
+    yield opened
+    assert opened.check().faults == ()
+    opened.close()
+
+
+def answer(store: Store, who: Identifier) -> object:
+    """Who it is; that it is several."""
+    try:
+        return store.resolve(who)
+    except AmbiguousIdentifier:
+        return "several"
+
+
+def test_of_many_holders_some_are_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever they are: one person of many browsers, two people, a shared telephone that told something itself."""
+    shared = [Identifier("phone", f"+4420794600{number}") for number in range(10, 15)]
+    alone, pair, crowd, told_pair, told_crowd = shared
+    for number in range(8):
+        browser = anonymous(f"x{number}")
+        tell(store, browser, viewed(f"a{number}"), also=(alone,))
+        tell(store, user("ann"), viewed(f"b{number}"), also=(browser, alone, pair, told_pair))
+        tell(store, user(f"u{number}"), viewed(f"c{number}"), also=(crowd, told_crowd))
+    tell(store, user("bob"), viewed("d"), also=(pair, told_pair))
+    tell(store, told_pair, viewed("e"))
+    tell(store, told_crowd, viewed("f"))
+    whole = [answer(store, one) for one in shared]
+    assert whole == [store.resolve(user("ann")), *["several"] * 4]
+    for few in (1, 2, 3, 5):
+        monkeypatch.setattr(claims, "_MANY", few)
+        assert [answer(store, one) for one in shared] == whole
+
+
+def test_what_is_common_now_was_not_always(store: Store) -> None:
+    for number in range(COMMON + 2):
+        tell(store, anonymous(f"x{number}"), viewed(f"i{number}", NOON + number), also=(PHONE,))
+    assert len(store.read(anonymous("x0")).page) == 1
+    for number in (0, 9, COMMON - 1):
+        assert len(store.read_as_of(anonymous("x0"), NOON + number).page) == number + 1
+    assert len(store.read_as_of(anonymous("x0"), NOON + COMMON).page) == 1

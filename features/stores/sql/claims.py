@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from features.event import Identifier
 from features.identity import ANONYMOUS_ID, DIGEST, USER_ID, is_strong, outside_name
 from features.partition import COMMON, Claim, Role, Strength
+from features.stores.acceptance import LATEST
 from features.stores.protocol import AmbiguousIdentifier
 from features.stores.sql.session import Row, Session, columns, table
 from features.vault import Vault
@@ -22,7 +23,9 @@ _DIGEST = columns(digest="bytes")
 _PROFILE = columns(profile="integer")
 _PERSON = columns(person="integer")
 _PAIR = columns(digest="bytes", profile="integer")
+_DIGEST_THEN = columns(digest="bytes", moment="integer")
 _CLAIM = "c.digest, c.profile, c.anchor, c.held, c.alias, c.severed, i.strength"
+_BY_THEN = "(c.anchor <= w.moment OR c.held <= w.moment OR c.alias <= w.moment)"
 
 _OWN = frozenset({USER_ID, ANONYMOUS_ID, DIGEST})
 """Types under which people are addressed: the profile so called answers, whoever else claims it."""
@@ -32,6 +35,19 @@ NAMELESS = ""
 
 CANDIDATES = 20
 """Names that a refusal lists at most."""
+
+_MANY = 1000
+"""Holders of one identifier that are looked at, where so many people that it makes no difference are among them."""
+
+_ENOUGH = 3
+"""Besides the profile that is called so itself there are two more."""
+
+_ALL = 2**62
+
+_HOLDING = """SELECT c.profile, m.root, c.anchor, c.held, c.alias FROM claim c JOIN person m ON m.person = c.profile
+              WHERE c.digest = ?"""
+_ANSWERING = f"""{_HOLDING} AND c.anchor IS NOT NULL UNION ALL SELECT * FROM
+                 ({_HOLDING} AND c.anchor IS NULL AND c.severed = 0 ORDER BY c.profile LIMIT ?) o"""  # noqa: S608
 
 
 @dataclass(slots=True)
@@ -91,11 +107,15 @@ def select_claims(session: Session, pairs: Collection[tuple[bytes, int]]) -> dic
     }
 
 
-def holders(session: Session, digests: Collection[bytes]) -> dict[bytes, int]:
-    """How many profiles hold each of the digests that anybody holds."""
-    query = """SELECT w.digest, count(*) FROM wanted w CROSS JOIN claim c
-               WHERE c.digest = w.digest AND c.severed = 0 GROUP BY w.digest"""
-    return dict(session.wanted(_DIGEST, query, [(one,) for one in digests]))
+def holders(session: Session, digests: Collection[bytes], enough: int, moment: int = LATEST) -> dict[bytes, int]:
+    """How many profiles hold each of the digests that anybody holds, or held by `moment` (ms UTC). However many have
+    it, the count stops at some number above `enough`."""
+    # A power of two, so that there are few statements to prepare.
+    most = 1 << enough.bit_length()
+    query = f"""SELECT w.digest, (SELECT count(*) FROM (SELECT 1 FROM claim c WHERE c.digest = w.digest
+                AND c.severed = 0 AND {_BY_THEN} LIMIT {most}) o) FROM wanted w"""  # noqa: S608
+    counted = session.wanted(_DIGEST_THEN, query, [(one, moment) for one in digests])
+    return {digest: count for digest, count in counted if count}
 
 
 def profiles_of(session: Session, digests: Collection[bytes]) -> set[int]:
@@ -119,12 +139,13 @@ class Claims:
         return list(self._read(self._session.wanted(_PROFILE, query, [(one,) for one in profiles])))
 
     def of_identifiers(self, identifiers: Collection[bytes]) -> tuple[Iterable[Claim], Collection[bytes]]:
-        counts = holders(self._session, identifiers)
-        few = [(digest,) for digest, count in counts.items() if self._moment is not None or count <= COMMON]
+        moment = LATEST if self._moment is None else self._moment
+        counts = holders(self._session, identifiers, COMMON, moment)
+        few = [(digest, moment) for digest, count in counts.items() if count <= COMMON]
         query = f"""SELECT {_CLAIM} FROM wanted w CROSS JOIN claim c CROSS JOIN identifier i
-                    WHERE c.digest = w.digest AND i.digest = c.digest"""  # noqa: S608
-        found = list(self._read(self._session.wanted(_DIGEST, query, few)))
-        return found, [digest for digest, count in counts.items() if self._moment is None and count > COMMON]
+                    WHERE c.digest = w.digest AND i.digest = c.digest AND {_BY_THEN}"""  # noqa: S608
+        found = list(self._read(self._session.wanted(_DIGEST_THEN, query, few)))
+        return found, [digest for digest, count in counts.items() if count > COMMON]
 
     def names(self, profiles: Collection[int]) -> Mapping[int, str]:
         query = "SELECT p.person, p.name FROM wanted w CROSS JOIN person p WHERE p.person = w.person"
@@ -146,10 +167,16 @@ class Claims:
 
 
 def answering(session: Session, vault: Vault, identifier: Identifier, moment: int | None = None) -> list[Row]:
-    """(profile, root) of those who answer to the identifier, the one called so first."""
-    query = """SELECT c.profile, m.root, c.anchor, c.held, c.alias FROM claim c JOIN person m ON m.person = c.profile
-               WHERE c.digest = ? AND (c.severed = 0 OR c.anchor IS NOT NULL) ORDER BY c.profile"""
-    rows = session.rows(query, (vault.digest(identifier),))
+    """(profile, root) of those who answer to the identifier, the one called so first; of very many who have it and are
+    not one person, some."""
+    digest = vault.digest(identifier)
+    rows = session.rows(_ANSWERING, (digest, digest, _ALL if moment is not None else _MANY))
+    if (
+        moment is None
+        and len(rows) >= _MANY
+        and len({root for _, root, anchor, *_ in rows if anchor is None}) < _ENOUGH
+    ):
+        rows = session.rows(_ANSWERING, (digest, digest, _ALL))
     if moment is not None:
         rows = [row for row in rows if any(one is not None and one <= moment for one in row[2:])]
     called_so = [row[:2] for row in rows if row[2] is not None and (moment is None or row[2] <= moment)]
@@ -164,9 +191,10 @@ def answering(session: Session, vault: Vault, identifier: Identifier, moment: in
 
 
 def ambiguous(vault: Vault, identifier: Identifier, sealed_names: Iterable[bytes]) -> AmbiguousIdentifier:
-    names = tuple(sorted(vault.open(one) for one in sealed_names))[:CANDIDATES]
-    message = f"{identifier.type} belongs to {len(names)} people; only one can be meant; name the customer id"
-    return AmbiguousIdentifier(message, names)
+    names = sorted(vault.open(one) for one in sealed_names)
+    number = str(len(names)) if len(names) <= CANDIDATES else f"more than {CANDIDATES}"
+    message = f"{identifier.type} belongs to {number} people; only one can be meant; name the customer id"
+    return AmbiguousIdentifier(message, tuple(names[:CANDIDATES]))
 
 
 def customer_ids(session: Session, roots: Collection[int]) -> list[bytes]:

@@ -179,7 +179,7 @@ class Profiles:
         seeds: set[int] = set()
         if self.fresh:
             digests = {digest for digest, _, _ in self.fresh}
-            counts = holders(self.session, digests)
+            counts = holders(self.session, digests, COMMON + len(self.fresh))
             seeds = {profile for digest, profile, role in self.fresh if self._weighs(digest, role, counts)}
             crossed = {digest for digest, count in counts.items() if COMMON < count <= COMMON + len(self.fresh)}
             bound = self._withdrawn_through(digests)

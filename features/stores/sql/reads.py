@@ -18,7 +18,7 @@ from features.stores import packed
 from features.stores.protocol import PersonEvents
 from features.stores.region import person_of
 from features.stores.sql.assembly import assemble, logs_of
-from features.stores.sql.claims import Claims, ambiguous, answering, customer_ids
+from features.stores.sql.claims import CANDIDATES, Claims, ambiguous, answering, customer_ids
 from features.stores.sql.session import Row, Session, columns
 from features.stores.together import shown
 from features.vault import Vault
@@ -98,6 +98,8 @@ def _person_then(session: Session, vault: Vault, identifier: Identifier, moment:
         if not any(profile in person.linked for person in people.values()):
             person = person_of(source, profile)
             people[person.root] = person
+        if len(people) > CANDIDATES:
+            break
     if len(people) > 1:
         raise ambiguous(vault, identifier, [vault.seal(person.name) for person in people.values()])
     return next(iter(people.values()), None)
@@ -115,14 +117,17 @@ def members(session: Session, root: int) -> dict[int, int]:
 
 def scan(session: Session, vault: Vault, bucket: int, buckets: int) -> Iterator[PersonEvents]:
     """The session is a snapshot."""
-    query = "SELECT person, customer_id, traits FROM person WHERE person % ? = ? AND root = person ORDER BY person"
+    query = """SELECT p.person, p.customer_id, p.traits, p.tail, s.consents FROM person p
+               LEFT JOIN sealed s ON s.person = p.person
+               WHERE p.person % ? = ? AND p.root = p.person ORDER BY p.person"""
     people = session.stream(query, (buckets, bucket))
     while portion := list(islice(people, _PORTION)):
-        linked = _linked(session, [person for person, _, _ in portion])
-        logs = logs_of(session, [profile for person, _, _ in portion for profile in linked[person]])
-        for person, customer_id, traits in portion:
+        linked = _linked(session, [person for person, *_ in portion])
+        logs = logs_of(session, [profile for person, *_ in portion for profile in linked[person]])
+        for person, customer_id, traits, tail, sealed in portion:
             log = _joined(logs, linked[person])
-            yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits))
+            said = packed.read_consents(sealed or b"", tail)
+            yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits), said)
 
 
 def _linked(session: Session, roots: Sequence[int]) -> dict[int, dict[int, int]]:
