@@ -52,11 +52,12 @@ CHUNK = 200
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """next_purchase: for the next order, and for the next 28 days. settings: those that did best in the 28 days
-    before next_purchase's, by baseline."""
+    before next_purchase's, by baseline. remarks: of the dataset."""
 
     response: Table
     next_purchase: tuple[Table, ...]
     settings: Mapping[str, str]
+    remarks: tuple[str, ...]
 
     def flat(self) -> dict[str, float]:
         """Every figure, by a name that tracking accepts."""
@@ -64,7 +65,8 @@ class Evaluation:
         return {name: value for table in tables for name, value in table.flat().items()}
 
     def markdown(self) -> str:
-        return "\n\n".join(table.markdown() for table in (self.response, *self.next_purchase))
+        tables = (self.response, *self.next_purchase)
+        return "\n\n".join([*(table.markdown() for table in tables), *self.remarks])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def evaluate(dataset: Dataset, tested: Backtest, settings: TrainingSettings, pro
     cutoffs = tuple(fit.population.as_of for fit in tested.fits)
     methods, chosen = _tuned(dataset, cutoffs, settings, progress)
     response = _response(dataset, tested, methods, settings, progress)
-    return Evaluation(response, _next_purchase(dataset, tested, methods, settings, progress), chosen)
+    following = _next_purchase(dataset, tested, methods, settings, progress)
+    return Evaluation(response, following, chosen, dataset.remarks)
 
 
 def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Rankings:

@@ -48,7 +48,7 @@ def learn(
     with progress.step("Record the run", total=None):
         bundle = replace(trained.bundle, contact_reason=learned.model)
         registered = registry.register(bundle, _record(trained, learned, evaluation, settings))
-    return Run(registered, evaluation, (learned.remark,))
+    return Run(registered, evaluation, (*trained.dataset.remarks, learned.remark))
 
 
 def judge(
@@ -101,7 +101,8 @@ def _record(trained: Trained, learned: Learned, evaluation: Evaluation | None, s
     tested, dataset = trained.backtest, trained.dataset
     test = tested.parts["test"].sample
     probability = tested.calibration.apply(tested.raw)
-    texts = {CARD: f"{model_card(trained)}\n{learned.remark}\n"}
+    remarks = "\n".join([*dataset.remarks, learned.remark])
+    texts = {CARD: f"{model_card(trained)}\n{remarks}\n"}
     figures = plots.figures(probability, test.label, test.weight, trained.bundle.response)
     metrics = {**_metrics(tested), **(evaluation.flat() if evaluation else {})}
     if learned.judged is not None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from features import build
 from features.candidates import Candidates
+from features.consent import PROFILING, objects_to_profiling
 from features.definitions import names
-from features.history import EVENT, Records, as_of
+from features.history import EVENT, Records, as_of, empty
 from features.progress import Progress
 from features.stores.people import Timeline
 from features.stores.protocol import CatalogueStore, HistoryStore
@@ -67,7 +68,9 @@ class Dataset:
     """known_at: ms UTC, the latest clock in the store unless said otherwise; nothing recorded later is seen.
     histories: EVENT records by person, sorted by (occurred_at, sequence). zones: IANA
     names, None unknown. withdrawn: contacts left out because the catalogue has no such action on
-    that channel any more. digest: hex, of the catalogue, everybody's events and zone as of known_at, and labels."""
+    that channel any more. objecting: how many people object to profiling as of known_at; nothing is learned of them nor
+    judged by them, their histories are empty. digest: hex, of the catalogue, everybody else's events and zone as of
+    known_at, and labels."""
 
     known_at: int
     compiled: CompiledCatalogue
@@ -77,11 +80,22 @@ class Dataset:
     purchases: Purchases
     contacts: LabelledContacts
     withdrawn: int
+    objecting: int
     digest: str
 
     @property
     def people(self) -> int:
-        return len(self.histories)
+        """Without those who object."""
+        return len(self.histories) - self.objecting
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Lines for people."""
+        if not self.objecting:
+            return ()
+        return (
+            f"people who object to profiling are {self.objecting:,}; nothing is learned of them nor judged by them",
+        )
 
 
 class TrainingStore(HistoryStore, Timeline, CatalogueStore, Protocol):
@@ -94,20 +108,53 @@ def read(store: TrainingStore, known_at: int | None, progress: Progress) -> Data
     if stored is None:
         raise NothingToLearn("catalogue is absent; training needs the actions; import or publish one first")
     compiled = compile_catalogue(stored, store.vocabulary)
-    histories, zones = [], []
-    with progress.step("Read histories", total=store.people()) as advance:
-        for entry in store.scan(0, 1):
-            histories.append(entry.records[np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))])
-            zone = entry.traits.get("time_zone")
-            zones.append(zone if isinstance(zone, str) else None)
-            advance()
-    last = max((int(records["recorded_at"].max()) for records in histories if len(records)), default=0)
+    people = _people(store, progress)
+    last = max((int(records["recorded_at"].max()) for records in people.histories if len(records)), default=0)
     moment = last if known_at is None else known_at
+    objecting = [person for person, said in people.profiling.items() if objects_to_profiling(said, moment)]
+    for person in objecting:
+        people.histories[person] = empty()
+    histories, zones = people.histories, people.zones
     exposures, withdrawn = _exposures(histories, compiled, reward_rules(compiled.catalogue, store.vocabulary), moment)
     bought = purchases(histories, compiled.facts, moment)
     called = labelled_contacts(histories, told_reasons(store.logged(LABELLED)), moment)
     digest = _digest(stored.digest, moment, histories, zones, exposures, bought, called)
-    return Dataset(moment, compiled, tuple(histories), tuple(zones), exposures, bought, called, withdrawn, digest)
+    return Dataset(
+        known_at=moment,
+        compiled=compiled,
+        histories=tuple(histories),
+        zones=tuple(zones),
+        exposures=exposures,
+        purchases=bought,
+        contacts=called,
+        withdrawn=withdrawn,
+        objecting=len(objecting),
+        digest=digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """histories, zones: as in Dataset. profiling: what was said about it, CONSENT_ENTRY rows by place in histories."""
+
+    histories: list[Records]
+    zones: list[str | None]
+    profiling: dict[int, Records]
+
+
+def _people(store: HistoryStore, progress: Progress) -> _People:
+    found = _People([], [], {})
+    with progress.step("Read histories", total=store.people()) as advance:
+        for place, entry in enumerate(store.scan(0, 1)):
+            ordered = np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))
+            found.histories.append(entry.records[ordered])
+            zone = entry.traits.get("time_zone")
+            found.zones.append(zone if isinstance(zone, str) else None)
+            said = entry.consents[entry.consents["topic"] == PROFILING]
+            if len(said):
+                found.profiling[place] = said
+            advance()
+    return found
 
 
 def feature_rows(

@@ -197,12 +197,14 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class PersonEvents:
-    """All events of one person from the log, EVENT records sorted by sequence, for offline work."""
+    """All events of one person from the log, EVENT records sorted by sequence, for offline work. consents: as in
+    CustomerRecord, so that what was said through others' calls is among them."""
 
     person: int
     customer_id: str
     records: Records
     traits: Mapping[str, object]
+    consents: Records
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,8 @@ class RightsContract:
         append(store, "ann-17", event("back", at=LATER))
         assert granted(store, "ann-17")["email"] is False
         assert consent.objects_to_profiling(store.read(user("ann-17")).consents, LATER + 1)
+        (scanned,) = [one for one in store.scan(0, 1) if one.customer_id == "ann-17"]
+        assert scanned.consents.tobytes() == store.read(user("ann-17")).consents.tobytes()
 
     def test_a_withdrawal_is_not_kept_where_it_would_silence_others(self, store: Store) -> None:
         for name in ("ann-17", "bob-18"):
