@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from features.event import Identifier, Kind
+from features.identity import customer_identifier
 from features.stores import open_store
 from features.stores.protocol import AccessKey, ServingModel, Store, StoreCorrupt
 from tests.checks.store_examples import NOON, VAULT, append, event, import_table, user
@@ -82,6 +83,47 @@ class MigrationContract(ABC):
         assert store.read(Identifier("anonymous_id", "cookie")).customer_id == "anon:cookie"
         assert store.read(Identifier("email", "ann@example.com")).customer_id == "ann"
         store.close()
+
+    def test_names_of_then_are_written_as_today_and_no_two_forms_of_one_stand_in_the_way(self, place: str) -> None:
+        """A card in two forms was two people, and a user id could look like a telephone."""
+        whole = earlier_store()
+        named = {
+            91: ("loyalty_card", "00 77"),
+            92: ("loyalty_card", "0077"),
+            93: ("crm_id", "5"),
+            94: ("user_id", "email:x"),
+        }
+        people = [self._nameless(whole, one, f"{type_}:{text}") for one, (type_, text) in named.items() if one != 94]
+        people.append(self._nameless(whole, 94, "email:x"))
+        assert whole.columns["identifier"] == ["type", "value", "person"]
+        held = [(*one, person) for person, one in named.items()]
+        rows = {"person": [*whole.rows["person"], *people], "identifier": [*whole.rows["identifier"], *held]}
+        self.earlier(place, EarlierStore(whole.application_id, whole.statements, whole.columns, {**whole.rows, **rows}))
+        store = open_store(place, vault=VAULT)
+        assert store.check().faults == ()
+        card = store.identity(Identifier("loyalty_card", "0077"))
+        assert card is not None
+        assert len(card.names) == 2
+        assert {store.read(Identifier(*one)).customer_id for one in list(named.values())[2:]} == {
+            "external:crm_id:5",
+            "user_id:email:x",
+        }
+        for name in (*card.names, "external:crm_id:5", "user_id:email:x"):
+            assert store.resolve(customer_identifier(name)) is not None
+        store.close()
+
+    @staticmethod
+    def _nameless(whole: EarlierStore, person: int, name: str) -> tuple[Value, ...]:
+        """A row of somebody who told nothing."""
+        values: dict[str, Value] = {
+            "person": person,
+            "customer_id": name,
+            "version": 0,
+            "merged_into": None,
+            "traits": "{}",
+            "tail": b"",
+        }
+        return tuple(values[column] for column in whole.columns["person"])
 
     def test_all_else_is_there(self, old: str) -> None:
         store = open_store(old, vault=VAULT)

@@ -7,7 +7,7 @@ projections are the root's alone. What makes people one is in features/partition
 from __future__ import annotations
 
 from features.event import Identifier
-from features.identity import IdentityError, normalise
+from features.identity import DIGEST, IdentityError, normalise, outside_name
 from features.links import ALWAYS
 from features.stores.sql.migrations.running import execute, rebuild, session, vault
 from features.stores.sql.session import Row, Table, Type, columns, table
@@ -157,25 +157,28 @@ def _move_people() -> None:
     while people := session().rows(query, (last, _PAGES)):
         last = people[-1][0]
         names: dict[int, str] = dict(people)
-        rows = []
-        for person, name in people:
-            sealed = vault().seal(name)
-            rows.append((person, person, ALWAYS, 0, 0, 0, "{}", b"", sealed, sealed))
-        session().insert(_PERSON_ROWS, rows)
-        told = session().wanted(_PERSON, held, [(person,) for person in names])
-        _move_identifiers([(person, names[person], Identifier(type_, text)) for person, type_, text in told])
+        rows = session().wanted(_PERSON, held, [(person,) for person in names])
+        told = [(person, Identifier(type_, text)) for person, type_, text in rows]
+        anchors = {person: one for person, one in told if _name_then(one) == names[person]}
+        names |= {person: _called(one) for person, one in anchors.items()}
+        sealed = {person: vault().seal(name) for person, name in names.items()}
+        session().insert(
+            _PERSON_ROWS, [(one, one, ALWAYS, 0, 0, 0, "{}", b"", name, name) for one, name in sealed.items()]
+        )
+        _move_identifiers(told, anchors)
 
 
-def _move_identifiers(told: list[tuple[int, str, Identifier]]) -> None:
+def _move_identifiers(told: list[tuple[int, Identifier]], anchors: dict[int, Identifier]) -> None:
+    """What an import said counted as always known, and so does what nobody dated. An anchor stays in the form in which
+    it was told, for another's may be the same in today's form; that is claimed beside it."""
     identifiers: dict[bytes, Row] = {}
     claims: dict[tuple[bytes, int], Row] = {}
-    for person, name, stored in told:
-        one = _in_todays_form(stored)
-        digest = vault().digest(one)
-        identifiers[digest] = (digest, one.type, _STRENGTHS.get(one.type, 0), vault().keep(one))
-        # What an import said counted as always known, and so does what nobody dated.
-        anchors = _name_then(stored) == name
-        claims[digest, person] = (digest, person, ALWAYS if anchors else None, None if anchors else ALWAYS, 0)
+    for person, stored in told:
+        anchored = anchors.get(person) == stored
+        for one, anchor in ((_in_todays_form(stored), False), *([(stored, True)] if anchored else [])):
+            digest = vault().digest(one)
+            identifiers[digest] = (digest, one.type, _STRENGTHS.get(one.type, 0), vault().keep(one))
+            claims[digest, person] = (digest, person, ALWAYS if anchor else None, None if anchor else ALWAYS, 0)
     session().insert(_IDENTIFIER_ROWS, list(identifiers.values()), "ON CONFLICT DO NOTHING")
     session().insert(_CLAIM_ROWS, list(claims.values()))
 
@@ -188,6 +191,13 @@ def _in_todays_form(stored: Identifier) -> Identifier:
         return normalise(stored.type, stored.value)
     except IdentityError:
         return stored
+
+
+def _called(anchor: Identifier) -> str:
+    """The outside name as it is written today."""
+    if vault().keep(anchor) is None:
+        return outside_name(Identifier(DIGEST, vault().digest(anchor).hex()))
+    return outside_name(anchor)
 
 
 def _name_then(identifier: Identifier) -> str:
