@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from features.consent import objects_to_profiling
+from features.discretion import discreet
 from features.event import Event, Identifier
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier
@@ -18,7 +19,6 @@ from models.contact_evidence import EVIDENCE_KINDS
 from models.contact_moment import asked_as_of
 from models.contact_ranking import Origin, contact_reasons
 from serving.call import Call
-from serving.discretion import discreet
 from serving.errors import invalid_sentence
 from serving.person import record_of
 from serving.runtime import InForce, Runtime

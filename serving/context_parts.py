@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue, TypeAdapter
 
+from features.discretion import is_withheld
 from features.event import Event, Kind
 from features.stores.people import LoggedEvent
-from serving.discretion import is_secret
 from serving.item_names import ItemNames
 from serving.know_answers import (
     CaseAnswer,
@@ -62,11 +62,10 @@ def captured_fields(events: Iterable[LoggedEvent]) -> list[FieldAnswer]:
         field = id_of(properties, "field")
         if field is None or field in newest:
             continue
-        value = properties.get("value")
-        secret = is_secret(field, value)
+        secret = is_withheld(properties)
         newest[field] = FieldAnswer(
             field=field,
-            value=None if secret else _VALUE.validate_python(value),
+            value=None if secret else _VALUE.validate_python(properties.get("value")),
             withheld=secret,
             channel=one.event.channel,
             captured_at=Instant(one.event.occurred_at),

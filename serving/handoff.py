@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from features.discretion import discreet
 from features.event import Event, Kind
 from features.history import NO_CHANNEL, as_of, text_code
 from features.journey import STEPS, present
@@ -23,7 +24,6 @@ from models.catalogue import Catalogue
 from serving.call import Call
 from serving.context import check_channel, told_of
 from serving.context_parts import captured_fields
-from serving.discretion import discreet
 from serving.errors import conflict, not_found
 from serving.handoff_answers import HANDOFF_KINDS, HandedOff, HandoffTaken, HandoffView, answer_of, first_of, kept_in
 from serving.journey_answers import journey_answer

@@ -123,7 +123,7 @@ class BasketLineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FieldAnswer:
-    """What the customer has already told a form. withheld: the value is held and not shown; it is null then."""
+    """What the customer has already told a form. withheld: the value is a secret; it is null then."""
 
     field: str
     value: JsonValue

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from features.discretion import discreet
 from features.event import Event, Kind
-from serving.discretion import discreet
 from serving.item_names import ItemNames
 
 TIMES = "\u00d7"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from features.discretion import without_secret
+from features.event import Kind
 from features.wire import consents, fields, messages
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
@@ -31,6 +33,8 @@ def lines_of(
     """The lines of one call, without those that its subscriptions add. properties: what the log may keep of the
     payload's. Raises WireError."""
     kept = _kept(payload, call, properties)
+    if meaning.kind is Kind.FORM_FIELD_CAPTURED:
+        kept = without_secret(kept)
     foreign = meaning.shape is not Shape.PLAIN and _foreign(kept, currency)
     return _SHAPES[meaning.shape](kept, meaning, channel, foreign)
 

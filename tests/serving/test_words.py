@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.discretion import discreet, is_secret
 from features.event import Event, Kind
-from serving.discretion import discreet, is_secret
 from serving.item_names import NamedItems
 from serving.words import LONGEST, words_of
 

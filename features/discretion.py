@@ -1,13 +1,16 @@
-"""What is held but never shown: payment cards, passwords, and what else only its owner should know.
+"""What is never shown: payment cards, passwords, and what else only its owner should know.
 
-A form field is withheld when its name says so (SECRET_WORDS, whatever the case and the signs between the words) or when
-its value holds a card number: 13 to 19 digits from 2 to 6 upwards, in one group or several, that pass the check of
-ISO/IEC 7812. In free text a card number is replaced by its last four digits.
+A form field is withheld, and its value does not enter the log, when its name says so (SECRET_WORDS, whatever the case and
+the signs between the words) or when its value holds a card number: 13 to 19 digits from 2 to 6 upwards, in one group or
+several, that pass the check of ISO/IEC 7812. In free text a card number is replaced by its last four digits when it is
+shown.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Final
 
 SECRET_WORDS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "pin", "otp", "cvv", "cvc", "csc", "secret"),
@@ -15,6 +18,9 @@ SECRET_WORDS = (
     *("accesstoken", "apikey", "ssn", "socialsecurity"),
 )
 """Names without signs and capitals. The short ones must be a word of their own: "pin" is not in "shipping"."""
+
+WITHHELD: Final = "withheld"
+"""The property, true, that stands beside the null in the place of a secret value."""
 
 _SHORTEST_PART = 6
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -27,6 +33,20 @@ def is_secret(field: str, value: object) -> bool:
     joined = "".join(words)
     named = any(word in words or (len(word) >= _SHORTEST_PART and word in joined) for word in SECRET_WORDS)
     return named or discreet(str(value)) != str(value)
+
+
+def without_secret(properties: Mapping[str, object]) -> Mapping[str, object]:
+    """What the log may keep of a captured field's properties (`field`, `value`)."""
+    value = properties.get("value")
+    if value in (None, "") or not is_secret(str(properties.get("field", "")), value):
+        return properties
+    return {**properties, "value": None, WITHHELD: True}
+
+
+def is_withheld(properties: Mapping[str, object]) -> bool:
+    """Whether a captured field's value was a secret, by the rule of today or by that of when it was told."""
+    value = properties.get("value")
+    return (value is None and properties.get(WITHHELD) is True) or is_secret(str(properties.get("field", "")), value)
 
 
 def discreet(text: str) -> str:
