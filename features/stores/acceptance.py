@@ -21,7 +21,8 @@ _LARGEST_INTEGER = 2**63 - 1
 
 def check_append(write: Append) -> None:
     """Raises InvalidEvent."""
-    _check_texts(write.identifier.type, write.identifier.value)
+    named = (write.identifier, *write.also, *write.previous, *write.addressed)
+    _check_texts(*(text for one in named for text in (one.type, one.value)))
     for event in write.events:
         check_event(event)
     json_text(write.traits)

@@ -15,7 +15,7 @@ from features.event import Identifier, Kind
 from features.identity import customer_identifier
 from features.partition import COMMON
 from features.stores import open_store
-from features.stores.protocol import AmbiguousIdentifier, Append, Store
+from features.stores.protocol import AmbiguousIdentifier, Append, InvalidEvent, Store
 from tests.checks.store_examples import NOON, VAULT, customer_table, event, import_table, log_decision, user
 from tests.checks.store_people_examples import CARD, MAIL, PHONE, anonymous, says_no, seen, story_of, tell, told, viewed
 
@@ -292,3 +292,13 @@ class IdentityContract:
         ]
         store.import_events(import_table([{**row, "recorded_at": NOON + 20} for row in rows]), "file")
         assert says_no(store, user("new"))
+
+    @pytest.mark.parametrize("where", ["also", "previous", "addressed"])
+    def test_an_identifier_that_is_no_text_is_refused_at_once_and_hinders_nobody(
+        self, store: Store, where: str
+    ) -> None:
+        for value in ("\ud800", "a\x00"):
+            with pytest.raises(InvalidEvent):
+                tell(store, user("ann"), viewed("a"), **{where: [Identifier("email", value)]})
+        tell(store, user("bob"), viewed("b"))
+        assert store.people() == 1
