@@ -47,7 +47,7 @@ _ALL = 2**62
 _HOLDING = """SELECT c.profile, m.root, c.anchor, c.held, c.alias FROM claim c JOIN person m ON m.person = c.profile
               WHERE c.digest = ?"""
 _ANSWERING = f"""{_HOLDING} AND c.anchor IS NOT NULL UNION ALL SELECT * FROM
-                 ({_HOLDING} AND c.anchor IS NULL AND c.severed = 0 ORDER BY c.profile LIMIT ?) o"""  # noqa: S608
+                 ({_HOLDING} AND c.anchor IS NULL AND c.severed = 0 LIMIT ?) o"""  # noqa: S608
 
 
 @dataclass(slots=True)
