@@ -1,9 +1,9 @@
 """What is never shown: payment cards, passwords, and what else only its owner should know.
 
-A form field is withheld, and its value does not enter the log, when its name says so (SECRET_WORDS, whatever the case and
-the signs between the words) or when its value holds a card number: 13 to 19 digits from 2 to 6 upwards, in one group or
-several, that pass the check of ISO/IEC 7812. In free text a card number is replaced by its last four digits when it is
-shown.
+A form field is withheld, and its value does not enter the log, when its name says so (SECRET_WORDS, whatever the case
+and the signs between the words) or when its value holds a card number: 13 to 19 digits from 2 to 6 upwards, in one
+group or several, that pass the check of ISO/IEC 7812. In free text a card number is replaced by its last four digits
+when it is shown.
 """
 
 from __future__ import annotations
