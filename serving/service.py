@@ -139,4 +139,5 @@ class NextBest:
     @bentoml.api(route="/v1/batch")  # type: ignore[untyped-decorator]
     async def batch(self, calls: dict[str, JsonValue], /, ctx: bentoml.Context) -> BatchTrackAnswer:
         """Many calls in Segment's shape; a refused one loses no other."""
-        return await _answered(ctx, BatchTrackAnswer, ingest.batch(self.runtime, calls, _call(ctx)))
+        work = ingest.batch(self.runtime, calls, _call(ctx), ctx.request.query_params.get("writeKey"))
+        return await _answered(ctx, BatchTrackAnswer, work)

@@ -119,6 +119,19 @@ def test_the_addresses_of_browser_sdks(demo: Demo, page_key: str, client: httpx.
     assert client.get(f"/customers/{call['userId']}").status_code == 200
 
 
+def test_a_farewell_is_understood_without_the_fast_lane_too(demo: Demo, page_key: str, client: httpx.Client) -> None:
+    assert until(lambda: _beacon(demo, page_key, a_call()).status_code == 200)
+    call = a_call()
+    assert _beacon(demo, page_key, call).json()["accepted"] == 1
+    assert client.get(f"/customers/{call['userId']}").status_code == 200
+    assert fault(_beacon(demo, "no-key", a_call())) == (401, "unauthorized", "authorization")
+
+
+def _beacon(demo: Demo, key: str, call: dict[str, object]) -> httpx.Response:
+    with demo.slow.client(origin=SHOP, **{"content-type": "text/plain;charset=UTF-8"}) as browser:
+        return browser.post(f"/beacon/v1/batch?writeKey={key}", content=json.dumps({"batch": [call]}))
+
+
 @pytest.mark.parametrize("origin", [OTHER, "null", "https://shop.example.evil.example", "http://shop.example", None])
 def test_another_page_with_the_key_is_refused(demo: Demo, page_key: str, origin: str | None) -> None:
     refused_by(_tell(demo, page_key, {}, origin), "origin")
