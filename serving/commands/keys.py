@@ -35,7 +35,8 @@ def add_key(
             stop(str(error))
         store.add_key(record)
     print(key)
-    console.print(f"key {record.key_id} may {', '.join(sorted(record.rights))}; it is not shown again")
+    pages = f" from pages of {', '.join(sorted(record.origins))}" if record.origins else ""
+    console.print(f"key {record.key_id} may {', '.join(sorted(record.rights))}{pages}; it is not shown again")
 
 
 @app.command("revoke")

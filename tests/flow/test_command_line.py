@@ -127,6 +127,8 @@ def test_keys_come_and_go(tmp_path: Path) -> None:
     assert nextbest(tmp_path, "keys", "list").stdout == ""
     one_line(nextbest(tmp_path, "keys", "revoke", key_id))
     one_line(nextbest(tmp_path, "keys", "add", "--right", "everything"))
+    page = nextbest(tmp_path, "keys", "add", "--right", "write", "--origin", "HTTPS://Shop.example:443/")
+    assert "may write from pages of https://shop.example; it is not shown again" in page.stderr
 
 
 def test_keys_do_not_keep_the_owner_of_the_store_out(shop: Path) -> None:
