@@ -12,9 +12,8 @@ import msgspec
 from pydantic import JsonValue
 
 from features.event import Event, Identifier
-from features.instants import parse_instant
 from features.stores.protocol import AmbiguousIdentifier, Append, Appended, DeadLetter, InvalidEvent, Store
-from features.wire import segment
+from features.wire import fields, segment
 from features.wire.contacts import contents_key
 from features.wire.errors import WireError
 from features.wire.identifiers import mentioned
@@ -33,6 +32,9 @@ LETTER_LIMIT = 32 * 1024
 """Characters of a refused payload that are kept."""
 FROM_PAGE = "told by a web page: "
 """How the reason of a letter begins that came with a web page's key: read again, it may no more than before."""
+
+_SHOWN = 64
+"""Characters of a batch's sentAt that is no time, in each of its letters."""
 
 Payload = Mapping[str, JsonValue]
 
@@ -79,12 +81,12 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call, key: str | Non
     page's farewell (sendBeacon) can carry."""
     body = _object(payload)
     reader = _reader(runtime, body, call, key)
-    sent_at = _sent_at(body)
     messages = body.get("batch")
     if not isinstance(messages, list):
         raise invalid("batch", messages, "must be a list of calls", 'send {"batch": [...]}')
     if not messages:
         raise invalid("batch", "[]", "must hold one call or more", "send no empty batch")
+    sent_at, messages = _sent_at(body, messages)
     calls: list[Understood] = []
     letters: list[DeadLetter] = []
     for message in messages:
@@ -166,16 +168,16 @@ def rules_of(runtime: Runtime) -> WireRules:
     return WireRules(catalogue.channels, catalogue.currency, region, key)
 
 
-def _sent_at(body: Payload) -> int | None:
-    told = body.get("sentAt")
-    if told is None:
-        return None
-    if not isinstance(told, str):
-        raise invalid("sentAt", told, "must be an RFC 3339 time with an offset")
+def _sent_at(body: Payload, messages: list[JsonValue]) -> tuple[int | None, list[JsonValue]]:
+    """ms UTC, None for none, and the batch's calls. What is no time is given to the calls that bring none of their own,
+    to be refused there: the SDKs drop a batch that is refused whole."""
     try:
-        return parse_instant(told)
-    except ValueError as error:
-        raise invalid("sentAt", told, str(error)) from error
+        return fields.optional_moment(body, "sentAt"), messages
+    except WireError:
+        told = str(body["sentAt"])[:_SHOWN]
+    return None, [
+        {**one, "sentAt": told} if isinstance(one, dict) and one.get("sentAt") is None else one for one in messages
+    ]
 
 
 def _within(body: Payload, message: JsonValue) -> JsonValue:

@@ -126,3 +126,20 @@ def test_out_of_order_is_as_good_as_in_order(client: httpx.Client, visitor: str)
     assert [(line["item"], line["quantity"]) for line in person["owned"]] == [("vacuum-1", 1.0)]
     (sms,) = [one for one in person["consents"] if one["channel"] == "sms" and one.get("topic") is None]
     assert sms["granted"] is False
+
+
+@pytest.mark.parametrize("sent_at", ["yesterday", "2026-01-31T09:00:00", 17, ["x"], "9" * 100_000])
+def test_what_is_no_time_of_a_batch_refuses_each_call_without_one_of_its_own(
+    client: httpx.Client, store: Store, visitor: str, sent_at: object
+) -> None:
+    """An SDK drops what is answered 4xx; like this nothing is lost."""
+    bad, none = told(visitor, datetime.now(UTC)), told(visitor, None) | {"sentAt": None}
+    good = told(visitor, datetime.now(UTC)) | {"sentAt": datetime.now(UTC).isoformat()}
+    answer = client.post("/v1/batch", json={"batch": [bad, none, good, 7], "sentAt": sent_at})
+    assert answer.json() == {"success": True, "accepted": 1, "duplicates": 0, "refused": 3}
+    assert len(happened(store, visitor)) == 1
+    letters = [one for one in store.dead_letters(50) if visitor in one.payload]
+    assert len(letters) == 2
+    for letter in letters:
+        assert letter.reason.startswith("sentAt is ")
+        assert len(letter.payload) < 1_000
