@@ -24,7 +24,7 @@ test: $(INSTALLED) lint ## lint, types, import contracts, then the whole suite
 	$(BIN)/python -m pytest
 
 .PHONY: test-long
-test-long: $(INSTALLED) ## what takes minutes: hundreds of killed writers, twenty killed servers
+test-long: $(INSTALLED) ## what takes minutes: the demo on its real data, hundreds of killed writers, twenty killed servers
 	$(BIN)/python -m pytest -m long --timeout 1800
 
 .PHONY: lint

@@ -248,11 +248,15 @@ def test_a_severed_claim_counts_as_if_never_made(story: Story, data: st.DataObje
 @given(_STORIES)
 def test_with_one_known_person_linked_at_is_the_first_moment_from_which_they_were_one(story: Story) -> None:
     """As of any moment the partition of what was known then agrees. Where those who shared a weak identifier came to
-    share a strong one or an alias too, the moment is the later one: never too early."""
+    share a strong one or an alias too, or one came to name the other, the moment is the later one: never too early."""
     story = [one for one in story if "u:2" not in one and "u:3" not in one]
     assume(story)
     told = told_of([*((one[0], one[0], HELD, 0) for one in story), *story])
     only_weak = not any(one[0] != one[1] and (one[2] == ALIAS or one[1][0] in _STRENGTHS) for one in story)
+    anchors = {one[0] for one in story}
+    named = any(one[1] in anchors - {one[0]} for one in story)
+    shared = len({one[1] for one in story} - anchors) > 0
+    only_weak = only_weak and not (named and shared)
     for person in told.partition():
         for profile, since in person.linked.items():
             if profile != person.root:

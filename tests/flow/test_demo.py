@@ -58,7 +58,7 @@ def offered(answer: dict[str, object]) -> dict[str, list[str]]:
     return {slate["channel"]: [one["action_id"] for one in slate["actions"]] for slate in answer["channels"]}  # type: ignore[attr-defined]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_the_demo_and_its_three_lines(tmp_path: Path) -> None:
     home, port, log = tmp_path / "home", free_port(), tmp_path / "demo.log"
