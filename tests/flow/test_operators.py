@@ -65,7 +65,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_what_a_page_told_joins_nobody_when_it_is_read_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXTBEST_STRONG_IDENTIFIERS", "crm")
-    told = {"type": "track", "event": "Store Visited", "userId": "eve", "messageId": "m-5"}
+    told = {"type": "track", "event": "Product List Viewed", "userId": "eve", "messageId": "m-5"}
     payload = json.dumps({**told, "context": {"externalIds": [{"id": "9", "type": "crm"}]}})
     store = open_store(store_url(home), declared=frozenset({"crm"}))
     try:
