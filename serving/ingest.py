@@ -32,6 +32,8 @@ LETTER_LIMIT = 32 * 1024
 """Characters of a refused payload that are kept."""
 FROM_PAGE = "told by a web page: "
 """How the reason of a letter begins that came with a web page's key: read again, it may no more than before."""
+INHERITED_LIMIT = 4 * BATCH_BYTES
+"""Bytes of context that the letters of one batch may repeat: each of 100,000 empty calls inherits all of it."""
 
 _SHOWN = 64
 """Characters of a batch's sentAt that is no time, in each of its letters."""
@@ -41,8 +43,8 @@ Payload = Mapping[str, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """payload: a call as it came. appends: what it asks of the store, one for all that is not addressed and one for
-    each way in which withdrawals were; all for one person."""
+    """payload: a call and what it inherits from its batch. appends: what it asks of the store, one for all that is not
+    addressed and one for each way in which withdrawals were; all for one person."""
 
     payload: JsonValue
     appends: tuple[Append, ...]
@@ -62,7 +64,7 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
     reader = _reader(runtime, body, call)
     message = {field: value for field, value in body.items() if field != "writeKey"}
     try:
-        understood = reader.understood(message, message, None, name)
+        understood = reader.understood(message, message, name)
     except NotForPages as error:
         metrics.EVENTS.labels("refused").inc()
         raise forbidden(error.field, error.value, error.rule, "tell it with a key that no page holds") from error
@@ -86,16 +88,19 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call, key: str | Non
         raise invalid("batch", messages, "must be a list of calls", 'send {"batch": [...]}')
     if not messages:
         raise invalid("batch", "[]", "must hold one call or more", "send no empty batch")
-    sent_at, messages = _sent_at(body, messages)
+    sent_at, context = _sent_at(body), _inherited(body)
+    repeatable = len(msgspec.json.encode(context)) * len(messages) <= INHERITED_LIMIT
     calls: list[Understood] = []
     letters: list[DeadLetter] = []
     for message in messages:
-        whole = _within(body, message)
+        undated = _within(message, context)
+        whole = _within(undated, sent_at)
+        kept = whole if repeatable else _within(message, sent_at)
         try:
-            _check_size(whole)
-            calls.append(reader.understood(message, whole, sent_at, None))
+            _check_size(undated)
+            calls.append(reader.understood(kept, whole, None))
         except WireError as error:
-            letters.append(reader.letter(message, whole, error.message))
+            letters.append(reader.letter(kept, whole, error.message))
     outcomes, refused = await _store(runtime, calls, reader)
     letters.extend(refused)
     if letters:
@@ -123,11 +128,9 @@ class Reader:
     from_page: bool
     strong: Collection[str]
 
-    def understood(
-        self, payload: JsonValue, whole: JsonValue | Payload, sent_at: int | None, name: str | None
-    ) -> Understood:
-        """payload: as it came; whole: with what it inherits. Raises WireError."""
-        message = segment.read(whole, self.received_at, sent_at, name, self.rules)
+    def understood(self, payload: JsonValue, whole: JsonValue | Payload, name: str | None) -> Understood:
+        """payload: what a letter keeps; whole: with all that it inherits. Raises WireError."""
+        message = segment.read(whole, self.received_at, None, name, self.rules)
         if self.from_page:
             message = as_a_page_may(message, self._is_known, self.strong)
         for place in message.unusable:
@@ -168,24 +171,26 @@ def rules_of(runtime: Runtime) -> WireRules:
     return WireRules(catalogue.channels, catalogue.currency, region, key)
 
 
-def _sent_at(body: Payload, messages: list[JsonValue]) -> tuple[int | None, list[JsonValue]]:
-    """ms UTC, None for none, and the batch's calls. What is no time is given to the calls that bring none of their own,
-    to be refused there: the SDKs drop a batch that is refused whole."""
+def _sent_at(body: Payload) -> Payload:
+    """What is no time is refused with each call that brings none of its own: the SDKs drop a batch that is refused
+    whole."""
     try:
-        return fields.optional_moment(body, "sentAt"), messages
+        fields.optional_moment(body, "sentAt")
     except WireError:
-        told = str(body["sentAt"])[:_SHOWN]
-    return None, [
-        {**one, "sentAt": told} if isinstance(one, dict) and one.get("sentAt") is None else one for one in messages
-    ]
+        return {"sentAt": str(body["sentAt"])[:_SHOWN]}
+    return {"sentAt": body["sentAt"]} if body.get("sentAt") is not None else {}
 
 
-def _within(body: Payload, message: JsonValue) -> JsonValue:
-    """`message` with the batch's context and integrations where it brings none."""
+def _inherited(body: Payload) -> Payload:
+    return {key: body[key] for key in ("context", "integrations") if key in body}
+
+
+def _within(message: JsonValue, inherited: Payload) -> JsonValue:
+    """`message` with what it inherits from its batch where it brings none."""
     if not isinstance(message, dict):
         return message
-    inherited = {key: body[key] for key in ("context", "integrations") if key in body and key not in message}
-    return {**message, **inherited} if inherited else message
+    missing = {key: value for key, value in inherited.items() if message.get(key) is None}
+    return {**message, **missing} if missing else message
 
 
 def _check_size(message: JsonValue) -> None:

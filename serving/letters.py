@@ -14,15 +14,14 @@ from serving.runtime import Runtime
 
 def reread(runtime: Runtime, letter: DeadLetter, present: int) -> tuple[Append, ...]:
     """What the letter asks of the store, known since `present` (ms UTC) and not before: no decision made meanwhile can
-    have seen it. The sender's clock is corrected as of its arrival, but for what only its batch said. Raises
-    WireError."""
+    have seen it. The sender's clock is corrected as of its arrival. Raises WireError."""
     try:
         payload = from_json(letter.payload, allow_inf_nan=False)
     except ValueError as error:
         raise WireError("", letter.payload, "a letter that is read again is whole JSON", "tell it anew") from error
     from_page, strong = letter.reason.startswith(FROM_PAGE), runtime.settings.declared_strong
     reader = Reader(runtime.store, letter.received_at, rules_of(runtime), from_page, strong)
-    understood = reader.understood(payload, payload, None, None)
+    understood = reader.understood(payload, payload, None)
     return tuple(
         replace(append, events=tuple(replace(event, recorded_at=present) for event in append.events))
         for append in understood.appends
