@@ -84,7 +84,7 @@ def _append(runtime: Runtime, report: FeedbackReport, path: str, received_at: in
         decision=claims.decision_id,
         amount=math.nan if report.value is None else report.value,
     )
-    return Append(_asked_about(decision), (event,))
+    return Append(_asked_about(decision), (event,), decision=claims.decision_id)
 
 
 def _asked_about(decision: LoggedDecision) -> Identifier:

@@ -85,7 +85,10 @@ class Append:
 
     also: further identifiers of the same person that the call names: claims. previous: ids that the call says are the
     same person's older names (an alias). addressed: identifiers through which a withdrawal of consent among the events
-    was made: it binds whoever holds one of them, now or later. What claims and aliases lead to: docs/identity.md."""
+    was made: it binds whoever holds one of them, now or later. What claims and aliases lead to: docs/identity.md.
+
+    decision: the id of the decision that the events answer: they are told under the profile that it is filed under, and
+    under `identifier` only when there is no such decision."""
 
     identifier: Identifier
     events: tuple[Event, ...]
@@ -93,6 +96,7 @@ class Append:
     also: tuple[Identifier, ...] = ()
     previous: tuple[Identifier, ...] = ()
     addressed: tuple[Identifier, ...] = ()
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

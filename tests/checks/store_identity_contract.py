@@ -20,6 +20,18 @@ from tests.checks.store_examples import NOON, VAULT, customer_table, event, impo
 from tests.checks.store_people_examples import CARD, MAIL, PHONE, anonymous, says_no, seen, story_of, tell, told, viewed
 
 
+def decide(store: Store, decision_id: str, by: Identifier) -> None:
+    """The receipt says whose the decision is."""
+    write = dataclasses.replace(log_decision("?", decision_id), identifier=by)
+    (receipt,) = store.log_decisions([write]).result(timeout=30)
+    assert (receipt.decision.person, receipt.replayed) == (store.resolve(by), False)
+
+
+def decided(store: Store, by: Identifier) -> set[str]:
+    person = store.resolve(by)
+    return set() if person is None else {one.decision_id for one in store.decisions_of(person, 99)}
+
+
 class IdentityContract:
     """Takes the fixtures `store`, and `other`, a second handle on it. The fixture `store` checks itself at the end: who
     is who, and every projection, are made again from claims and log and compared."""
@@ -211,6 +223,67 @@ class IdentityContract:
         person = store.resolve(user("ann2"))
         assert person is not None
         assert [one.decision_id for one in store.decisions_of(person, 5)] == ["d-1"]
+
+    def test_a_decision_stays_with_the_one_whose_identifier_asked(self, store: Store, other: Store) -> None:
+        batch = [
+            Append(user("nu-1"), (event("in"),), also=(MAIL,)),
+            Append(user("nu-1"), (event("alias"),), previous=(user("nu-0"), user("nu-2"))),
+            Append(user("nu-0"), (viewed("a"),), also=(PHONE,)),
+        ]
+        store.append(batch).result(timeout=30)
+        asked = {"by-mail": MAIL, "by-phone": PHONE, "by-name": user("nu-0"), "by-unheard": user("nu-2")}
+        for decision_id, by in asked.items():
+            decide(other, decision_id, by)
+            answer = event(f"{decision_id}-clicked", Kind.CLICKED, NOON + 1, item=decision_id, decision=decision_id)
+            store.append([Append(by, (answer,), decision=decision_id)]).result(timeout=30)
+        assert store.people() == 1
+        assert set(asked) <= seen(store, user("nu-1")) == seen(store, user("nu-0"))
+        store.split(user("nu-1"), user("nu-0"), NOON + 8, "dpo")
+        store.split(user("nu-1"), user("nu-2"), NOON + 9, "dpo")
+        theirs = {"nu-1": {"by-mail"}, "nu-0": {"by-phone", "by-name"}, "nu-2": {"by-unheard"}}
+        assert {name: decided(other, user(name)) for name in theirs} == theirs
+        assert {name: seen(other, user(name)) & set(asked) for name in theirs} == theirs
+        store.erase(user("nu-1"), NOON + 10, "dpo")
+        assert other.decision("by-mail") is None
+        assert other.erased("by-mail")
+        assert {name: decided(other, user(name)) for name in ("nu-0", "nu-2")} == {
+            name: theirs[name] for name in ("nu-0", "nu-2")
+        }
+
+    @pytest.mark.parametrize(("first", "whose"), [("a-old", "b-new"), ("b-new", "b-new")])
+    def test_a_decision_by_what_several_names_of_one_person_claim_is_the_names_they_go_by(
+        self, store: Store, first: str, whose: str
+    ) -> None:
+        """And its answers lie with it, although the address is then nobody's alone."""
+        for at, name in enumerate(sorted(("a-old", "b-new"), key=lambda one: one != first)):
+            tell(store, user(name), event(f"in-{name}", at=NOON + at), also=[MAIL])
+        tell(store, user("b-new"), event("alias", at=NOON + 5), previous=[user("a-old")])
+        decide(store, "d-1", MAIL)
+        answer = event("clicked", Kind.CLICKED, NOON + 6, item="answered", decision="d-1")
+        store.append([Append(MAIL, (answer,), decision="d-1")]).result(timeout=30)
+        store.split(user("b-new"), user("a-old"), NOON + 9, "dpo")
+        assert decided(store, user(whose)) == {"d-1"}
+        assert seen(store, user(whose)) == {"answered"}
+        store.erase(user(whose), NOON + 10, "dpo")
+        assert store.erased("d-1")
+
+    def test_a_decision_by_what_two_visits_claim_is_the_first_ones(self, store: Store) -> None:
+        tell(store, user("ann"), viewed("in"), also=[anonymous("x"), anonymous("y")])
+        tell(store, anonymous("y"), event("y", at=NOON + 1), also=[MAIL])
+        tell(store, anonymous("x"), event("x", at=NOON + 2), also=[MAIL])
+        decide(store, "d-1", MAIL)
+        store.split(user("ann"), anonymous("y"), NOON + 9, "dpo")
+        assert (decided(store, user("ann")), decided(store, anonymous("y"))) == (set(), {"d-1"})
+
+    def test_a_decision_by_an_address_that_events_are_told_under_goes_with_it(self, store: Store) -> None:
+        tell(store, MAIL, viewed("letter"))
+        tell(store, user("ann"), viewed("in"), also=[MAIL])
+        decide(store, "d-1", MAIL)
+        assert decided(store, user("ann")) == {"d-1"}
+        store.split(user("ann"), MAIL, NOON + 9, "dpo")
+        assert (decided(store, user("ann")), decided(store, MAIL)) == (set(), {"d-1"})
+        store.erase(MAIL, NOON + 10, "dpo")
+        assert store.erased("d-1")
 
     def test_a_decision_on_a_shared_identifier_is_refused(self, store: Store) -> None:
         for name in ("ann", "bob"):

@@ -190,6 +190,23 @@ def answering(session: Session, vault: Vault, identifier: Identifier, moment: in
     return others if lonely and len({root for _, root in others} - {called_so[0][1]}) > 1 else [*called_so, *others]
 
 
+def claimer(session: Session, vault: Vault, digest: bytes, profiles: Collection[int]) -> bytes:
+    """The digest that anchors the one of one person's `profiles`, all of which claim `digest`, that has it: the one by
+    whose name the person is called, else who claimed it first."""
+    query = """SELECT a.digest, p.name, r.customer_id, c.held, c.alias, p.person FROM wanted w
+               CROSS JOIN claim c CROSS JOIN claim a CROSS JOIN person p CROSS JOIN person r
+               WHERE c.digest = w.digest AND c.profile = w.profile AND a.profile = w.profile AND a.anchor IS NOT NULL
+               AND p.person = w.profile AND r.person = p.root"""
+    rows = list(session.wanted(_PAIR, query, [(digest, one) for one in profiles]))
+    if len(rows) > 1:
+        rows.sort(key=lambda row: (vault.open(row[1]) != vault.open(row[2]), _first(row[3:5]), row[5]))
+    return bytes(rows[0][0])
+
+
+def _first(moments: Iterable[int | None]) -> int:
+    return min(one for one in moments if one is not None)
+
+
 def ambiguous(vault: Vault, identifier: Identifier, sealed_names: Iterable[bytes]) -> AmbiguousIdentifier:
     names = sorted(vault.open(one) for one in sealed_names)
     number = str(len(names)) if len(names) <= CANDIDATES else f"more than {CANDIDATES}"

@@ -41,6 +41,14 @@ def select_decisions(session: Session, vault: Vault, decision_ids: Collection[st
     return [_decision(vault, row) for row in session.wanted(_ID, query, [(one,) for one in decision_ids])]
 
 
+def decided_for(session: Session, decision_ids: Collection[str]) -> dict[str, bytes]:
+    """The digest that anchors the profile for which each was made."""
+    query = """SELECT d.decision_id, c.digest FROM wanted w CROSS JOIN decision d CROSS JOIN claim c
+               WHERE d.decision_id = w.id AND c.profile = d.person AND c.anchor IS NOT NULL"""
+    found = session.wanted(_ID, query, [(one,) for one in sorted(decision_ids)])
+    return {str(decision_id): bytes(digest) for decision_id, digest in found}
+
+
 def select_decisions_of(session: Session, vault: Vault, person: int, limit: int) -> list[LoggedDecision]:
     """Of the person to whom the profile belongs, whichever of its profiles they were made for."""
     query = f"""SELECT {_CHOSEN} FROM person own JOIN person m ON m.root = own.root

@@ -110,7 +110,14 @@ def _finished(result: object, regrouped: Regrouped) -> object:
     """The result with the people whom the profiles belong to in the end."""
     if not isinstance(result, tuple):
         return result
-    return tuple(_receipt(one, regrouped) if isinstance(one, _Told) else one for one in result)
+    return tuple(_receipt(one, regrouped) if isinstance(one, _Told) else _settled(one, regrouped) for one in result)
+
+
+def _settled(receipt: DecisionReceipt, regrouped: Regrouped) -> DecisionReceipt:
+    made_for = receipt.decision.person
+    if (person := regrouped.roots.get(made_for, made_for)) == made_for:
+        return receipt
+    return dataclasses.replace(receipt, decision=dataclasses.replace(receipt.decision, person=person))
 
 
 def _receipt(told: _Told, regrouped: Regrouped) -> Appended:
@@ -201,7 +208,7 @@ class _Group:
 
     def _append(self, write: Append, codes: Codes) -> _Told:
         first = min((event.recorded_at for event in write.events), default=0)
-        profile = self.profiles.of(write.identifier, first)
+        profile = self.profiles.telling(write, first)
         sequences = self._add_events(profile, write.events, codes)
         stored = len(sequences)
         if stored or not write.events:

@@ -19,12 +19,14 @@ from features.stores.sql.claims import (
     ambiguous,
     answering,
     called,
+    claimer,
     customer_ids,
     holders,
     insert_identifiers,
     profiles_of,
     select_claims,
 )
+from features.stores.sql.decisions import decided_for
 from features.stores.sql.people import PersonState, ProfileState, insert_profiles, select_profiles
 from features.stores.sql.regroup import Regrouped, regroup
 from features.stores.sql.session import MustBeAlone, Row, Session, columns, table
@@ -66,6 +68,7 @@ class Profiles:
     numbers: list[int] = field(default_factory=list)
     _digests: dict[Identifier, bytes] = field(default_factory=dict)
     _decided: dict[Identifier, bytes | StoreError] = field(default_factory=dict)
+    _answered: dict[str, bytes] = field(default_factory=dict)
 
     def digest(self, identifier: Identifier) -> bytes:
         known = self._digests.get(identifier)
@@ -74,7 +77,8 @@ class Profiles:
         return known
 
     def load(self, appends: Sequence[Append], decided: Collection[Identifier] = ()) -> None:
-        anchors = {self.digest(write.identifier) for write in appends}
+        self._answered = decided_for(self.session, {one.decision for one in appends if one.decision is not None})
+        anchors = {self._anchor(write) for write in appends}
         self.states = select_profiles(self.session, anchors | {self.digest(one) for one in decided}, self.people)
         self._load_decided(set(decided))
         self.claims = select_claims(self.session, self._pairs(appends))
@@ -85,21 +89,23 @@ class Profiles:
     def _load_decided(self, decided: Iterable[Identifier]) -> None:
         for one in decided:
             self._decided[one] = digest = self.digest(one)
-            if digest in self.states and one.type in {USER_ID, ANONYMOUS_ID}:
+            # Who goes by a user id of their own takes what was decided under it along.
+            if one.type == USER_ID or (digest in self.states and one.type == ANONYMOUS_ID):
                 continue
-            roots = {root for _, root in answering(self.session, self.rules.vault, one)}
+            holding = answering(self.session, self.rules.vault, one)
+            roots = {root for _, root in holding}
             if len(roots) > 1:
                 names = customer_ids(self.session, roots)
                 self._decided[one] = ambiguous(self.rules.vault, one, names)
-            elif roots:
-                query = "SELECT digest FROM claim WHERE profile = ? AND anchor IS NOT NULL"
-                self._decided[one] = anchor = bytes(self.session.rows(query, (roots.pop(),))[0][0])
+            elif roots and digest not in self.states:
+                claimers = [profile for profile, _ in holding]
+                self._decided[one] = anchor = claimer(self.session, self.rules.vault, digest, claimers)
                 self.states.update(select_profiles(self.session, {anchor} - self.states.keys(), self.people))
 
     def _pairs(self, appends: Sequence[Append]) -> set[tuple[bytes, int]]:
         pairs = set()
         for write in appends:
-            if (write.also or write.previous) and (known := self.states.get(self.digest(write.identifier))):
+            if (write.also or write.previous) and (known := self.states.get(self._anchor(write))):
                 pairs |= {(self.digest(one), known.profile) for one in (*write.also, *write.previous)}
         return pairs
 
@@ -116,6 +122,15 @@ class Profiles:
             raise found
         return self.states[found] if found in self.states else self.of(identifier, since)
 
+    def _anchor(self, write: Append) -> bytes:
+        answered = None if write.decision is None else self._answered.get(write.decision)
+        return self.digest(write.identifier) if answered is None else answered
+
+    def telling(self, write: Append, since: int) -> ProfileState:
+        """The profile under which the events are told, made now if there is none. since: ms UTC of recording."""
+        found = self.states.get(self._anchor(write))
+        return self.of(write.identifier, since) if found is None else found
+
     def of(self, identifier: Identifier, since: int) -> ProfileState:
         """The profile that the identifier anchors, made now if there is none. since: ms UTC of recording."""
         digest = self.digest(identifier)
@@ -131,7 +146,8 @@ class Profiles:
     def tell(self, profile: ProfileState, write: Append) -> None:
         """What the call says of who the profile is."""
         moments = [event.recorded_at for event in write.events] or [0]
-        self.known_since(profile, write.identifier, min(moments))
+        if self.digest(write.identifier) == profile.digest:
+            self.known_since(profile, write.identifier, min(moments))
         for role, identifiers in ((Role.HELD, write.also), (Role.ALIAS, write.previous)):
             for one in identifiers:
                 if self.digest(one) != profile.digest:
