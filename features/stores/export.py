@@ -86,7 +86,7 @@ def _identifier(one: HeldIdentifier) -> Document:
         "type": one.type,
         "value": one.value,
         "profile": one.profile,
-        "since": render_instant(one.since),
+        "since": one.since_outside,
         "anchor": one.anchor,
         "severed": one.severed,
     }

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from features.event import Event, Identifier, Kind
+from features.instants import render_instant
+from features.links import ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
 class HeldIdentifier:
     """One identifier of a person. value: in clear, None where the store keeps no clear values. profile: the outside
-    name of the profile that it anchors or that claimed it. since: first claimed (ms UTC of recording). anchor: events
-    arrive under it. severed: cut off by a split, and counts no longer."""
+    name of the profile that it anchors or that claimed it. since: first claimed (ms UTC of recording); features.links.ALWAYS
+    for one that was imported and has no moment, of which outside `since_outside` says null. anchor: events arrive under
+    it. severed: cut off by a split, and counts no longer."""
 
     type: str
     value: str | None
@@ -24,6 +27,11 @@ class HeldIdentifier:
     since: int
     anchor: bool
     severed: bool
+
+    @property
+    def since_outside(self) -> str | None:
+        """RFC 3339; None where it is not known since when."""
+        return None if self.since == ALWAYS else render_instant(self.since)
 
 
 @dataclass(frozen=True, slots=True)

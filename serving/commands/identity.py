@@ -51,15 +51,13 @@ def split_identity(
 
 
 def _show(identity: Identity, as_json: bool) -> None:
-    from features.instants import render_instant
-
     if as_json:
         held = [
             {
                 "type": one.type,
                 "value": one.value,
                 "profile": one.profile,
-                "since": render_instant(one.since),
+                "since": one.since_outside,
                 "anchor": one.anchor,
                 "severed": one.severed,
             }
@@ -68,7 +66,13 @@ def _show(identity: Identity, as_json: bool) -> None:
         show_json({"customer_id": identity.customer_id, "names": list(identity.names), "identifiers": held})
         return
     rows = [
-        (one.type, "(not kept)" if one.value is None else one.value, one.profile, render_instant(one.since), _role(one))
+        (
+            one.type,
+            "(not kept)" if one.value is None else one.value,
+            one.profile,
+            one.since_outside or "(not known)",
+            _role(one),
+        )
         for one in identity.identifiers
     ]
     columns = ("type", "value", "told under", "since", "role")

@@ -13,6 +13,7 @@ import pytest
 from features.consent import PROFILING
 from features.event import Event, Kind
 from features.history import CONSENT_ENTRY, LEDGER_ENTRY, NO_CHANNEL, CustomerRecord, Records, text_code
+from features.links import ALWAYS
 from features.stores.export import Holdings, TraitChange, document
 from features.stores.people import AuditEntry, HeldIdentifier, Identity, LoggedEvent
 from features.stores.protocol import DeadLetter
@@ -75,6 +76,13 @@ def holdings() -> Holdings:
 
 def test_the_format_is_as_it_was_published() -> None:
     assert document(holdings(), vocabulary()) + "\n" == GOLDEN.read_text()
+
+
+def test_of_an_imported_identifier_nobody_knows_since_when() -> None:
+    held = holdings()
+    imported = replace(held.identity.identifiers[1], since=ALWAYS)
+    made = json.loads(document(replace(held, identity=replace(held.identity, identifiers=(imported,))), vocabulary()))
+    assert [one["since"] for one in made["identifiers"]] == [None]
 
 
 def test_the_same_holdings_make_the_same_text() -> None:
