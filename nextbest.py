@@ -19,6 +19,7 @@ import typer
 from features.progress import Terminal
 from serving.commands import asking, customers, identity, keys, letters, shell
 from serving.commands.asking import dry_run
+from serving.commands.output import counted
 from serving.commands.shell import console, present_of, settings, stop, the_store
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def check() -> None:
         report = store.check()
     for fault in report.faults:
         console.print(fault, markup=False)
-    print(f"{report.people:,} people, {report.events:,} events, {len(report.faults)} faults")
+    people = "1 person" if report.people == 1 else f"{report.people:,} people"
+    print(f"{people}, {counted(report.events, 'event')}, {counted(len(report.faults), 'fault')}")
     if report.faults:
         raise typer.Exit(1)
 

@@ -71,5 +71,5 @@ def prepare_from_command_line(settings: Settings) -> None:
 
 def greeting(keys: int) -> str:
     if keys:
-        return f"nextbest: {keys} access keys in force\n"
+        return f"nextbest: {keys} access {'key is' if keys == 1 else 'keys are'} in force\n"
     return "nextbest: no access key is configured; only this machine is answered\n"

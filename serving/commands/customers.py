@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from serving.commands.naming import Named, identity_of, operator
-from serving.commands.output import AsJson, Rows, Yes, confirm, show, show_json
+from serving.commands.output import AsJson, Json, Rows, Yes, confirm, counted, show, show_json
 from serving.commands.shell import console, one_line, present_of, stop, the_store
 
 app = typer.Typer(help="Rights of the person: everything held on them, or its erasure.", no_args_is_help=True)
@@ -25,24 +28,32 @@ def export_customer(
     from features.identity import customer_identifier
 
     with one_line(), the_store() as store:
-        if output is not None and output.exists():
-            stop(f"output is {output}; the file exists; name a new one")
         identity = identity_of(store, customer)
-        document = store.export(customer_identifier(identity.customer_id), present_of(store), operator())
-        if document is None:
-            stop(f"customer is {customer}; nobody has it any more; they were erased meanwhile")
-        if output is None:
-            print(document)
-        else:
-            _write_new(output, document)
-            console.print(f"written to {output}, readable by you alone", markup=False, highlight=False)
+        with _target(output) as file:
+            document = store.export(customer_identifier(identity.customer_id), present_of(store), operator())
+            if document is None:
+                stop(f"customer is {customer}; nobody has it any more; they were erased meanwhile")
+            file.write(document + "\n")
+    if output is not None:
+        console.print(f"written to {output}, readable by you alone", markup=False, highlight=False)
 
 
-def _write_new(output: Path, text: str) -> None:
-    """Raises FileExistsError rather than overwrite."""
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+@contextmanager
+def _target(output: Path | None) -> Iterator[TextIO]:
+    """Where a copy goes, there before the copy is made, for the audit then has it; gone again when it is not."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        stop(f"output is {output}; the file exists; name a new one")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        output.unlink()
+        raise
 
 
 @app.command("erase", epilog="nextbest customers erase c-17")
@@ -53,7 +64,8 @@ def erase_customer(customer: Named, yes: Yes = False, as_json: AsJson = False) -
     with one_line(), the_store() as store:
         identity = identity_of(store, customer)
         confirm(
-            f"{identity.customer_id} (known as {', '.join(identity.names)}, {len(identity.identifiers)} identifiers)"
+            f"{identity.customer_id} (known as {', '.join(identity.names)},"
+            f" {counted(len(identity.identifiers), 'identifier')})"
             " will be erased: events, decisions, consents, traits, identifiers, dead letters; there is no way back",
             yes,
         )
@@ -83,5 +95,7 @@ def audit(
 
     with one_line(), the_store() as store:
         entries = store.audit(limit)
-    rows = [(one.number, render_instant(one.at), one.what, one.author, one.subject, one.counts) for one in entries]
+    rows = [
+        (one.number, render_instant(one.at), one.what, one.author, one.subject, Json(one.counts)) for one in entries
+    ]
     show(Rows(("number", "at", "what", "author", "subject", "counts"), rows, "nothing is recorded"), as_json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.output import AsJson, Rows, show
+from serving.commands.output import AsJson, Cell, Rows, Several, show
 from serving.commands.shell import console, one_line, stop, the_store
 
 if TYPE_CHECKING:
@@ -58,5 +58,5 @@ def list_keys(as_json: AsJson = False) -> None:
     show(Rows(columns, [_row(key, render_instant(key.created_at)) for key in keys], "no key is in force"), as_json)
 
 
-def _row(key: AccessKey, created: str) -> tuple[str, ...]:
-    return key.key_id, ",".join(sorted(key.rights)), " ".join(sorted(key.origins)), created, key.note
+def _row(key: AccessKey, created: str) -> tuple[Cell, ...]:
+    return key.key_id, Several(sorted(key.rights)), Several(sorted(key.origins)), created, key.note

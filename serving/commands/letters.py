@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.output import AsJson, Rows, Yes, confirm, show
+from serving.commands.output import AsJson, Json, Rows, Yes, confirm, counted, show
 from serving.commands.shell import console, one_line, present_of, settings, stop, the_store
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Dead letters: events that were refused, and why.", no_args_is_help=True)
 
-Numbers = Annotated[list[int] | None, typer.Argument(help="As `nextbest letters list` shows them.")]
+Numbers = Annotated[list[str] | None, typer.Argument(help="As `nextbest letters list` shows them.")]
 All = Annotated[bool, typer.Option("--all", help="Every letter.")]
 
 _AT_A_TIME = 500
@@ -35,7 +35,8 @@ def list_letters(
     with one_line(), the_store() as store:
         buried = store.buried(limit)
     rows = [
-        (one.number, render_instant(one.letter.received_at), one.letter.reason, one.letter.payload) for one in buried
+        (one.number, render_instant(one.letter.received_at), one.letter.reason, Json(one.letter.payload))
+        for one in buried
     ]
     show(Rows(("number", "received", "reason", "payload"), rows, "no letter is dead"), as_json)
 
@@ -57,8 +58,9 @@ def retry_letters(numbers: Numbers = None, every: All = False, as_json: AsJson =
         finally:
             asyncio.run(runtime.close())
     console.print(f"{len(chosen) - len(refused)} taken, {len(refused)} refused again")
-    if refused:
+    if refused or as_json:
         show(Rows(("number", "reason"), refused, ""), as_json)
+    if refused:
         raise typer.Exit(1)
 
 
@@ -88,22 +90,28 @@ def drop_letters(numbers: Numbers = None, every: All = False, yes: Yes = False) 
     """Drop refused events for good."""
     with one_line(), the_store() as store:
         chosen = _chosen(store, numbers, every)
-        confirm(f"{len(chosen)} refused events will be dropped; there is no way back", yes)
+        confirm(f"{counted(len(chosen), 'refused event')} will be dropped; there is no way back", yes)
         dropped = store.unbury([one.number for one in chosen])
     console.print(f"{dropped} dropped")
 
 
-def _chosen(store: Store, numbers: list[int] | None, every: bool) -> list[BuriedLetter]:
+def _chosen(store: Store, numbers: list[str] | None, every: bool) -> list[BuriedLetter]:
     """The letters that are meant, oldest first; ends the command when that is not clear or one is not there."""
     if every == bool(numbers):
         stop("number is missing or doubled; name letters or --all; see `nextbest letters list`")
+    wanted = {_number(one) for one in numbers or ()}
     letters = _all_letters(store)
     if every:
         return letters
-    wanted = set(numbers or ())
     if absent := sorted(wanted - {one.number for one in letters}):
         stop(f"number is {absent[0]}; no letter has it; see `nextbest letters list`")
     return [one for one in letters if one.number in wanted]
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        stop(f"number is {text}; a letter is named by its number; see `nextbest letters list`")
+    return int(text)
 
 
 def _all_letters(store: Store) -> list[BuriedLetter]:

@@ -15,9 +15,25 @@ from rich.text import Text
 
 from serving.commands.shell import console, stop
 
-Cell = str | int | bool | None
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of lines.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Words in one cell: a list where JSON is asked for."""
+
+    words: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """Text in one cell: what it says where JSON is asked for and it is JSON, else the text."""
+
+    text: str
+
+
+Cell = str | int | bool | Several | Json | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +48,7 @@ class Rows:
 def show(shown: Rows, as_json: bool) -> None:
     """On standard output; the header comes first, and that there is nothing goes to standard error."""
     if as_json:
-        show_json([dict(zip(shown.columns, row, strict=True)) for row in shown.rows])
+        show_json([dict(zip(shown.columns, map(_value, row), strict=True)) for row in shown.rows])
     elif not shown.rows:
         console.print(shown.empty, markup=False, highlight=False)
     elif sys.stdout.isatty():
@@ -49,12 +65,35 @@ def show_json(document: Mapping[str, object] | Sequence[Mapping[str, object]]) -
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def _value(cell: Cell) -> object:
+    if isinstance(cell, Several):
+        return list(cell.words)
+    if not isinstance(cell, Json):
+        return cell
+    from pydantic_core import from_json
+
+    try:
+        # Stricter than the standard library: no NaN, no half of a character, no depth that breaks the writer.
+        return from_json(cell.text, allow_inf_nan=False)
+    except ValueError:
+        return cell.text
+
+
 def _text(cell: Cell) -> str:
     """What came from outside must not steer the terminal, nor break a line."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
+    if isinstance(cell, Several):
+        cell = ",".join(cell.words)
+    elif isinstance(cell, Json):
+        cell = cell.text
     text = "" if cell is None else str(cell)
     return text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def counted(number: int, what: str) -> str:
+    """what: in the singular."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def confirm(what: str, yes: bool) -> None:
@@ -64,5 +103,9 @@ def confirm(what: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         stop("confirmation is missing; nobody at a terminal can be asked; add --yes")
-    if not typer.confirm("Go on?", err=True):
+    try:
+        agreed = typer.confirm("Go on?", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if not agreed:
         stop("confirmation was refused; nothing was changed; run it again to be asked again")
