@@ -17,9 +17,9 @@ from features.links import ALWAYS
 @dataclass(frozen=True, slots=True)
 class HeldIdentifier:
     """One identifier of a person. value: in clear, None where the store keeps no clear values. profile: the outside
-    name of the profile that it anchors or that claimed it. since: first claimed (ms UTC of recording); features.links.ALWAYS
-    for one that was imported and has no moment, of which outside `since_outside` says null. anchor: events arrive under
-    it. severed: cut off by a split, and counts no longer."""
+    name of the profile that it anchors or that claimed it. since: first claimed (ms UTC of recording); of one that was
+    imported, and has no moment, features.links.ALWAYS, which is nothing to show. anchor: events arrive under it.
+    severed: cut off by a split, and counts no longer."""
 
     type: str
     value: str | None
@@ -71,6 +71,9 @@ class AuditEntry:
 class IdentityStore(Protocol):
     def identity(self, identifier: Identifier) -> Identity | None:
         """None when nobody has it. Raises AmbiguousIdentifier."""
+
+    def may_split(self, customer: Identifier, identifier: Identifier) -> bool:
+        """Whether `split` would change anything: False for what was cut off already. Raises what it would raise."""
 
     def split(self, customer: Identifier, identifier: Identifier, at: int, author: str) -> Identity:
         """Cut `identifier` off the person whom `customer` names: what made them one is severed for good, whoever claims

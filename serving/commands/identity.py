@@ -11,6 +11,7 @@ from serving.commands.output import AsJson, Rows, Yes, confirm, show, show_json
 from serving.commands.shell import console, one_line, present_of, stop, the_store
 
 if TYPE_CHECKING:
+    from features.event import Identifier
     from features.stores.people import HeldIdentifier, Identity
 
 app = typer.Typer(help="Who somebody is, by which identifiers, and since when.", no_args_is_help=True)
@@ -32,22 +33,42 @@ def split_identity(
     as_json: AsJson = False,
 ) -> None:
     """Cut an identifier off a person, for good; every event goes back to the name under which it was told."""
-    from features.identity import IdentityError, customer_identifier
+    from features.identity import customer_identifier
 
     with one_line(), the_store() as store:
         identity = identity_of(store, customer)
-        try:
-            cut = identifier_of(identifier)
-        except IdentityError as error:
-            stop(str(error))
+        cut = _cut_off(identity, identifier)
+        called = customer_identifier(identity.customer_id)
+        if not store.may_split(called, cut):
+            _say(f"{identifier} was cut off {identity.customer_id} already; nothing is changed")
+            _show(identity, as_json)
+            return
         confirm(
             f"{identifier} will be cut off {identity.customer_id} (known as {', '.join(identity.names)}) and never"
             " join them again; events told under it leave with it, consents and limits are reckoned anew",
             yes,
         )
-        left = store.split(customer_identifier(identity.customer_id), cut, present_of(store), operator())
-    console.print(f"{identifier} is cut off; this is left of {left.customer_id}", markup=False, highlight=False)
+        left = store.split(called, cut, present_of(store), operator())
+    _say(f"{identifier} is cut off; this is left of {left.customer_id}")
     _show(left, as_json)
+
+
+def _cut_off(identity: Identity, text: str) -> Identifier:
+    """Ends the command when the text is no `type:value`."""
+    from features.identity import IdentityError, customer_identifier
+
+    try:
+        if text in identity.names:
+            named = customer_identifier(text)
+            if text != f"{named.type}:{named.value}":
+                stop(f"identifier is {text}; it is written as type:value; write {named.type}:{named.value}")
+        return identifier_of(text)
+    except IdentityError as error:
+        stop(str(error))
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, highlight=False)
 
 
 def _show(identity: Identity, as_json: bool) -> None:

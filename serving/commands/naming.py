@@ -42,7 +42,7 @@ def identifier_of(text: str) -> Identifier:
 
     type_, colon, value = text.partition(":")
     if not colon:
-        raise IdentityError(f"identifier is {text}; it is written as type:value; write email:ann@example.org")
+        raise IdentityError(f"identifier is {text}; it is written as type:value; write user_id:{text} for a user id")
     return normalise(type_, value, settings().region)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from features import consent, ledger
@@ -112,7 +114,10 @@ class MergeContract:
     def test_a_split_is_for_good(self, store: Store) -> None:
         tell(store, user("ann"), event("alias"), previous=[user("bob")])
         tell(store, user("bob"), viewed("b"))
+        assert store.may_split(user("ann"), user("bob"))
+        assert store.people() == 1, "asking changes nothing"
         first = store.split(user("ann"), user("bob"), NOON + 9, "dpo")
+        assert not store.may_split(user("ann"), user("bob"))
         assert store.split(user("ann"), user("bob"), NOON + 10, "dpo") == first
         tell(store, user("ann"), event("alias-again"), previous=[user("bob")], also=[user("bob")])
         tell(store, user("bob"), event("alias-back"), previous=[user("ann")])
@@ -143,7 +148,10 @@ class MergeContract:
     def test_what_cannot_be_cut_is_refused(self, store: Store) -> None:
         tell(store, user("ann"), viewed("a"))
         for customer, identifier in ((user("ann"), PHONE), (user("ann"), user("ann")), (user("bob"), PHONE)):
-            with pytest.raises(StoreError, match="cannot be cut off"):
+            refusal = re.escape(f"{identifier.type} is {identifier.value}; it cannot be cut off")
+            with pytest.raises(StoreError, match=refusal):
+                store.may_split(customer, identifier)
+            with pytest.raises(StoreError, match=refusal):
                 store.split(customer, identifier, NOON, "dpo")
 
     def test_a_split_is_noted_without_naming_anybody(self, store: Store) -> None:

@@ -128,7 +128,11 @@ def test_who_somebody_is_and_cutting_off_what_is_not_theirs(home: Path) -> None:
     header, *rows = (line.split("\t") for line in parted.stdout.splitlines())
     assert header == ["type", "value", "told under", "since", "role"]
     assert ("loyalty_card", "cut off") in {(row[0], row[4]) for row in rows}
-    assert nextbest(home, "identity", "split", "ann-17", "loyalty_card:C9", "--yes").returncode == 0
+    again = nextbest(home, "identity", "split", "ann-17", "loyalty_card:C9")
+    assert (again.returncode, "already" in again.stderr, "will be" in again.stderr) == (0, True, False)
+    unheard = one_line(nextbest(home, "identity", "split", "ann-17", "phone:+442079460018", "--yes"))
+    assert unheard.startswith("phone is +442079460018; it cannot be cut off, ann-17 has no such identifier")
+    assert "write user_id:ann-17" in one_line(nextbest(home, "identity", "split", "ann-17", "ann-17", "--yes"))
     assert "type:value" in one_line(nextbest(home, "identity", "split", "ann-17", "C9", "--yes"))
     assert "nobody has it" in one_line(nextbest(home, "identity", "show", "eve-1"))
 

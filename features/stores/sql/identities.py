@@ -73,29 +73,53 @@ def _held(session: Session, vault: Vault, root: int) -> Iterable[HeldIdentifier]
             yield HeldIdentifier(type_, value, vault.open(name), min(told), anchor, bool(severed) and not anchor)
 
 
+def may_split(session: Session, vault: Vault, customer: Identifier, identifier: Identifier) -> bool:
+    """See features.stores.people.IdentityStore."""
+    return bool(_cut(session, vault, customer, identifier).knife.severed)
+
+
 def split(session: Session, vault: Vault, parting: Parting) -> Identity:
     """See features.stores.people.IdentityStore. Raises MustBeAlone."""
     if not session.alone:
         raise MustBeAlone
-    found = find(session, vault, parting.customer)
-    if found is None:
-        raise _refused(parting, "customer is unknown")
-    knife = _Knife.at(session, vault, found[0])
-    digest, customer = vault.digest(parting.identifier), vault.digest(parting.customer)
-    if digest == customer:
-        raise _refused(parting, "customer is called by it; cut the other names off instead")
-    kept = knife.kept(customer, digest)
-    if knife.cut(kept, digest):
-        _sever(session, vault, knife)
-        note(session, vault, Note(parting.at, "split", parting.author, found[1], {"claims": len(knife.severed)}))
-    elif not any(one.severed for one in select_claims(session, [(digest, one) for one in knife.profiles]).values()):
-        raise _refused(parting, "customer has no such identifier besides the only name")
-    root, customer_id = session.rows(_ROOT, (kept,))[0]
+    cut = _cut(session, vault, parting.customer, parting.identifier)
+    if count := len(cut.knife.severed):
+        _sever(session, vault, cut.knife)
+        note(session, vault, Note(parting.at, "split", parting.author, cut.customer_id, {"claims": count}))
+    root, customer_id = session.rows(_ROOT, (cut.kept,))[0]
     return _identity(session, vault, root, vault.open(customer_id))
 
 
-def _refused(parting: Parting, what: str) -> StoreError:
-    return StoreError(f"{parting.identifier.type} cannot be cut off; {what}; look at the customer's identity")
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What is to be severed, nothing where all of it is already. customer_id: before. kept: the profile with which the
+    customer stays."""
+
+    customer_id: str
+    knife: _Knife
+    kept: int
+
+
+def _cut(session: Session, vault: Vault, customer: Identifier, identifier: Identifier) -> _Cut:
+    """Changes nothing. Raises StoreError for what cannot be cut off."""
+    found = find(session, vault, customer)
+    if found is None:
+        raise _refused(identifier, "the customer is unknown")
+    knife = _Knife.at(session, vault, found[0])
+    digest, called = vault.digest(identifier), vault.digest(customer)
+    if digest == called:
+        raise _refused(identifier, f"{found[1]} is called by it", "cut the other names off instead")
+    kept = knife.kept(called, digest)
+    cuts = knife.cut(kept, digest)
+    if not cuts and not any(
+        one.severed for one in select_claims(session, [(digest, one) for one in knife.profiles]).values()
+    ):
+        raise _refused(identifier, f"{found[1]} has no such identifier besides the only name")
+    return _Cut(found[1], knife, kept)
+
+
+def _refused(identifier: Identifier, why: str, advice: str = "look at the customer's identity") -> StoreError:
+    return StoreError(f"{identifier.type} is {identifier.value}; it cannot be cut off, {why}; {advice}")
 
 
 @dataclass(slots=True)

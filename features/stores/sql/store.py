@@ -148,6 +148,10 @@ class SQLStore:
         with self._engine.reading() as session:
             return identities.identity(session, self._vault, identifier)
 
+    def may_split(self, customer: Identifier, identifier: Identifier) -> bool:
+        with self._engine.snapshot() as session:
+            return identities.may_split(session, self._vault, customer, identifier)
+
     def split(self, customer: Identifier, identifier: Identifier, at: int, author: str) -> Identity:
         parts = identities.Parting(customer, identifier, at, author)
         return self._writer.alone(lambda session: identities.split(session, self._vault, parts))
