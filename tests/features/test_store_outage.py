@@ -140,7 +140,7 @@ def test_while_the_server_is_down_all_is_refused_and_afterwards_all_is_well(serv
             lambda: open_store(url, patience=1.0, vault=VAULT),
         ]
         for one in asked:
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(StoreUnavailable, match="nothing was changed"):
                 one()
     finally:
         server.control("start")

@@ -50,7 +50,7 @@ def test_no_key_no_store(place: str) -> None:
 
 
 def test_an_address_where_nobody_answers(place: str) -> None:
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="nothing was changed"):
         open_store("postgresql://127.0.0.1:1/none", patience=1.0, vault=VAULT)
     with pytest.raises(StoreError, match="no valid URL") as refusal:
         open_store("postgresql://user:secret@host/x?nonsense=1", vault=VAULT)
@@ -186,5 +186,28 @@ def test_a_program_whose_schema_was_changed_stops_writing(place: str) -> None:
         append(store, "c", event("m"))
     with psycopg.connect(place) as connection:
         connection.execute("UPDATE alembic_version SET version_num = %s", (now,))
+    assert append(store, "c", event("m")).stored == 1
+    store.close()
+
+
+SLOW_COMMIT = """CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN PERFORM pg_sleep(30); RETURN NULL; END';
+                 CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON event DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION linger()"""
+CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'nextbest' AND query = 'COMMIT' AND wait_event = 'PgSleep'"""
+
+
+def test_of_a_commit_that_is_cut_off_nobody_knows_whether_it_was_done(place: str) -> None:
+    store = open_store(place, vault=VAULT)
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute(SLOW_COMMIT)
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(append, store, "c", event("m"))
+            while not connection.execute(CUT).fetchall():
+                assert not writing.done()
+            with pytest.raises(StoreUnavailable, match="may or may not be stored; send the same again"):
+                writing.result(30)
+        connection.execute("DROP TRIGGER slow_commit ON event")
     assert append(store, "c", event("m")).stored == 1
     store.close()

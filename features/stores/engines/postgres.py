@@ -100,7 +100,8 @@ class PostgresEngine:
         """A server that lets callers wait is left alone for as long as it did: they are refused at once instead."""
         began = time.monotonic()
         if began < self._silent_until:
-            raise StoreUnavailable("database is unavailable (it did not answer a moment ago); retry in a few seconds")
+            rule = "nothing was changed; try again in a few seconds"
+            raise StoreUnavailable(f"database is unavailable (it did not answer a moment ago); {rule}")
         try:
             return connect(self._url, self._patience)
         except psycopg.OperationalError:
@@ -135,7 +136,7 @@ class PostgresEngine:
             connection = self._begun(alone)
             try:
                 result = work(PostgresSession(connection, alone))
-                connection.execute(b"COMMIT")
+                self._commit(connection)
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -144,6 +145,14 @@ class PostgresEngine:
         except psycopg.Error as error:
             raise translated(error) from error
         return result
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.execute(b"COMMIT")
+        except AGAIN:
+            raise
+        except psycopg.Error as error:
+            raise translated(error, committing=True) from error
 
     def _begun(self, alone: bool) -> Connection:
         """The writing connection inside a transaction that holds the store's lock. Raises StoreUnavailable when the

@@ -94,14 +94,17 @@ def speaking() -> Iterator[None]:
         raise translated(error) from error
 
 
-def translated(error: psycopg.Error) -> StoreError:
-    """Away, full, locked, read-only: StoreUnavailable. Damaged pages: StoreCorrupt. All else: StoreError."""
+def translated(error: psycopg.Error, committing: bool = False) -> StoreError:
+    """Away, full, locked, read-only: StoreUnavailable. Damaged pages: StoreCorrupt. All else: StoreError. committing:
+    the commit had been sent, and nobody knows whether it was done."""
     words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted):
         return StoreCorrupt(f"database is damaged ({words}); it must be intact; restore a copy")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | errors.ReadOnlySqlTransaction):
-        message = f"database is unavailable ({words}); what was sent may or may not be stored; send the same again"
-        return StoreUnavailable(message)
+        if committing:
+            rule = "what was sent may or may not be stored; send the same again"
+            return StoreUnavailable(f"database went away ({words}); {rule}")
+        return StoreUnavailable(f"database is unavailable ({words}); nothing was changed; try again in a few seconds")
     return StoreError(f"database refused ({words}); see the cause")
 
 

@@ -28,7 +28,7 @@ def speaking() -> Iterator[None]:
 def translated(error: sqlite3.Error) -> StoreError:
     """Locked, full, unreadable: StoreUnavailable. Malformed or another format: StoreCorrupt. All else: StoreError."""
     if isinstance(error, sqlite3.OperationalError):
-        message = f"database is unavailable ({error}); nothing of this is stored; look at disk and locks, and retry"
+        message = f"database is unavailable ({error}); nothing was changed; look at disk and locks, and retry"
         return StoreUnavailable(message)
     if type(error) is sqlite3.DatabaseError:
         return StoreCorrupt(f"database is unreadable ({error}); it must be an intact store; restore a copy")
