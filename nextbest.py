@@ -86,7 +86,14 @@ def import_(
             taken: dict[str, BulkReceipt | None] = {"events": journey.events, "customers": journey.customers}
         else:
             report = columns_file.import_files(
-                store, Terminal(console), present_of(store), events, customers, catalogue, dry_run=dry_run
+                store,
+                Terminal(console),
+                present_of(store),
+                events,
+                customers,
+                catalogue,
+                region=settings().region,
+                dry_run=dry_run,
             )
             taken = {
                 "events": report.events,

@@ -249,3 +249,14 @@ def test_a_dry_run_without_faults_is_an_import_without_faults(
         bring(store, **files)
     finally:
         store.close()
+
+
+def test_a_phone_written_nationally_is_read_in_the_region(store: Store, tmp_path: Path) -> None:
+    customers = written(tmp_path, "customers.csv", "customer_id,identifier.phone\nc,020 7946 0018\n")
+    with pytest.raises(InvalidRows, match=r"identifier\.phone is '020 7946 0018'"):
+        bring(store, customers=customers)
+    bring(store, customers=customers, region="GB")
+    identity = store.identity(Identifier("phone", "+442079460018"))
+    assert identity is not None
+    assert identity.customer_id == "c"
+    assert {one.since_outside for one in identity.identifiers} == {None}

@@ -77,11 +77,13 @@ def import_files(
     customers: Path | None = None,
     catalogue: Path | None = None,
     *,
+    region: str | None = None,
     dry_run: bool = False,
 ) -> FileReport:
     """Check all the files, then write them; a dry run only checks. present: ms UTC; nothing lies more than 10 minutes
-    after it. Raises SourceError with the first faults, CatalogueInvalid with all of them; nothing is then written.
-    Raises StoreError when the store is away; the same import again then completes it."""
+    after it. region: of phone numbers written without country code (ISO 3166 alpha-2), None refuses them. Raises
+    SourceError with the first faults, CatalogueInvalid with all of them; nothing is then written. Raises StoreError
+    when the store is away; the same import again then completes it."""
     with progress.step("Check the files", total=4) as advance:
         source = catalogue_file.read(catalogue) if catalogue is not None else None
         advance()
@@ -95,7 +97,7 @@ def import_files(
         people, people_source, people_faults = None, "", Faults("")
         if customers is not None:
             file = read(customers)
-            people = customer_rows.checked(file, present, channels)
+            people = customer_rows.checked(file, present, channels, region)
             people_source, people_faults = f"customers-{digest(customers)}", file.faults()
         advance()
         checked = _Checked(source, told, told_source, people, people_source)

@@ -39,9 +39,9 @@ class CustomerColumns:
     event_rows: list[int]
 
 
-def checked(file: FileRows, present: int, channels: Collection[str] | None) -> CustomerColumns:
-    """present: ms UTC. channels: the catalogue's; None when there is none to check against. Raises InvalidRows with the
-    first faults."""
+def checked(file: FileRows, present: int, channels: Collection[str] | None, region: str | None) -> CustomerColumns:
+    """present: ms UTC. channels: the catalogue's; None when there is none to check against. region: of phone numbers
+    written without country code (ISO 3166 alpha-2), None refuses them. Raises InvalidRows with the first faults."""
     rows = file.rows
     check_columns(file.name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
     faults = file.faults()
@@ -52,7 +52,7 @@ def checked(file: FileRows, present: int, channels: Collection[str] | None) -> C
     told = {
         "customer_id": customer.to_list(),
         "traits": _traits(rows, faults),
-        "identifiers": _identifiers(rows, faults),
+        "identifiers": _identifiers(rows, faults, region),
         "time_zone": _zones(rows, faults),
     }
     events = [*_consents(rows, faults, present, channels), *_holdings(rows, faults, present)]
@@ -124,14 +124,14 @@ def _joined(text: str | None, own: dict[str, object]) -> str:
     return json.dumps({**(json.loads(text) if text else {}), **known}, ensure_ascii=False)
 
 
-def _identifiers(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
+def _identifiers(rows: pl.DataFrame, faults: Faults, region: str | None) -> list[str | None]:
     names = [column for column in rows.columns if column.startswith("identifier.")]
     found: list[list[list[str]]] = [[] for _ in range(rows.height)]
     for name in names:
         column = texts(rows[name], faults)
         wrong: list[bool] = []
         for row, value in enumerate(column):
-            normal = _normal(name.removeprefix("identifier."), value)
+            normal = _normal(name.removeprefix("identifier."), value, region)
             wrong.append(value is not None and normal is None)
             if normal is not None:
                 found[row].append(normal)
@@ -140,11 +140,11 @@ def _identifiers(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
     return [json.dumps(pairs) if pairs else None for pairs in found]
 
 
-def _normal(type_: str, value: str | None) -> list[str] | None:
+def _normal(type_: str, value: str | None, region: str | None) -> list[str] | None:
     if value is None:
         return None
     try:
-        identifier = normalise(type_, value)
+        identifier = normalise(type_, value, region)
     except IdentityError:
         return None
     return [identifier.type, identifier.value]
