@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from serving import deciding, feedback, ingest, logs
 from serving.call import Call
+from serving.collecting import settle
 from serving.deployment import prepare_from_command_line
 from serving.endpoints import JSON
 from serving.failures import refusal_for
@@ -109,6 +110,7 @@ class NextBest:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def watch(self) -> None:
+        settle()
         self.runtime.start_watching()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
