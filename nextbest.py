@@ -20,7 +20,7 @@ from features.progress import Terminal
 from serving.commands import asking, customers, identity, keys, letters, shell
 from serving.commands.asking import dry_run
 from serving.commands.output import counted
-from serving.commands.shell import console, present_of, settings, stop, the_store
+from serving.commands.shell import console, present_of, settings, stop, the_store, the_store_or_an_empty_one
 
 if TYPE_CHECKING:
     from features.stores import Store
@@ -78,7 +78,7 @@ def import_(
     """Bring history, customers and catalogue into the store. The columns are in docs/importing.md."""
     if demo_data == bool(events or customers or catalogue):
         stop("source is missing or doubled; name files or --complete-journey; see `nextbest import --help`")
-    with one_line(), the_store(create=True) as store:
+    with one_line(), the_store_or_an_empty_one() if dry_run else the_store(create=True) as store:
         from training.sources import columns_file, complete_journey
 
         if demo_data:
@@ -100,7 +100,8 @@ def import_(
                 "customers": report.customers,
                 "told of customers": report.consents_and_holdings,
             }
-            print(f"checked {report.event_rows:,} events and {report.customer_rows:,} customers; no faults")
+            checked = f"{counted(report.event_rows, 'event')} and {counted(report.customer_rows, 'customer')}"
+            print(f"checked {checked}; no faults")
             for remark in report.remarks():
                 print(remark)
     for what, receipt in taken.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 
 from features import ledger
 from features.event import Kind
@@ -28,6 +29,9 @@ from serving.schemas import Instant
 
 RECENT = 50
 """Events shown, the newest first."""
+
+_WAS_PLUS = re.compile(" [1-9]")
+"""What is left of an international number whose + was read as a blank; no country code begins with 0."""
 
 _STATEMENTS = 1000
 """Statements of consent that are looked through for the name of a topic that the catalogue lacks."""
@@ -61,6 +65,8 @@ async def lookup(runtime: Runtime, type_: str | None, value: str | None, call: C
     runtime.in_force.keyring.require("read", call.key, call.peer)
     if not type_ or not value:
         raise invalid("type" if not type_ else "value", None, "both type and value are needed", "add it to the query")
+    if type_.lower() == "phone" and _WAS_PLUS.match(value):
+        raise invalid("value", value, "a + in an address is read as a blank", "write it as %2B")
     try:
         record = record_of(runtime, normalise(type_, value, runtime.settings.region))
     except IdentityError as error:

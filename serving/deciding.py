@@ -168,9 +168,7 @@ async def _made(
     new_id = (decision_id or _new_id(asked.moment)) if asked.logged else None
     name = customer_id if customer_id is not None else record.customer_id
     for fault in decision.faults:
-        logger.warning(
-            "degraded", extra={"decision_id": new_id, "model_version": decision.model_version, "fault": fault}
-        )
+        runtime.tell_degraded(decision.model_version, fault, new_id)
     answer = decision_answer(decision, new_id, name, asked, record.known, runtime.signer)
     metrics.DECISIONS.labels(str(decision.degraded).lower()).inc()
     if new_id is None:

@@ -8,9 +8,9 @@ import sys
 
 import click
 
-from features.stores import open_store
 from features.stores.protocol import StoreError
 from features.vault import VaultError
+from serving.opening import open_configured
 from serving.security import UnsafeAddress, require_safe_address
 from serving.settings import Settings
 from serving.tokens import signing_secret
@@ -40,8 +40,7 @@ def prepare(settings: Settings, host: str) -> int:
     services. Returns how many keys there are. Raises NotStartable."""
     try:
         settings.absolute_home.mkdir(parents=True, exist_ok=True)
-        url, vault = settings.effective_store_url, settings.vault()
-        store = open_store(url, vault=vault, declared=settings.declared_strong)
+        store = open_configured(settings)
         try:
             signing_secret(store)
             keys = len(store.keys())

@@ -16,20 +16,25 @@ from pathlib import Path
 
 import features
 import models
-from features.stores import open_store
-from features.stores.protocol import Store
+from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
 from serving import metrics
 from serving.clock import Clock, clock_of
 from serving.errors import unavailable
 from serving.item_names import CurrentItemNames
 from serving.model_loader import LiveModel, Origin, resolve
+from serving.opening import open_configured
 from serving.security import Keyring
 from serving.settings import Settings
 from serving.tokens import Signer, signing_secret
 from serving.warming import warm
 
 logger = logging.getLogger("nextbest.runtime")
+
+_NOT_LOOKED = "could not look for a newer catalogue, model or key; what is in force stays"
+"""Said when it begins, not at each look."""
+_FAULTS_TOLD = 100
+"""Different ones; a fault may name what it failed at."""
 
 
 def code_revision() -> str:
@@ -58,11 +63,11 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        url, vault = settings.effective_store_url, settings.vault()
-        self.store: Store = open_store(url, vault=vault, declared=settings.declared_strong)
+        self.store: Store = open_configured(settings)
         self.signer = Signer(signing_secret(self.store))
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
+        self._faults_told: set[tuple[str, str]] = set()
         self._in_force = self._look(None)
         self._watch: asyncio.Task[None] | None = None
 
@@ -88,6 +93,7 @@ class Runtime:
 
     async def _watching(self) -> None:
         parent = os.getppid()
+        failing: type[Exception] | None = None
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             if os.getppid() != parent:
@@ -96,8 +102,27 @@ class Runtime:
                 return
             try:
                 self._in_force = await asyncio.to_thread(self._look, self._in_force)
-            except Exception:
-                logger.exception("could not look for a newer catalogue, model or key; what is in force stays")
+            except StoreUnavailable as error:
+                if failing is None:
+                    logger.warning(_NOT_LOOKED, extra={"reason": str(error)})
+                failing = StoreUnavailable
+            except Exception as error:
+                if failing is not type(error):
+                    logger.exception(_NOT_LOOKED)
+                failing = type(error)
+            else:
+                if failing is not None:
+                    logger.warning("catalogue, model and keys are looked at again")
+                failing = None
+
+    def tell_degraded(self, model_version: str, fault: str, decision_id: str | None) -> None:
+        """Once for each model and fault; how often it happens is in the metrics."""
+        told = (model_version, fault)
+        if told in self._faults_told or len(self._faults_told) >= _FAULTS_TOLD:
+            return
+        self._faults_told.add(told)
+        extra = {"decision_id": decision_id, "model_version": model_version, "fault": fault}
+        logging.getLogger("nextbest.decision").warning("degraded; told once", extra=extra)
 
     def _look(self, before: InForce | None) -> InForce:
         """What should be in force now; runs beside the requests, so that a swap costs them nothing."""

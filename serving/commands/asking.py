@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.shell import console, one_line, settings, stop
+from serving.commands.shell import console, hush, one_line, require_there, settings, stop
 
 if TYPE_CHECKING:
     from serving.settings import Settings
@@ -32,7 +32,6 @@ def dry_run(
 ) -> dict[str, object]:
     """The service's own answer. Whoever can read the store needs no key."""
     import asyncio
-    import logging
 
     from pydantic import ValidationError
 
@@ -48,7 +47,8 @@ def dry_run(
         finally:
             await runtime.close()
 
-    logging.getLogger("nextbest").addHandler(logging.NullHandler())
+    require_there(where)
+    hush()
     try:
         request = RecommendRequest(customer_id=customer, channels=channels, limit=limit, explain=explain)
         found: dict[str, object] = json.loads(asyncio.run(answer(request)))

@@ -45,11 +45,9 @@ def list_letters(
 def retry_letters(numbers: Numbers = None, every: All = False, as_json: AsJson = False) -> None:
     """Read refused events again, by the catalogue of now; exit code 1 when some are refused again, and stay."""
     import asyncio
-    import logging
 
     from serving.runtime import Runtime
 
-    logging.getLogger("nextbest").addHandler(logging.NullHandler())
     with one_line(), the_store() as store:
         chosen = _chosen(store, numbers, every)
         runtime = Runtime(settings())

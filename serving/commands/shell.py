@@ -6,11 +6,13 @@ Exit codes: 0 done; 1 something was found to be wrong; 2 it could not be done, a
 from __future__ import annotations
 
 import errno
+import logging
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -72,18 +74,55 @@ def settings(**given: object) -> Settings:
 
 @contextmanager
 def the_store(create: bool = False) -> Iterator[Store]:
-    from features.stores import open_store
+    """create: make one where none is; else the command ends."""
+    from serving.opening import open_configured
 
     where = settings()
     if create:
         where.absolute_home.mkdir(parents=True, exist_ok=True)
-    elif where.effective_store_url.startswith("sqlite:///") and not Path(where.effective_store_url[10:]).exists():
-        stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
-    store = open_store(where.effective_store_url, vault=where.vault(), declared=where.declared_strong)
+    else:
+        require_there(where)
+    hush()
+    store = open_configured(where)
     try:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def the_store_or_an_empty_one() -> Iterator[Store]:
+    """For what only looks: where none is, an empty one that is gone afterwards."""
+    from features.stores import open_store
+    from serving.opening import is_there
+
+    where = settings()
+    if is_there(where):
+        with the_store() as store:
+            yield store
+        return
+    console.print(f"store is {where.effective_store_url}; nothing is there yet ...", markup=False, highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"sqlite:///{quote(folder)}/store.db")
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def require_there(where: Settings) -> None:
+    """Ends the command where no store is."""
+    from serving.opening import is_there
+
+    if not is_there(where):
+        stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
+
+
+def hush() -> None:
+    """The service's log is not for a terminal, but for what the store says of itself."""
+    logging.getLogger("nextbest").addHandler(logging.NullHandler())
+    if logging.lastResort is not None:  # plain lines on standard error
+        logging.getLogger("nextbest.store").addHandler(logging.lastResort)
 
 
 def present_of(store: Store) -> int:

@@ -239,6 +239,8 @@ def test_what_is_not_there_is_404_and_a_wrong_method_405(client: httpx.Client) -
     assert fault(client.get("/decisions/none")) == (404, "not_found", "decision_id")
     assert fault(client.get("/customers/%00")) == (422, "invalid_value", "customer_id")
     assert fault(client.get("/customers/lookup")) == (422, "invalid_value", "type")
+    plus = client.get("/customers/lookup?type=phone&value=+442079460018")
+    assert (fault(plus), "%2B" in plus.text) == ((422, "invalid_value", "value"), True)
     assert fault(client.get("/customers/lookup?type=email&value=nobody@example.org")) == (404, "not_found", "value")
     wrong = client.get("/recommend")
     assert fault(wrong) == (405, "method_not_allowed", "")

@@ -32,5 +32,6 @@ def upgrade(url: str, patience: float, vault: Vault, number: int | None = None) 
                 raise
             except Exception as error:
                 raise numbers.failed(present, target, error) from error
+        numbers.tell(present, target)
     finally:
         connection.close()

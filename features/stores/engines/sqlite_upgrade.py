@@ -35,6 +35,7 @@ def upgrade(connection: sqlite3.Connection, vault: Vault, number: int | None = N
                 raise numbers.failed(present, target, error) from error
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {target}")
+    numbers.tell(present, target)
 
 
 def _stamp_first(connection: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from features.stores.protocol import StoreCorrupt
@@ -16,6 +17,15 @@ def newest() -> int:
 
 def revision(number: int) -> str:
     return f"{number:04d}"
+
+
+def tell(present: int, target: int) -> None:
+    """Say in the log that an earlier store, if it was one, is at another revision now."""
+    if present:
+        message = (
+            "store was brought up from revision %s to %s; programs of before cannot open it; keep the copy of before"
+        )
+        logging.getLogger("nextbest.store").warning(message, revision(present), revision(target))
 
 
 def failed(present: int, target: int, error: Exception) -> StoreCorrupt:
