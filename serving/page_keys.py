@@ -50,10 +50,6 @@ def as_a_page_may(message: WireMessage, is_known: Callable[[Identifier], bool], 
     for older in message.previous:
         if older.type == USER_ID and is_known(older):
             raise NotForPages("previousId", older.value, "a page's key joins no known user with another", _ADVICE)
-    for claimed in message.also:
-        if claimed.type == USER_ID:
-            place = "context.externalIds"
-            raise NotForPages(place, claimed.value, "a page's key joins no known user with another", _ADVICE)
     return replace(
         message,
         also=tuple(one for one in message.also if not is_strong(one.type, strong)),

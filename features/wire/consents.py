@@ -59,19 +59,18 @@ def profiling(properties: JsonObject, meaning: Meaning, channel: str | None, for
 
 
 def subscriptions(
-    payload: JsonObject, meaning: Meaning, context: JsonObject, channels: Collection[str] | None, region: str | None
+    properties: JsonObject, meaning: Meaning, context: JsonObject, channels: Collection[str] | None, region: str | None
 ) -> tuple[Line, ...]:
-    """What the call says about subscriptions, wherever it says it. channels: the catalogue's, None for any. region: for
-    telephone numbers, see features.identity.normalise. Raises WireError."""
+    """What the call says about subscriptions, wherever it says it. properties: what the log may keep of them.
+    channels: the catalogue's, None for any. region: for telephone numbers, see features.identity.normalise. Raises
+    WireError."""
     told: list[Line] = []
     if context.get(SUBSCRIPTIONS) is not None:
         path = f"context.{SUBSCRIPTIONS}"
         for i, entry in enumerate(fields.objects(context, SUBSCRIPTIONS, path)):
             told.extend(_entry(entry, "type", f"{path}[{i}]", channels, region))
-    if meaning.shape is Shape.SUBSCRIPTION:
-        properties = fields.mapping(payload, "properties")
-        if properties.get("channel") is not None or not told:
-            told.extend(_entry(properties, "channel", "properties", channels, region))
+    if meaning.shape is Shape.SUBSCRIPTION and (properties.get("channel") is not None or not told):
+        told.extend(_entry(properties, "channel", "properties", channels, region))
     return tuple(told)
 
 

@@ -6,6 +6,7 @@ nobody: it is left out, its place is reported, and the call is taken without it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from features.identity import ANONYMOUS_ID, ANONYMOUS_PREFIX, USER_ID, IdentityE
 from features.wire import consents, fields
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
-from features.wire.names import Meaning
+from features.wire.names import UNKNOWN_NAME, Meaning
 
 NAMING_TRAITS: Final[Mapping[str, str]] = {
     "email": "email",
@@ -30,8 +31,9 @@ NAMING_TRAITS: Final[Mapping[str, str]] = {
 
 _IDS: Final = {"userId": (USER_ID,), "anonymousId": (ANONYMOUS_ID,), "previousId": (ANONYMOUS_ID, USER_ID)}
 _LOYALTY: Final = {key: type_ for key, type_ in NAMING_TRAITS.items() if type_ == "loyalty_card"}
-_MESSAGING: Final = frozenset({"email", "sms", "whatsapp"})
-"""Channels whose events name their recipient in the properties; elsewhere an address there may be anybody's."""
+_OWN_FIELDS: Final = frozenset({"userid", "anonymousid"})
+"""Types, without signs and capitals, that no external id has: two users of one browser would become one person."""
+_SIGNS: Final = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,7 @@ def naming(
     telephone numbers, see features.identity.normalise. Raises WireError when nothing names anybody."""
     user, anonymous = _user(payload, region), _plain(payload, ANONYMOUS_ID, "anonymousId", region)
     reader = _Reader(region)
-    for told in (user, anonymous):
-        if told is not None:
-            reader.found[told] = None
+    reader.found.update(dict.fromkeys(told for told in (user, anonymous) if told is not None))
     if context:
         _from_context(context, reader)
     _from_body(payload, call, meaning, reader)
@@ -138,8 +138,8 @@ def without_names(traits: JsonObject) -> JsonObject:
     return {key: value for key, value in traits.items() if key not in NAMING_TRAITS}
 
 
-def without_recipient(properties: JsonObject, meaning: Meaning) -> JsonObject:
-    """What the log may keep of properties whose identifiers are identifiers."""
+def without_identifiers(properties: JsonObject, meaning: Meaning) -> JsonObject:
+    """What the log may keep of a call's properties once their identifiers are identifiers."""
     named = _named_in_properties(meaning)
     if properties.keys().isdisjoint(named):
         return properties
@@ -147,16 +147,17 @@ def without_recipient(properties: JsonObject, meaning: Meaning) -> JsonObject:
 
 
 def _named_in_properties(meaning: Meaning) -> Mapping[str, str]:
-    return NAMING_TRAITS if meaning.channel in _MESSAGING else _LOYALTY
+    """In an event that somebody else made up an address may be anybody's, so it names nobody and stays."""
+    return _LOYALTY if meaning is UNKNOWN_NAME else NAMING_TRAITS
 
 
 def _best(reader: _Reader) -> Identifier:
-    """The surest of the names of somebody without an id of ours: a user id, then what one person alone has."""
+    """The surest of the names of somebody without userId and anonymousId: what one person alone has."""
     if not reader.found:
         place = reader.unusable[0] if reader.unusable else "userId or anonymousId"
         advice = "send userId, anonymousId, context.externalIds, or an e-mail address or telephone number in traits"
         raise WireError(place, None, "a call names a person", advice)
-    return min(reader.found, key=lambda one: (one.type != USER_ID, not is_strong(one.type)))
+    return min(reader.found, key=lambda one: not is_strong(one.type))
 
 
 def _user(payload: JsonObject, region: str | None) -> Identifier | None:
@@ -177,16 +178,16 @@ def _plain(payload: JsonObject, type_: str, key: str, region: str | None) -> Ide
 
 
 def _from_context(context: JsonObject, reader: _Reader) -> None:
-    _external_ids(context, reader)
+    _external_ids(context, reader, claimed=True)
     if context.get("traits") is not None:
         reader.add_from(fields.mapping(context, "traits", "context.traits"), NAMING_TRAITS, "context.traits")
     _device_ids(context, reader)
 
 
-def _external_ids(context: JsonObject, reader: _Reader) -> None:
+def _external_ids(context: JsonObject, reader: _Reader, *, claimed: bool = False) -> None:
     if context.get("externalIds") is not None:
         for i, entry in enumerate(fields.objects(context, "externalIds", "context.externalIds")):
-            _external(entry, f"context.externalIds[{i}]", reader)
+            _external(entry, f"context.externalIds[{i}]", reader, claimed)
 
 
 def _device_ids(context: JsonObject, reader: _Reader) -> None:
@@ -199,12 +200,13 @@ def _device_ids(context: JsonObject, reader: _Reader) -> None:
         reader.add("advertising_id", device.get("advertisingId"), "context.device.advertisingId")
 
 
-def _external(entry: JsonObject, path: str, reader: _Reader) -> None:
-    """An id of another system. Those of accounts, and hashed ones, name no person that we could know."""
+def _external(entry: JsonObject, path: str, reader: _Reader, claimed: bool) -> None:
+    """An id of another system. Those of accounts, and hashed ones, name no person that we could know. claimed: of the
+    call's person, who has one user id, userId."""
     if entry.get("collection", "users") != "users" or entry.get("encoding", "none") != "none":
         return
     type_ = entry.get("type")
-    if isinstance(type_, str):
+    if isinstance(type_, str) and not (claimed and _SIGNS.sub("", type_).lower() in _OWN_FIELDS):
         reader.add(type_, entry.get("id"), f"{path}.id")
     else:
         reader.unusable.append(f"{path}.type")
@@ -213,7 +215,7 @@ def _external(entry: JsonObject, path: str, reader: _Reader) -> None:
 def _from_body(payload: JsonObject, call: str, meaning: Meaning, reader: _Reader) -> None:
     if call == "identify" and payload.get("traits") is not None:
         reader.add_from(fields.mapping(payload, "traits"), NAMING_TRAITS, "traits")
-    if call == "track" and payload.get("properties") is not None:
+    if call != "group" and payload.get("properties") is not None:
         reader.add_from(fields.mapping(payload, "properties"), _named_in_properties(meaning), "properties")
 
 

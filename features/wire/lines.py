@@ -11,6 +11,7 @@ from features.discretion import without_secret
 from features.event import Kind
 from features.wire import consents, fields, messages
 from features.wire.errors import WireError
+from features.wire.identifiers import without_names
 from features.wire.line import JsonObject, Line
 from features.wire.names import Meaning, Shape
 
@@ -42,6 +43,8 @@ def lines_of(
 def _kept(payload: JsonObject, call: str, properties: JsonObject) -> JsonObject:
     """The properties, and for calls that have none what they say instead."""
     told = {key: payload[key] for key in _KEPT.get(call, ()) if payload.get(key) is not None}
+    if isinstance(traits := told.get("traits"), Mapping):
+        told["traits"] = without_names(traits)  # A group's address is no person's: it names nobody and is not kept.
     return {**properties, **told} if told else properties
 
 

@@ -83,9 +83,9 @@ def read(
     message_id = _message_id(payload, received_at, rules.key)
     context, properties = fields.mapping(payload, "context"), fields.mapping(payload, "properties")
     channel = _channel(properties, meaning, rules)
-    statements = consents.subscriptions(payload, meaning, context, rules.channels, rules.region)
+    kept = identifiers.without_identifiers(properties, meaning)
+    statements = consents.subscriptions(kept, meaning, context, rules.channels, rules.region)
     named = identifiers.naming(payload, name, meaning, context, statements, rules.region)
-    kept = identifiers.without_recipient(properties, meaning)
     lines = (*lines_of(payload, name, meaning, kept, channel, rules.currency), *statements)
     makes = _Maker(title, message_id, occurred_at, received_at, named.anchor, rules.key)
     return WireMessage(

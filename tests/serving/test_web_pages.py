@@ -229,14 +229,17 @@ def test_a_page_makes_nothing_of_an_order_by_telling_it_again(demo: Demo, page_k
     assert (owned["item"], owned["quantity"]) == ("x", 2.0)
 
 
-def test_a_page_joins_no_known_users(demo: Demo, page_key: str) -> None:
+def test_a_page_joins_no_known_users(demo: Demo, page_key: str, client: httpx.Client) -> None:
     known = a_call()
     assert _tell(demo, page_key, known).status_code == 200
     alias = {"type": "alias", "userId": "thief", "messageId": None}
     refused_by(_tell(demo, page_key, alias | {"previousId": known["userId"]}, path="/v1/alias"), "previousId")
     assert _tell(demo, page_key, alias | {"previousId": "a-browser's-id"}, path="/v1/alias").status_code == 200
     ids = {"externalIds": [{"id": known["userId"], "type": "user_id", "collection": "users", "encoding": "none"}]}
-    refused_by(_tell(demo, page_key, {"context": ids}), "context.externalIds")
+    other = a_call(userId=None, anonymousId=f"{known['messageId']}-browser", context=ids)
+    assert _tell(demo, page_key, other).status_code == 200
+    stranger = client.get(f"/customers/anon:{other['anonymousId']}").json()
+    assert stranger["customer_id"] == f"anon:{other['anonymousId']}"
 
 
 def message(**told: object) -> WireMessage:
