@@ -23,6 +23,9 @@ def check_append(write: Append) -> None:
     """Raises InvalidEvent."""
     named = (write.identifier, *write.also, *write.previous, *write.addressed)
     _check_texts(*(text for one in named for text in (one.type, one.value)))
+    claimed = (*write.also, *write.previous, *write.addressed)
+    rule = "an append claims or withdraws by its events, which date it"
+    _check(not claimed or bool(write.events), "events", write.events, rule)
     for event in write.events:
         check_event(event)
     json_text(write.traits)

@@ -85,7 +85,8 @@ class Append:
 
     also: further identifiers of the same person that the call names: claims. previous: ids that the call says are the
     same person's older names (an alias). addressed: identifiers through which a withdrawal of consent among the events
-    was made: it binds whoever holds one of them, now or later. What claims and aliases lead to: docs/identity.md.
+    was made: it binds whoever holds one of them, now or later. What claims and aliases lead to: docs/identity.md. None
+    of the three goes without events, which date them: InvalidEvent.
 
     decision: the id of the decision that the events answer: they are told under the profile that it is filed under, and
     under `identifier` only when there is no such decision."""

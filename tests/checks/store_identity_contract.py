@@ -367,6 +367,12 @@ class IdentityContract:
         assert says_no(store, user("new"))
 
     @pytest.mark.parametrize("where", ["also", "previous", "addressed"])
+    def test_nothing_is_claimed_without_an_event_that_dates_it(self, store: Store, where: str) -> None:
+        with pytest.raises(InvalidEvent, match=r"^events is \(\); "):
+            store.append([Append(user("ann"), (), **{where: (MAIL,)})]).result(timeout=30)  # type: ignore[arg-type]
+        assert (store.people(), store.resolve(MAIL)) == (0, None)
+
+    @pytest.mark.parametrize("where", ["also", "previous", "addressed"])
     def test_an_identifier_that_is_no_text_is_refused_at_once_and_hinders_nobody(
         self, store: Store, where: str
     ) -> None:
