@@ -120,7 +120,7 @@ def test_keys_come_and_go(tmp_path: Path) -> None:
     key_id, rights, origins, _, note = line
     assert (rights, origins, note) == ("decide,write", "", "till 4")
     (told,) = json.loads(nextbest(tmp_path, "keys", "list", "--json").stdout)
-    assert list(told.values()) == line
+    assert (told["key"], told["rights"], told["origins"], told["note"]) == (key_id, ["decide", "write"], [], note)
     assert key not in listed
     assert key.encode() not in (tmp_path / "store.db").read_bytes()
     assert nextbest(tmp_path, "keys", "revoke", key_id).returncode == 0
