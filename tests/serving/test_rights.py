@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from features.stores import open_store
+from tests.checks.store_examples import user
 from tests.serving.conftest import Demo
 from tests.serving.running import Running
 from tests.serving.synthetic import store_url
+from tests.serving.test_decisions import ask
 
 
 def buy(client: httpx.Client, person: str) -> None:
@@ -55,6 +57,34 @@ def test_an_erased_decision_is_410_and_one_that_never_was_404(client: httpx.Clie
     report = {"decision_id": decision, "action_id": "offer-plan", "channel": "web", "outcome": "clicked"}
     assert client.post("/feedback", json=report).status_code == 410
     assert client.get("/decisions/never-made").status_code == 404
+
+
+def test_a_decision_by_address_goes_with_whose_the_address_is(client: httpx.Client, shop: Running, person: str) -> None:
+    """Through a wrong alias and its undoing, with the feedback on it."""
+    address, wrong = f"{person}@example.org", f"a-{person}"
+    batch: list[dict[str, object]] = [
+        {"type": "identify", "userId": person, "traits": {"email": address}, "messageId": f"{person}-1"},
+        {"type": "alias", "userId": person, "previousId": wrong, "messageId": f"{person}-2"},
+        {"type": "track", "userId": wrong, "event": "Product Viewed", "messageId": f"{person}-3"},
+    ]
+    batch[2]["properties"] = {"product_id": "vacuum-1"}
+    assert client.post("/v1/batch", json={"batch": batch}).status_code == 200
+    made = ask(client, identifier={"type": "email", "value": address}, channels=["web"])
+    assert made["customer_id"] == person
+    report = {"token": made["channels"][0]["actions"][0]["token"], "outcome": "clicked"}
+    assert client.post("/feedback", json=report).json()["stored"] == 1
+    store = open_store(store_url(shop.home))
+    store.split(user(person), user(wrong), 0, "operator test")
+    store.close()
+    lists = {name: client.get(f"/customers/{name}/decisions").json()["decisions"] for name in (person, wrong)}
+    assert {name: [one["decision_id"] for one in found] for name, found in lists.items()} == {
+        person: [made["decision_id"]],
+        wrong: [],
+    }
+    assert "clicked" not in client.get(f"/customers/{wrong}/timeline").text
+    assert client.delete(f"/customers/{person}").status_code == 200
+    assert client.get(f"/decisions/{made['decision_id']}").status_code == 410
+    assert client.get("/customers/lookup", params={"type": "email", "value": address}).status_code == 404
 
 
 def test_the_copy_is_a_file(client: httpx.Client, person: str) -> None:
