@@ -56,22 +56,16 @@ STEPS = frozenset(
     }
 )
 
-ARRIVALS = frozenset(
-    {
-        Kind.ORDERED,
-        Kind.VIEWED,
-        Kind.BASKET_ADDED,
-        Kind.BASKET_REMOVED,
-        Kind.CHECKOUT_STARTED,
-        Kind.SEARCHED,
-        Kind.PAGE_SEEN,
-        Kind.CALL_STARTED,
-        Kind.CALL_TRANSFERRED,
-        Kind.IVR_MENU_SELECTED,
-        Kind.CHAT_STARTED,
-        Kind.STORE_VISITED,
-    }
-)
+ARRIVALS = STEPS - {
+    Kind.CALL_ENDED,
+    Kind.CHAT_ENDED,
+    Kind.CASE_OPENED,
+    Kind.PAYMENT_FAILED,
+    Kind.FORM_FIELD_CAPTURED,
+    Kind.SURVEY_ANSWERED,
+    Kind.HANDED_OFF,
+    Kind.HANDOFF_TAKEN,
+}
 """Steps that show the person has come to a channel; what may still belong to the conversation that was handed off (its
 end, a case, a captured field) does not."""
 

@@ -68,7 +68,7 @@ def document(held: Holdings, vocabulary: Vocabulary) -> str:
         "exported_at": render_instant(held.at),
         "customer_id": held.identity.customer_id,
         "names": list(held.identity.names),
-        "identifiers": [_identifier(one) for one in held.identity.identifiers],
+        "identifiers": [identifier_shown(one) for one in held.identity.identifiers],
         "traits": dict(sorted(held.record.traits.items())),
         "trait_changes": [_trait_change(one) for one in held.trait_changes],
         "events": [_event(one) for one in held.events],
@@ -81,7 +81,8 @@ def document(held: Holdings, vocabulary: Vocabulary) -> str:
     return json.dumps(made, ensure_ascii=False, allow_nan=False, indent=1)
 
 
-def _identifier(one: HeldIdentifier) -> Document:
+def identifier_shown(one: HeldIdentifier) -> Document:
+    """As every place shows it that writes JSON."""
     return {
         "type": one.type,
         "value": one.value,

@@ -73,17 +73,9 @@ def _say(line: str) -> None:
 
 def _show(identity: Identity, as_json: bool) -> None:
     if as_json:
-        held = [
-            {
-                "type": one.type,
-                "value": one.value,
-                "profile": one.profile,
-                "since": one.since_outside,
-                "anchor": one.anchor,
-                "severed": one.severed,
-            }
-            for one in identity.identifiers
-        ]
+        from features.stores.export import identifier_shown
+
+        held = [identifier_shown(one) for one in identity.identifiers]
         show_json({"customer_id": identity.customer_id, "names": list(identity.names), "identifiers": held})
         return
     rows = [

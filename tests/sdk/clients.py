@@ -23,11 +23,11 @@ _PATIENCE = 120
 
 
 def send_with_segment(running: Running, key: str, session: Session) -> None:
-    _run([sys.executable, HERE / "drivers" / "send_with_segment.py"], running, key, session, gzip=False)
+    _run([sys.executable, HERE / "drivers" / "send_with_python.py", "segment"], running, key, session, gzip=False)
 
 
 def send_with_rudder(running: Running, key: str, session: Session) -> None:
-    _run([sys.executable, HERE / "drivers" / "send_with_rudder.py"], running, key, session, gzip=True)
+    _run([sys.executable, HERE / "drivers" / "send_with_python.py", "rudderstack"], running, key, session, gzip=True)
 
 
 def send_with_node(running: Running, key: str, session: Session) -> None:

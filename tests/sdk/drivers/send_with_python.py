@@ -1,18 +1,18 @@
-"""Run as a program: sends the session on standard input with segment-analytics-python."""
+"""Run as a program: sends the session on standard input with the Python client of the package named: segment, or
+rudderstack, which began as a copy of it and is told alike."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from datetime import datetime
 from typing import Any
 
-from segment.analytics.client import Client
-
 PLACES = {"userId": "user_id", "anonymousId": "anonymous_id", "previousId": "previous_id", "groupId": "group_id"}
 
 
-def send(client: Client, call: dict[str, Any]) -> None:
+def send(client: Any, call: dict[str, Any]) -> None:
     """`call` in the words of the HTTP API; the client's words are Python's."""
     told = {PLACES.get(name, name): value for name, value in call.items() if name not in ("type", "messageId")}
     if "timestamp" in told:
@@ -27,7 +27,7 @@ def send(client: Client, call: dict[str, Any]) -> None:
 def main() -> None:
     session = json.load(sys.stdin)
     failures: list[str] = []
-    client = Client(
+    client = importlib.import_module(f"{sys.argv[1]}.analytics.client").Client(
         session["key"],
         host=session["url"],
         gzip=session["gzip"],
