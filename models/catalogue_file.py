@@ -20,10 +20,11 @@ import pyarrow.parquet
 from pydantic import JsonValue, ValidationError
 
 from models.catalogue import CatalogueInvalid, Fault
-from models.catalogue_checks import Finding, Path, item_findings, shape_findings, written
+from models.catalogue_checks import item_findings, shape_findings
 from models.catalogue_document import CatalogueDocument, CatalogueFile, ItemEntry
 from models.catalogue_items import ITEM_SCHEMA, conformed, item_faults, to_ipc
 from models.catalogue_repair import outside, repaired
+from models.finding import Finding, Path, written
 from models.yaml_lines import load
 
 

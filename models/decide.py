@@ -16,11 +16,13 @@ from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.exploration import Drawn
+from models.policy.published import Published
 from models.policy.screening import Screening, screen
 from models.policy.situation import Situation
 from models.policy.slates import draw_slates
 from models.policy.trace import funnel, refusals
 from models.policy.version import POLICY, Policy
+from models.policy_rules import Arm
 from models.rows_digest import rows_digest
 from models.scoring import Scorer
 
@@ -34,6 +36,7 @@ def decide(
     scorer: Scorer,
     moment: int,
     rng: np.random.Generator,
+    published: Published,
     policy: Policy = POLICY,
 ) -> Decision:
     """The best actions for one customer as of `moment` (ms UTC), channel by channel in the order of the request.
@@ -43,7 +46,7 @@ def decide(
     ranking.
     """
     candidates = compiled.channels(request.channels, request.placement)
-    situation = Situation(request, customer, compiled, candidates, moment)
+    situation = Situation(request, customer, compiled, candidates, moment, published, Arm.FULL)
     screening = screen(policy.gates, situation)
     personalised = not objects_to_profiling(customer.consents, moment)
     ranked = situation if personalised else replace(situation, customer=_STRANGER)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
     """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best".
-    deliver_at: ms UTC at which schedule is judged. exclude: action ids. seed: of this decision's draws."""
+    deliver_at: ms UTC at which schedule, quiet hours and contact limits are judged. exclude: action ids. seed: of this
+    decision's draws. context: what the caller tells of the situation, for conditions; JSON values."""
 
     channels: tuple[str, ...]
     limit: int
@@ -23,6 +24,7 @@ class DecisionRequest:
     exclude: frozenset[str]
     explain: bool
     seed: int
+    context: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
+from models.policy.published import NOTHING
 from serving import metrics
 from serving.answers import ARM, decision_answer, error_entry
 from serving.body import checked
@@ -164,7 +165,7 @@ async def _made(
     seed = secrets.randbits(63)
     rng = np.random.default_rng(seed)
     request = _decision_request(asked, seed)
-    decision = decide(request, record, asked.compiled, asked.in_force.model.scorer, asked.moment, rng)
+    decision = decide(request, record, asked.compiled, asked.in_force.model.scorer, asked.moment, rng, NOTHING)
     new_id = (decision_id or _new_id(asked.moment)) if asked.logged else None
     name = customer_id if customer_id is not None else record.customer_id
     for fault in decision.faults:
@@ -198,6 +199,7 @@ def _decision_request(asked: Asked, seed: int) -> DecisionRequest:
         exclude=frozenset(question.exclude),
         explain=question.explain,
         seed=seed,
+        context=question.context,
     )
 
 

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from features.event import Event, Kind
 from features.history import CustomerRecord
 from features.vocabulary import Vocabulary
-from models.catalogue_document import text_of
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
+from models.document_fields import text_of
+from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
+from models.policy_rules import Arm
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
 CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": None}
@@ -37,11 +39,12 @@ class World:
     customer: CustomerRecord
     request: DecisionRequest
     scorer: ByAction
+    published: Published = NOTHING
 
     @property
     def situation(self) -> Situation:
         candidates = self.compiled.channels(self.request.channels, self.request.placement)
-        return Situation(self.request, self.customer, self.compiled, candidates, NOW)
+        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, Arm.FULL)
 
 
 def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.compiled import compiled
 from features.ledger import owned
-from models.catalogue_document import text_of
+from models.document_fields import text_of
 from models.policy.basket import in_basket
 from models.policy.gate import Account
 from models.policy.situation import Situation

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features import consent
 from models.catalogue import Regime
-from models.catalogue_document import text_of
+from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
 
