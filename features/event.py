@@ -47,6 +47,7 @@ class Kind(IntEnum):
     CONVERTED = 28
     MESSAGE_OPENED = 29  # by a person
     MESSAGE_MACHINE_OPENED = 30  # by a mail client on its own: never interest
+    ADDRESS_FAILED = 31  # what was sent there will never arrive (a hard bounce)
 
     CONSENT_GRANTED = 40
     CONSENT_WITHDRAWN = 41

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.document_fields import Days, Entry, Id, Money
+from models.document_fields import Days, Entry, Id, Money, Words
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
@@ -116,6 +116,7 @@ class ServiceFirstEntry(Entry):
     stale_days: Days
     delivery_days: Days
     in_service: list[Id] = []
+    retention_reasons: list[Words] = []
 
 
 class ArmsEntry(Entry):

@@ -100,13 +100,14 @@ class Ceiling:
 @dataclass(frozen=True, slots=True)
 class ServiceFirst:
     """severity: the least of a case that stops selling. stale: ms without a word after which an open case no longer
-    does. delivery: ms for which a failed delivery or payment does. in_service: channels on which the person is being
-    served or waits to be."""
+    does. delivery: ms for which a failed delivery or payment does. in_service: channels on which who speaks with us, or
+    is handed to, is being served. retention: values of context.reason with which retention passes all the same."""
 
     severity: int
     stale: int
     delivery: int
     in_service: tuple[str, ...]
+    retention: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,11 @@ def service_first_of(entry: ServiceFirstEntry | None) -> ServiceFirst | None:
     if entry is None:
         return None
     return ServiceFirst(
-        entry.severity, days_of(entry.stale_days), days_of(entry.delivery_days), tuple(entry.in_service)
+        severity=entry.severity,
+        stale=days_of(entry.stale_days),
+        delivery=days_of(entry.delivery_days),
+        in_service=tuple(entry.in_service),
+        retention=frozenset(entry.retention_reasons),
     )
 
 

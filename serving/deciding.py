@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -55,6 +55,11 @@ class Asked:
     in_force: InForce
     moment: int
     channels: tuple[str, ...]
+
+    @property
+    def needs_addresses(self) -> bool:
+        """Some channel is closed to who has not the right kind of address."""
+        return any(self.compiled.catalogue.channels[channel].needs is not None for channel in self.channels)
 
     @property
     def logged(self) -> bool:
@@ -179,10 +184,15 @@ async def _made(
 
 
 async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
+    store, at = runtime.store, asked.question.at
     try:
-        if asked.question.at is None:
-            return runtime.store.read(identifier)
-        return await asyncio.to_thread(runtime.store.read_as_of, identifier, asked.question.at)
+        if at is None:
+            record = store.read(identifier)
+        else:
+            record = await asyncio.to_thread(store.read_as_of, identifier, at)
+        if not record.known or not asked.needs_addresses:
+            return record
+        return replace(record, addresses=store.addresses(identifier, at))
     except AmbiguousIdentifier as error:
         raise ambiguous("identifier", identifier.type, error.customer_ids) from error
 

@@ -249,6 +249,10 @@ class HistoryStore(Protocol):
     def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
         """The record as it was known at `moment` (ms UTC), from the log."""
 
+    def addresses(self, identifier: Identifier, moment: int | None = None) -> frozenset[str]:
+        """The types of the identifiers that the person has, or had by `moment` (ms UTC); none of nobody. Raises
+        AmbiguousIdentifier."""
+
     def people(self) -> int:
         """How many people the store holds."""
 

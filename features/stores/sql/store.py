@@ -124,6 +124,10 @@ class SQLStore:
         with self._engine.reading() as session:
             return reads.earlier(session, self._vault, identifier, moment)
 
+    def addresses(self, identifier: Identifier, moment: int | None = None) -> frozenset[str]:
+        with self._engine.reading() as session:
+            return reads.addresses(session, self._vault, identifier, moment)
+
     def people(self) -> int:
         with self._engine.reading() as session:
             return int(value(session, "SELECT count(*) FROM person WHERE root = person"))
