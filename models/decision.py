@@ -31,7 +31,7 @@ class DecisionRequest:
 class ChosenAction:
     """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the
     earlier ranks. affinity: how likely the person needs what it promotes. Both are NaN when unknown (the model
-    failed)."""
+    failed). reasons: what added most to the response probability, in words; empty unless asked for."""
 
     rank: int
     action_id: str
@@ -43,6 +43,7 @@ class ChosenAction:
     value: float
     priority: float
     selection_probability: float
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
