@@ -28,6 +28,7 @@ GROWING = {
     "event",
     "identifier",
     "message",
+    "order_of",
     "person",
     "sealed",
     "trait_change",
@@ -62,7 +63,7 @@ def through(connection: sqlite3.Connection, statement: str) -> Iterator[str]:
 def everyday(store: Store) -> None:
     """What services and callers do, and what a privacy officer does."""
     ann, browser = user("ann"), anonymous("x")
-    tell(store, ann, viewed("one"), also=(PHONE, MAIL))
+    tell(store, ann, viewed("one"), event("bought", Kind.ORDERED, order="7"), also=(PHONE, MAIL))
     tell(store, browser, viewed("two"), withdrawn("no"), addressed=(MAIL,))
     tell(store, ann, viewed("three"), also=(browser,))
     tell(store, user("bob"), viewed("four"), previous=(ann,))
@@ -70,6 +71,9 @@ def everyday(store: Store) -> None:
     store.log_decisions([log_decision("ann", "d1"), LogDecision(PHONE, decision("d2"), ())]).result(30)
     store.bury([DeadLetter(NOON, "r", '{"userId": "ann"}', (ann,))] * 3).result(30)
     assert store.resolve(PHONE) == store.read(ann).person == store.read_as_of(ann, NOON).person
+    number = Identifier("order_number", "7")
+    assert store.resolve(number) == store.read(number).person == store.read_as_of(number, NOON).person
+    store.log_decisions([LogDecision(number, decision("d3"), ())]).result(30)
     assert store.timeline(ann, None, 5, [Kind.VIEWED])
     assert store.decision("d1")
     assert store.decisions_of(store.read(ann).person, 5)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from features.consent import CONSENT_KINDS
-from features.event import LOG_ONLY, Event
+from features.event import LOG_ONLY, ORDERS, Event
+from features.history import text_code
 from features.stores import packed
 from features.stores.acceptance import json_text
 from features.stores.protocol import (
@@ -28,6 +29,7 @@ from features.stores.protocol import (
 )
 from features.stores.sql.decisions import insert_decisions, select_decisions
 from features.stores.sql.messages import MessageKey, message_keys
+from features.stores.sql.orders import Order, insert_orders
 from features.stores.sql.people import ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
 from features.stores.sql.regroup import Regrouped
@@ -138,6 +140,7 @@ class _Group:
     event_rows: list[Row] = field(default_factory=list)
     message_rows: list[Row] = field(default_factory=list)
     trait_rows: list[Row] = field(default_factory=list)
+    orders: set[Order] = field(default_factory=set)
     decision_rows: list[LoggedDecision] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
@@ -253,6 +256,8 @@ class _Group:
                 profile.add_record(record, sequence, event.recorded_at)
             if event.kind in CONSENT_KINDS and profile.person.derived:
                 profile.person.stale = True
+            if event.kind in ORDERS and event.order is not None:
+                self.orders.add((text_code(event.order), profile.profile))
             subject = event.order if event.topic is None else event.topic
             texts = (event.name, subject, event.decision, event.properties)
             self.event_rows.append((profile.profile, sequence, record, *key, *texts))
@@ -265,6 +270,7 @@ class _Group:
         self.session.insert(EVENT_ROWS, self.event_rows)
         self.session.insert(MESSAGE_ROWS, sorted(self.message_rows))
         self.session.insert(TRAIT_ROWS, self.trait_rows)
+        insert_orders(self.session, self.orders)
         store_people(self.session, self.profiles.people.values())
         insert_decisions(self.session, self._vault, self.decision_rows)
         self._bury()

@@ -97,7 +97,7 @@ class Profiles:
             if len(roots) > 1:
                 names = customer_ids(self.session, roots)
                 self._decided[one] = ambiguous(self.rules.vault, one, names)
-            elif roots and digest not in self.states:
+            elif roots and (digest not in self.states or self.states[digest].person.person not in roots):
                 claimers = [profile for profile, _ in holding]
                 self._decided[one] = anchor = claimer(self.session, self.rules.vault, digest, claimers)
                 self.states.update(select_profiles(self.session, {anchor} - self.states.keys(), self.people))
