@@ -13,7 +13,7 @@ from features.event import Identifier, Kind
 from features.partition import COMMON
 from features.stores import open_store
 from features.stores.engines import sqlite, sqlite_file
-from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, LogDecision, Store
+from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, LetterLimits, LogDecision, Store
 from features.stores.sql import claims
 from tests.checks.store_examples import NOON, VAULT, append, decision, event, log_decision, user
 from tests.checks.store_people_examples import MAIL, PHONE, anonymous, tell, viewed, withdrawn
@@ -86,7 +86,7 @@ def everyday(store: Store) -> None:
 
 
 def test_nothing_goes_through_a_table_that_grows(statements: set[str], tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}", vault=VAULT)
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}", vault=VAULT, letters=LetterLimits(2))
     everyday(store)
     store.close()
     asked = {one for one in statements if re.match("SELECT|WITH|UPDATE|DELETE", one) and not _FIRST.fullmatch(one)}

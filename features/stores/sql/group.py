@@ -28,6 +28,7 @@ from features.stores.protocol import (
     StoreError,
 )
 from features.stores.sql.decisions import insert_decisions, select_decisions
+from features.stores.sql.letters import Buried, make_room
 from features.stores.sql.messages import MessageKey, message_keys
 from features.stores.sql.orders import Order, insert_orders
 from features.stores.sql.people import ProfileState, store_people
@@ -105,7 +106,9 @@ def write_group(session: Session, shared: SharedVocabulary, rules: Rules, member
             results.append(refusal)
     group.store()
     regrouped = group.profiles.settle()
-    return [_finished(one, regrouped) for one in results], group.interning.publish
+    # What left for the letters of all is told once.
+    left = iter((group.left,))
+    return [next(left, 0) if one is None else _finished(one, regrouped) for one in results], group.interning.publish
 
 
 def _finished(result: object, regrouped: Regrouped) -> object:
@@ -143,6 +146,7 @@ class _Group:
     orders: set[Order] = field(default_factory=set)
     decision_rows: list[LoggedDecision] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+    left: int = 0
 
     def load(self, members: Sequence[Member]) -> None:
         writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
@@ -281,6 +285,9 @@ class _Group:
         self.session.insert(_LETTER_ROWS, [_letter_row(self._vault, number, one) for number, one in numbered])
         about = {(self._vault.digest(one), number) for number, letter in numbered for one in letter.about}
         self.session.insert(_ABOUT_ROWS, sorted(about))
+        if numbers:
+            at = max(letter.received_at for letter in self.letters)
+            self.left = make_room(self.session, self.profiles.rules.letters, Buried(numbers[-1], len(numbers), at))
 
 
 def _letter_row(vault: Vault, number: int, letter: DeadLetter) -> Row:

@@ -11,7 +11,7 @@ from features.history import text_code
 from features.identity import ANONYMOUS_ID, USER_ID
 from features.links import ALWAYS
 from features.partition import COMMON, Claim, Role
-from features.stores.protocol import Append, StoreError
+from features.stores.protocol import Append, LetterLimits, StoreError
 from features.stores.sql.claims import (
     CLAIM_ROWS,
     CLAIM_STANDS,
@@ -50,6 +50,7 @@ class Rules:
 
     vault: Vault
     declared: frozenset[str] = frozenset()
+    letters: LetterLimits = field(default_factory=LetterLimits)
 
 
 @dataclass(slots=True)

@@ -56,11 +56,11 @@ class SQLStore:
     """Implements features.stores.protocol.Store and features.stores.people.Timeline. Safe to use from any thread; not
     to be carried over a fork."""
 
-    def __init__(self, engine: Engine, vault: Vault, declared: frozenset[str] = frozenset()) -> None:
-        """declared: types of external ids that are strong. Raises StoreError for another vault than the store's."""
+    def __init__(self, engine: Engine, rules: Rules) -> None:
+        """Raises StoreError for another vault than the store's."""
         self._engine = engine
-        self._vault = vault
-        self._rules = rules = Rules(vault, declared)
+        self._vault = rules.vault
+        self._rules = rules
         self._local = local()
         self._closed = False
         self._shared = SharedVocabulary()
@@ -290,7 +290,7 @@ class SQLStore:
             return int(stored)
         return self._writer.alone(lambda session: admin.advance_present(session, moment))
 
-    def bury(self, letters: Sequence[DeadLetter]) -> Future[None]:
+    def bury(self, letters: Sequence[DeadLetter]) -> Future[int]:
         return self._writer.submit(Letters(tuple(letters)))
 
     def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
