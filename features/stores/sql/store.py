@@ -121,7 +121,7 @@ class SQLStore:
             return reads.present(session, self._vault, identifier)
 
     def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
-        with self._engine.reading() as session:
+        with self._engine.moment() as session:
             return reads.earlier(session, self._vault, identifier, moment)
 
     def people(self) -> int:
@@ -145,7 +145,7 @@ class SQLStore:
     # Who is who
 
     def identity(self, identifier: Identifier) -> Identity | None:
-        with self._engine.reading() as session:
+        with self._engine.moment() as session:
             return identities.identity(session, self._vault, identifier)
 
     def may_split(self, customer: Identifier, identifier: Identifier) -> bool:
@@ -161,7 +161,7 @@ class SQLStore:
     def timeline(
         self, identifier: Identifier, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] | None = None
     ) -> tuple[LoggedEvent, ...]:
-        with self._engine.reading() as session:
+        with self._engine.moment() as session:
             return timeline.timeline(session, self._shared, self._vault, identifier, before, limit, kinds)
 
     def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
