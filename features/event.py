@@ -74,6 +74,14 @@ class Kind(IntEnum):
 CONTACTS = frozenset({Kind.SENT, Kind.DISPLAYED})
 """Kinds that count as having contacted the person."""
 
+ORDERS = frozenset(
+    {
+        *(Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED),
+        *(Kind.ORDER_UPDATED, Kind.ORDER_SHIPPED, Kind.ORDER_DELIVERED),
+    }
+)
+"""Kinds whose `order` is the number of an order that was placed."""
+
 OUTCOMES = frozenset({Kind.CLICKED, Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED})
 
 FLEETING = frozenset(

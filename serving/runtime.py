@@ -68,6 +68,7 @@ class Runtime:
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
         self._faults_told: set[tuple[str, str]] = set()
+        self._letters_told = False
         self._in_force = self._look(None)
         self._watch: asyncio.Task[None] | None = None
 
@@ -123,6 +124,16 @@ class Runtime:
         self._faults_told.add(told)
         extra = {"decision_id": decision_id, "model_version": model_version, "fault": fault}
         logging.getLogger("nextbest.decision").warning("degraded; told once", extra=extra)
+
+    def tell_letters_left(self, count: int) -> None:
+        """In the metrics each time, in the log once."""
+        if not count:
+            return
+        metrics.LETTERS_LEFT.inc(count)
+        if not self._letters_told:
+            self._letters_told = True
+            kept = {"kept": self.settings.dead_letters, "days": self.settings.dead_letter_days}
+            logger.warning("the oldest dead letters leave, too many or too old; told once", extra=kept)
 
     def _look(self, before: InForce | None) -> InForce:
         """What should be in force now; runs beside the requests, so that a swap costs them nothing."""

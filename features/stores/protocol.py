@@ -165,6 +165,14 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterLimits:
+    """How many dead letters a store keeps at most, and for how many days; beyond either the oldest leave."""
+
+    letters: int = 100_000
+    days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class BuriedLetter:
     """A dead letter as it lies in the store. number: grows with each letter."""
 
@@ -342,7 +350,8 @@ class Settings(Protocol):
 
 
 class DeadLetters(Protocol):
-    def bury(self, letters: Sequence[DeadLetter]) -> Future[None]: ...
+    def bury(self, letters: Sequence[DeadLetter]) -> Future[int]:
+        """How many older ones left for them, for there were too many or they were too old (LetterLimits)."""
 
     def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
         """Newest first."""
