@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -79,6 +79,7 @@ def table(rows: list[tuple[str, str | None, str | None, float | None]]) -> pa.Ta
     return pa.Table.from_pylist([dict(zip(ITEM_SCHEMA.names, row, strict=True)) for row in rows], schema=ITEM_SCHEMA)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_following_it_leads_from_one_document_to_the_other(
     before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]
@@ -88,6 +89,7 @@ def test_following_it_leads_from_one_document_to_the_other(
     assert bool(found) == (canonical(before) != canonical(after))
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, ROWS)
 def test_nothing_differs_from_itself(
     document: Mapping[str, JsonValue], rows: list[tuple[str, None, None, None]]
@@ -95,6 +97,7 @@ def test_nothing_differs_from_itself(
     assert not difference(document, table(rows), json.loads(json.dumps(document)), table(rows))
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_every_place_that_it_names_differs(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> None:
     were, are = flat(dict(before)), flat(dict(after))
@@ -105,6 +108,7 @@ def test_every_place_that_it_names_differs(before: Mapping[str, JsonValue], afte
             assert (change.path in were, change.path in are) == (change.what == "removed", change.what == "added")
 
 
+@settings(deadline=None)
 @given(ROWS, ROWS)
 def test_items_are_counted_as_by_hand(
     before: list[tuple[str, str | None, str | None, float | None]],

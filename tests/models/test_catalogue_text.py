@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -17,7 +17,7 @@ from models.catalogue import CatalogueInvalid
 from models.catalogue_items import ITEM_SCHEMA, from_ipc
 from models.catalogue_text import load
 from models.catalogue_writing import as_json, as_yaml
-from tests.models.test_catalogue import BROKEN, EXAMPLE, faults_of
+from tests.models.test_catalogue import BROKEN, EXAMPLE, GUIDE, faults_of
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     [
@@ -67,6 +67,7 @@ def made(name: str, content: dict[str, JsonValue], items: list[dict[str, object]
     return catalogue_file.checked(document, pa.Table.from_pylist(items, schema=ITEM_SCHEMA))
 
 
+@settings(deadline=None)
 @given(IDS, st.dictionaries(TEXTS, CONTENT, max_size=3), ITEMS)
 def test_what_is_written_is_read_again(
     name: str, content: dict[str, JsonValue], items: list[dict[str, object]]
@@ -80,6 +81,7 @@ def test_what_is_written_is_read_again(
         assert (kept.document, kept.items) == (source.document, source.items)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXTS, CONTENT, max_size=4), st.booleans(), st.none() | st.just(1))
 def test_json_is_read_as_json(value: dict[str, JsonValue], escaped: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=escaped, indent=indent)
@@ -132,6 +134,15 @@ def test_a_text_without_items_keeps_those_that_there_are() -> None:
     uncategorised = document.replace("- id: laundry\n", "- id: washing\n").replace("0042", "7001", 1)
     with pytest.raises(CatalogueInvalid, match=r"^item row 1: category is 'laundry'"):
         catalogue_file.read_text(uncategorised, kept=source.items)
+
+
+def test_the_documented_change_is_made_as_it_is_documented() -> None:
+    source = catalogue_file.read_text(EXAMPLE)
+    more = GUIDE.split("```\n- id: power-cut")[1].split("```")[0]
+    edited = as_yaml(source.document, None) + "- id: power-cut" + more
+    document = json.loads(catalogue_file.read_text(edited, kept=source.items).document)
+    assert [action["id"] for action in document["actions"]][-1] == "power-cut"
+    assert document["actions"][:-1] == json.loads(source.document)["actions"]
 
 
 @pytest.mark.parametrize("name", ["items.csv", "items.parquet"])
