@@ -144,7 +144,8 @@ class Lane:
         query = _query(endpoint, scope)
         body, raw = None, b""
         if endpoint.body_limit:
-            raw = await read(receive, headers, endpoint.body_limit, settings.body_timeout)
+            patience = settings.batch_timeout if endpoint.yaml else settings.body_timeout
+            raw = await read(receive, headers, endpoint.body_limit, patience)
             body = None if endpoint.yaml else parsed(raw)
         asked = Asked(call, parameters, query, body, raw, headers)
         async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):

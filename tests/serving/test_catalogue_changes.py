@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,13 +15,16 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from starlette.types import Receive, Scope, Send
 
 from features.stores import open_store
 from models.catalogue import CatalogueInvalid
 from models.catalogue_file import read_text
 from serving.catalogues import MOST_BYTES
-from serving.editing import Signed, publish
+from serving.lane import Lane
+from serving.runtime import Runtime
 from serving.security import new_key
+from serving.settings import Settings
 from tests.serving.conftest import Demo
 from tests.serving.running import Running, server, until
 from tests.serving.synthetic import CATALOGUE, PUBLISHED_AT, make_shop, store_url
@@ -415,11 +420,47 @@ def test_both_lanes_answer_alike(demo: Demo) -> None:
                 assert first.headers.get(name) == second.headers.get(name)
 
 
-def test_the_first_catalogue_needs_no_version_before_it(tmp_path: Path) -> None:
+async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise AssertionError("nothing stands behind the lane here")
+
+
+def test_a_service_without_a_catalogue_is_given_its_first(tmp_path: Path) -> None:
     store = open_store(store_url(tmp_path))
-    try:
-        made = publish(store, lambda kept: read_text(CATALOGUE, kept=kept), None, False, Signed(1, "ann", "first"))
-        assert (made.version, made.published) == (1, True)
-        assert store.catalogue_versions(1)[0].author == "ann"
-    finally:
-        store.close()
+    store.close()
+    runtime = Runtime(Settings(home=tmp_path))
+
+    async def visit() -> None:
+        app = httpx.ASGITransport(Lane(_nothing, lambda: runtime, fast=True), client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=app, base_url="http://127.0.0.1") as client:
+            assert fault(await client.get("/catalogue")) == (404, "not_found", "catalogue")
+            assert (await client.get("/catalogue/versions")).json() == {"versions": [], "next": None}
+            told = (await client.post("/catalogue/validate", content=CATALOGUE)).json()
+            assert (told["against"], told["same"]) == (0, False)
+            assert (await client.get("/readyz")).status_code == 503
+            first = await client.put("/catalogue", content=CATALOGUE)
+            assert (first.status_code, first.json()["catalogue"]["author"]) == (200, "this machine")
+            assert (await client.get("/readyz")).status_code == 200
+            assert (await client.put("/catalogue", content=CATALOGUE)).status_code == 428
+        await runtime.close()
+
+    asyncio.run(visit())
+
+
+def test_a_silent_registry_is_not_asked_when_a_catalogue_is_taken_up(tmp_path: Path) -> None:
+    make_shop(tmp_path, model=False)
+    with socket.create_server(("127.0.0.1", 0)) as registry:
+        registry.setblocking(False)
+        address = f"http://127.0.0.1:{registry.getsockname()[1]}"
+        runtime = Runtime(Settings(home=tmp_path, tracking_uri=address))
+        registry.accept()[0].close()
+
+        async def look() -> int:
+            source = read_text(marked("x"))
+            runtime.store.publish_catalogue(source.document, source.items_ipc(), None, 0, "ann", "")
+            await runtime.look()
+            await runtime.close()
+            return runtime.in_force.catalogue_version
+
+        assert asyncio.run(look()) == 2
+        with pytest.raises(BlockingIOError):
+            registry.accept()
