@@ -6,12 +6,11 @@ fields are refused. Times are RFC 3339 with an offset and are kept as UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
-from models.document_fields import Days, Entry, Id, Minutes, Money, Time, Words, Zone
+from models.document_fields import Content, Days, Entry, Id, Minutes, Money, Time, Words, Zone
 from models.policy_document import (
     ArmsEntry,
     BudgetEntry,
@@ -90,7 +89,7 @@ class TreatmentEntry(Entry):
     id: Id
     channel: Id
     placement: Id | None = None
-    content: Mapping[str, JsonValue] = {}
+    content: Content = {}
 
 
 class TopicEntry(Entry):

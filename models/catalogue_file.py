@@ -24,8 +24,8 @@ from models.catalogue_checks import item_findings, shape_findings
 from models.catalogue_document import CatalogueDocument, CatalogueFile, ItemEntry
 from models.catalogue_items import ITEM_SCHEMA, conformed, item_faults, to_ipc
 from models.catalogue_repair import outside, repaired
+from models.catalogue_text import load
 from models.finding import Finding, Path, written
-from models.yaml_lines import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,21 @@ class CatalogueSource:
         return to_ipc(self.items)
 
 
-def read(path: FilePath) -> CatalogueSource:
-    """The catalogue file at `path`. Raises CatalogueInvalid with every fault, each with the name of the file that it is
-    in; OSError when it cannot be read."""
+def read(path: FilePath, kept: pa.Table | None = None) -> CatalogueSource:
+    """The catalogue file at `path`. kept: the items of one that names none, None for none. Raises CatalogueInvalid with
+    every fault, each with the name of the file that it is in; OSError when it cannot be read."""
     with _inside(path.name):
-        return read_text(path.read_text(encoding="utf-8"), path.parent)
+        return read_text(decoded(path.read_bytes()), path.parent, kept)
+
+
+def decoded(content: bytes) -> str:
+    """Raises CatalogueInvalid when it is not UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"catalogue is not UTF-8; byte {content[error.start]:#04x} is none of its; save it as UTF-8"
+        raise CatalogueInvalid((Fault(line, "catalogue", message),)) from error
 
 
 @contextmanager
@@ -57,10 +67,11 @@ def _inside(name: str) -> Iterator[None]:
         raise CatalogueInvalid(tuple(replace(one, file=one.file or name) for one in error.faults)) from error
 
 
-def read_text(text: str, folder: FilePath | None = None) -> CatalogueSource:
-    """A catalogue as text; `items_file` is looked up in `folder` and refused without one. Raises CatalogueInvalid."""
+def read_text(text: str, folder: FilePath | None = None, kept: pa.Table | None = None) -> CatalogueSource:
+    """A catalogue as text; `items_file` is looked up in `folder` and refused without one. kept: the items of one that
+    names none, None for none. Raises CatalogueInvalid."""
     value, lines = load(text)
-    return _checked(value, lines, lambda shape: _items(shape, lines, folder))
+    return _checked(value, lines, lambda shape: _items(shape, lines, folder, kept))
 
 
 def checked(document: Mapping[str, object], items: pa.Table) -> CatalogueSource:
@@ -119,6 +130,8 @@ def _cross_faults(
     between = outside(chain(shape_findings(shape), item_findings(shape, items)), replaced)
     if shape.items_file is not None:
         return [*_faults(between, lines), *(replace(fault, file=shape.items_file) for fault in rows)]
+    if shape.items is None:  # kept from an earlier version: on no line of this text
+        return [*_faults(between, lines), *rows]
     written_here: list[Finding] = [
         (("items", *_row_of(fault), fault.path.rpartition(".")[2]), fault.message) for fault in rows
     ]
@@ -140,12 +153,12 @@ def _row_of(fault: Fault) -> tuple[int, ...]:
     return (int(row.group(1)),) if row else ()
 
 
-def _items(shape: CatalogueFile, lines: Mapping[Path, int], folder: FilePath | None) -> pa.Table:
+def _items(shape: CatalogueFile, lines: Mapping[Path, int], folder: FilePath | None, kept: pa.Table | None) -> pa.Table:
     if shape.items is not None and shape.items_file is not None:
         rule = "items are written here or named as a file, not both; remove one"
         raise CatalogueInvalid((Fault(lines.get(("items_file",)), "items_file", f"items_file is given twice; {rule}"),))
     if shape.items_file is None:
-        return _inline(shape.items or [])
+        return kept if shape.items is None and kept is not None else _inline(shape.items or [])
     try:
         with _inside(shape.items_file):
             return conformed(_table(shape.items_file, folder))

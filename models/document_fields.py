@@ -6,11 +6,13 @@ Unknown fields are refused. Times are RFC 3339 with an offset and are kept as UT
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import zoneinfo
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -67,6 +69,17 @@ Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(gt=0, le=44_640, allow_inf_nan=False)]
 Words = Annotated[str, Field(min_length=1, max_length=300, description="a sentence for people, 1 to 300 characters")]
 Zone = Annotated[str, BeforeValidator(_zone), Field(description="IANA name")]
+
+
+def _finite(content: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    try:
+        json.dumps(content, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("a number must be finite and below 1e308") from error
+    return content
+
+
+Content = Annotated[Mapping[str, JsonValue], AfterValidator(_finite)]
 
 
 class Entry(BaseModel):

@@ -37,6 +37,9 @@ _Loader.add_implicit_resolver(
     list("-0123456789"),
 )
 
+PLAIN_SCALARS = _Loader.yaml_implicit_resolvers
+"""By first character: the tags of plain scalars and the patterns that give them."""
+
 _DIGITS = 300
 _SCALARS = {"bool", "null", "int", "float", "str"}
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from serving import contact_reasons, context, customers, deciding, feedback, handoff, health, ingest, rights, timeline
 from serving.body import checked
 from serving.call import Call
+from serving.catalogue_endpoints import CATALOGUE_ENDPOINTS
 from serving.contact_reasons import ContactReasonsAnswer
+from serving.endpoint import Asked, Endpoint, Handler
 from serving.know_answers import (
     ContextAnswer,
     CustomerAnswer,
@@ -33,51 +34,6 @@ from serving.schemas import (
     TakeRequest,
     TrackAnswer,
 )
-
-JSON = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """path, query: parameters of the address. body: parsed JSON, None for a GET."""
-
-    call: Call
-    path: Mapping[str, str]
-    query: Mapping[str, str]
-    body: JsonValue
-
-
-Handler = Callable[[Runtime, Asked], Awaitable[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: for the
-    interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
-    declared: also a @bentoml.api of the service, under this path. bulk: has the time of a batch. query: names of the
-    query's parameters, optional: of those that may be left out. headers: sent along with every answer."""
-
-    method: str
-    path: str
-    right: str
-    summary: str
-    handler: Handler
-    body_limit: int = 0
-    request: TypeAdapter[object] | None = None
-    answer: TypeAdapter[object] | None = None
-    media_type: str = JSON
-    counted: bool = True
-    declared: bool = False
-    bulk: bool = False
-    query: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """For metrics: the path, parameters unfilled, so that there are as many series as endpoints."""
-        return f"{self.method} {self.path}"
-
 
 _RECOMMEND: TypeAdapter[RecommendRequest] = TypeAdapter(RecommendRequest)
 _RECOMMEND_BATCH: TypeAdapter[RecommendBatchRequest] = TypeAdapter(RecommendBatchRequest)
@@ -308,6 +264,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("DELETE", "/customers/{customer_id:path}", "admin", "Forget one customer, for good.", _erase, bulk=True),
     Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
+    *CATALOGUE_ENDPOINTS,
     Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),
     Endpoint(
         "GET",

@@ -12,6 +12,7 @@ Refusal
 +-- 410 gone                 it was there; the person was erased
 +-- 413 too_large
 +-- 422 unknown_field, invalid_value
++-- 428 precondition_required    a change that does not say what it was made to
 +-- 429 too_many_requests    with Retry-After
 +-- 503 unavailable          the store cannot be reached; with Retry-After
 """
@@ -26,11 +27,21 @@ from pydantic import ValidationError
 
 VALUE_LIMIT = 120
 """Characters of an offending value that are echoed."""
+FAULTS_TOLD = 1000
+
+
+class FaultBody(msgspec.Struct, frozen=True):
+    """line: of the body, from 1; null where it is on none. field: where, as "actions[3].value"."""
+
+    line: int | None
+    field: str
+    message: str
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
     """field: where, as a path into the request ("channels[0]"), "" for the whole. value: what was there, shortened.
-    candidates: the customers of whom one must be named, only where several people answer to an identifier."""
+    candidates: the customers of whom one must be named, only where several people answer to an identifier. faults: all
+    that is wrong with a catalogue, only where one was refused."""
 
     type: str
     field: str
@@ -38,6 +49,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
     rule: str
     message: str
     candidates: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    faults: tuple[FaultBody, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
@@ -107,6 +119,17 @@ def ambiguous(field: str, value: str, customer_ids: Sequence[str]) -> Refusal:
     rule = f"several people answer to it: {', '.join(customer_ids)}"
     plain = conflict(field, value, rule, "name one of them by customer_id")
     return Refusal(plain.status, msgspec.structs.replace(plain.body, candidates=tuple(customer_ids)))
+
+
+def precondition_required(rule: str, remedy: str) -> Refusal:
+    return _refusal(HTTPStatus.PRECONDITION_REQUIRED, "precondition_required", "if-match", None, rule, remedy)
+
+
+def faulty(faults: Sequence[FaultBody]) -> Refusal:
+    """422 with everything that is wrong, or the first FAULTS_TOLD of it."""
+    found = "a catalogue with one fault" if len(faults) == 1 else f"a catalogue with {len(faults)} faults"
+    plain = invalid("body", found, "it is taken whole or not at all", "mend what `faults` lists")
+    return Refusal(plain.status, msgspec.structs.replace(plain.body, faults=tuple(faults[:FAULTS_TOLD])))
 
 
 def gone(field: str, value: str, rule: str, remedy: str) -> Refusal:

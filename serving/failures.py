@@ -7,7 +7,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from features.stores.protocol import AmbiguousIdentifier, HistoryGone, InvalidEvent, StoreError, StoreUnavailable
-from serving.errors import ErrorBody, Refusal, ambiguous, invalid_sentence, unavailable
+from models.catalogue import CatalogueInvalid
+from serving.errors import ErrorBody, FaultBody, Refusal, ambiguous, faulty, invalid_sentence, unavailable
 
 logger = logging.getLogger("nextbest.http")
 
@@ -31,6 +32,11 @@ def _ambiguous(error: Exception) -> Refusal:
 def _invalid(error: Exception) -> Refusal:
     field, _, value = str(error).partition("; ")[0].partition(" is ")
     return invalid_sentence(field, value, str(error))
+
+
+def _faulty(error: Exception) -> Refusal:
+    faults = error.faults if isinstance(error, CatalogueInvalid) else ()
+    return faulty([FaultBody(fault.line, fault.path, fault.message) for fault in faults])
 
 
 def _away(error: Exception) -> Refusal:
@@ -57,5 +63,6 @@ _RENDERED: tuple[tuple[type[Exception], Callable[[Exception], Refusal]], ...] = 
     (AmbiguousIdentifier, _ambiguous),
     (HistoryGone, _forgotten),
     (InvalidEvent, _invalid),
+    (CatalogueInvalid, _faulty),
     (StoreError, _store_fault),
 )

@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving import metrics
 from serving.body import ClientGone, parsed, read
 from serving.call import Call
-from serving.endpoints import ENDPOINTS, JSON, Asked, Endpoint
+from serving.endpoint import JSON, Asked, Endpoint, Reply
+from serving.endpoints import ENDPOINTS
 from serving.errors import (
     ErrorAnswer,
     Refusal,
@@ -117,7 +118,7 @@ class Lane:
         try:
             answer = await self._answer(endpoint, parameters, scope, receive)
             status = HTTPStatus.OK
-            await _send(send, status, answer, endpoint.media_type, endpoint.headers)
+            await _send(send, status, answer.body, answer.media_type, answer.headers)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
@@ -129,7 +130,7 @@ class Lane:
         metrics.REQUESTS.labels(endpoint.name, str(status.value)).inc()
         metrics.DURATION.labels(endpoint.name).observe(time.perf_counter() - started)
 
-    async def _answer(self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive) -> bytes:
+    async def _answer(self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive) -> Reply:
         if scope["method"] != endpoint.method and not (scope["method"] == "HEAD" and endpoint.method == "GET"):
             raise method_not_allowed(scope["path"], ", ".join(self._methods[endpoint.path]))
         runtime = self._runtime()
@@ -141,11 +142,15 @@ class Lane:
         call = Call.of(headers, client[0] if client else None)
         _check_key(endpoint, runtime.in_force.keyring, call)
         query = _query(endpoint, scope)
-        body = None
+        body, raw = None, b""
         if endpoint.body_limit:
-            body = parsed(await read(receive, headers, endpoint.body_limit, settings.body_timeout))
+            patience = settings.batch_timeout if endpoint.yaml else settings.body_timeout
+            raw = await read(receive, headers, endpoint.body_limit, patience)
+            body = None if endpoint.yaml else parsed(raw)
+        asked = Asked(call, parameters, query, body, raw, headers)
         async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):
-            return await endpoint.handler(runtime, Asked(call, parameters, query, body))
+            answer = await endpoint.handler(runtime, asked)
+        return answer if isinstance(answer, Reply) else Reply(answer, endpoint.media_type, endpoint.headers)
 
 
 def _query(endpoint: Endpoint, scope: Scope) -> Mapping[str, str]:

@@ -6,7 +6,8 @@ import re
 
 from pydantic import TypeAdapter
 
-from serving.endpoints import ENDPOINTS, JSON, Endpoint
+from serving.endpoint import JSON, YAML, Endpoint
+from serving.endpoints import ENDPOINTS
 from serving.schemas import ErrorFields
 
 Schema = dict[str, object]
@@ -23,6 +24,7 @@ ERRORS = {
     410: "it was there; the person was erased",
     413: "too large",
     422: "unknown field or invalid value",
+    428: "a change must say what it was made to",
     429: "too many requests in flight; see Retry-After",
     503: "the store is away; see Retry-After",
 }
@@ -57,7 +59,7 @@ def _operation(endpoint: Endpoint, components: dict[str, object]) -> Schema:
         "operationId": re.sub(r"\W+", "_", endpoint.name).strip("_"),
         "parameters": _parameters(endpoint),
         "responses": {
-            "200": {"description": "answered", "content": {endpoint.media_type: media}},
+            "200": {"description": "answered", "content": {endpoint.media_type: media, **_as_text(endpoint)}},
             **{
                 str(status): {"description": words, "content": {JSON: {"schema": failed}}}
                 for status, words in ERRORS.items()
@@ -67,7 +69,7 @@ def _operation(endpoint: Endpoint, components: dict[str, object]) -> Schema:
     }
     if endpoint.body_limit:
         body: Schema = {"type": "object"} if endpoint.request is None else _schema(endpoint.request, components)
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": body}, **_as_text(endpoint)}}
     return operation
 
 
@@ -75,10 +77,15 @@ def _parameters(endpoint: Endpoint) -> list[Schema]:
     names = [(name, "path", True) for name in _PARAMETER.findall(endpoint.path)]
     names += [(name, "query", True) for name in endpoint.query]
     names += [(name, "query", False) for name in endpoint.optional]
+    names += [(name, "header", False) for name in endpoint.request_headers]
     return [
         {"name": name, "in": place, "required": required, "schema": {"type": "string"}}
         for name, place, required in names
     ]
+
+
+def _as_text(endpoint: Endpoint) -> Schema:
+    return {YAML: {"schema": {"type": "string"}}} if endpoint.yaml else {}
 
 
 def _schema(adapter: TypeAdapter[object], components: dict[str, object]) -> Schema:

@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import features
@@ -69,8 +70,11 @@ class Runtime:
         self.revision = code_revision()
         self._faults_told: set[tuple[str, str]] = set()
         self._letters_told = False
-        self._in_force = self._look(None)
-        self._watch: asyncio.Task[None] | None = None
+        self._in_force = self._first_look()
+        metrics.CATALOGUE_VERSION.set(self._in_force.catalogue_version)
+        self._looking = asyncio.Lock()
+        self._store_away = False
+        self._watches: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def in_force(self) -> InForce:
@@ -84,37 +88,55 @@ class Runtime:
         return compiled
 
     def start_watching(self) -> None:
-        self._watch = asyncio.get_running_loop().create_task(self._watching())
+        """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting."""
+        loop = asyncio.get_running_loop()
+        watched = (self._watching(self.look), self._watching(self._look_for_model), self._ending_with_the_arbiter())
+        self._watches = tuple(loop.create_task(one) for one in watched)
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
         await asyncio.to_thread(self.store.close)
 
-    async def _watching(self) -> None:
-        parent = os.getppid()
+    async def look(self) -> None:
+        """Take up the newest catalogue and the keys. It runs beside the requests, so that a swap costs them nothing;
+        one look at a time, so that none puts an older catalogue in the place of a newer."""
+        async with self._looking:
+            found = await asyncio.to_thread(self._stored, self._in_force)
+            self._in_force = replace(found, model=self._in_force.model)
+            metrics.CATALOGUE_VERSION.set(found.catalogue_version)
+
+    async def _look_for_model(self) -> None:
+        before = self._in_force
+        model = await asyncio.to_thread(self._champion, before.model, before.catalogue, before.clock)
+        self._in_force = replace(self._in_force, model=model)
+
+    async def _watching(self, look: Callable[[], Awaitable[None]]) -> None:
         failing: type[Exception] | None = None
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
-            if os.getppid() != parent:
-                logger.error("the arbiter is gone; this worker ends, so that the port becomes free")
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
             try:
-                self._in_force = await asyncio.to_thread(self._look, self._in_force)
+                await look()
             except StoreUnavailable as error:
-                if failing is None:
+                if not self._store_away:
                     logger.warning(_NOT_LOOKED, extra={"reason": str(error)})
-                failing = StoreUnavailable
+                self._store_away = True
             except Exception as error:
                 if failing is not type(error):
                     logger.exception(_NOT_LOOKED)
                 failing = type(error)
             else:
-                if failing is not None:
+                if self._store_away or failing is not None:
                     logger.warning("catalogue, model and keys are looked at again")
-                failing = None
+                self._store_away, failing = False, None
+
+    async def _ending_with_the_arbiter(self) -> None:
+        parent = os.getppid()
+        while os.getppid() == parent:
+            await asyncio.sleep(self.settings.poll_seconds)
+        logger.error("the arbiter is gone; this worker ends, so that the port becomes free")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def tell_degraded(self, model_version: str, fault: str, decision_id: str | None) -> None:
         """Once for each model and fault; how often it happens is in the metrics."""
@@ -135,35 +157,30 @@ class Runtime:
             kept = {"kept": self.settings.dead_letters, "days": self.settings.dead_letter_days}
             logger.warning("the oldest dead letters leave, too many or too old; told once", extra=kept)
 
-    def _look(self, before: InForce | None) -> InForce:
-        """What should be in force now; runs beside the requests, so that a swap costs them nothing."""
-        store, settings = self.store, self.settings
-        version = store.catalogue_version()
-        catalogue = before.catalogue if before and before.catalogue_version == version else self._compiled(version)
-        clock = before.clock if before else clock_of(store)
-        now = time.time_ns() // 1_000_000
-        current = before.model if before else None
-        model = resolve(store, settings.effective_tracking_uri, settings.model_name, now, current)
-        found = InForce(catalogue, version, model, Keyring(store.keys()), clock)
-        _take_up(before, found)
-        return found
+    def _first_look(self) -> InForce:
+        clock = clock_of(self.store)
+        return self._stored(InForce(None, 0, self._champion(None, None, clock), Keyring(()), clock))
 
-    def _compiled(self, version: int) -> CompiledCatalogue | None:
-        stored = self.store.catalogue(version) if version else None
-        if stored is None:
-            return None
-        logger.info("catalogue in force", extra={"catalogue_version": version})
-        return compile_catalogue(stored, self.store.vocabulary)
+    def _stored(self, before: InForce) -> InForce:
+        """With the newest catalogue, compiled and warmed, and the keys."""
+        version, keyring = self.store.catalogue_version(), Keyring(self.store.keys())
+        if version == before.catalogue_version:
+            return replace(before, keyring=keyring)
+        stored = self.store.catalogue(version)
+        catalogue = None if stored is None else compile_catalogue(stored, self.store.vocabulary)
+        if catalogue is not None:
+            logger.info("catalogue in force", extra={"catalogue_version": version})
+            warm(catalogue, before.model.scorer, before.clock.present(None))
+        return replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring)
 
-
-def _take_up(before: InForce | None, found: InForce) -> None:
-    """Warm what is new, say so, and show what is in force in the metrics."""
-    model = found.model
-    if before is None or before.model.version != model.version or before.model.origin != model.origin:
-        logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
-    fresh = before is None or before.catalogue is not found.catalogue or before.model.scorer is not model.scorer
-    if found.catalogue is not None and fresh:
-        warm(found.catalogue, model.scorer, found.clock.present(None))
-    metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))
-    metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
-    metrics.CATALOGUE_VERSION.set(found.catalogue_version)
+    def _champion(self, current: LiveModel | None, catalogue: CompiledCatalogue | None, clock: Clock) -> LiveModel:
+        """The model that should serve now, warmed."""
+        settings, now = self.settings, time.time_ns() // 1_000_000
+        model = resolve(self.store, settings.effective_tracking_uri, settings.model_name, now, current)
+        if current is None or (current.version, current.origin) != (model.version, model.origin):
+            logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
+        if catalogue is not None and (current is None or current.scorer is not model.scorer):
+            warm(catalogue, model.scorer, clock.present(None))
+        metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))
+        metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
+        return model

@@ -18,6 +18,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     JsonValue,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
     model_validator,
 )
@@ -197,6 +198,20 @@ class TakeRequest(_Request):
     agent_id: IdText | None = None
 
 
+Note = Annotated[str, StringConstraints(max_length=300), AfterValidator(_printable)]
+
+
+class RollbackRequest(_Request):
+    """version: whose content is published again. note: why, for the history."""
+
+    version: Annotated[int, Field(ge=1, le=2**31)]
+    note: Note | None = None
+
+
+NOTE: TypeAdapter[str] = TypeAdapter(Note)
+ROLLBACK: TypeAdapter[RollbackRequest] = TypeAdapter(RollbackRequest)
+
+
 class _Response(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -255,8 +270,17 @@ class DecisionAnswer(_Response):
     channels: list[ChannelAnswer]
 
 
+class FaultFields(_Response):
+    """line: of the body, null where it is on none."""
+
+    line: int | None
+    field: str
+    message: str
+
+
 class ErrorFields(_Response):
-    """candidates: only where several customers answer to an identifier: one of them must be named."""
+    """candidates: only where several customers answer to an identifier: one of them must be named. faults: only where
+    a catalogue was refused: all that is wrong with it."""
 
     type: str
     field: str
@@ -264,6 +288,7 @@ class ErrorFields(_Response):
     rule: str
     message: str
     candidates: list[str] | None = None
+    faults: list[FaultFields] | None = None
 
 
 class FailedEntry(_Response):

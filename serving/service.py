@@ -25,7 +25,7 @@ from serving import deciding, feedback, ingest, logs
 from serving.call import Call
 from serving.collecting import settle
 from serving.deployment import prepare_from_command_line
-from serving.endpoints import JSON
+from serving.endpoint import JSON
 from serving.failures import refusal_for
 from serving.lane import Lane
 from serving.runtime import Runtime

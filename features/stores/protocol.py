@@ -195,6 +195,22 @@ class StoredCatalogue:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogueVersion:
+    """One version of the catalogue without its content: what changed it, and how much of what is in it."""
+
+    version: int
+    digest: str
+    published_at: int
+    author: str
+    note: str
+    channels: int
+    topics: int
+    categories: int
+    actions: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccessKey:
     """A key's record; the key itself is never stored. digest: SHA-256 hex of the key. rights: of write, decide, read,
     admin, replay. origins: the web pages that may use it ("https://shop.example"); empty for a key that no browser
@@ -303,6 +319,9 @@ class CatalogueStore(Protocol):
 
     def catalogue(self, version: int | None = None) -> StoredCatalogue | None:
         """The newest, or the one asked for."""
+
+    def catalogue_versions(self, limit: int, before: int | None = None) -> tuple[CatalogueVersion, ...]:
+        """Newest first; before: only versions of lower numbers."""
 
     def catalogue_version(self) -> int:
         """The newest version's number, 0 for none; cheap enough for a poll every second."""

@@ -87,7 +87,11 @@ def _text(cell: Cell) -> str:
         cell = ",".join(cell.words)
     elif isinstance(cell, Json):
         cell = cell.text
-    text = "" if cell is None else str(cell)
+    return printable("" if cell is None else str(cell))
+
+
+def printable(text: str) -> str:
+    """With whatever would steer a terminal or break a line escaped."""
     return text if text.isprintable() else text.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 

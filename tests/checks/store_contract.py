@@ -258,6 +258,15 @@ class StoreContract(
         assert store.catalogue() == second
         assert store.catalogue(1) == first
         assert store.catalogue(3) is None
+        told = store.catalogue_versions(10)
+        assert [(one.version, one.digest, one.published_at, one.author, one.note) for one in told] == [
+            (one.version, one.digest, one.published_at, one.author, one.note) for one in (second, first)
+        ]
+        counts = {(one.channels, one.topics, one.categories, one.actions, one.items) for one in told}
+        assert counts == {(2, 0, 0, 2, 2)}
+        assert [one.version for one in store.catalogue_versions(1)] == [2]
+        assert [one.version for one in store.catalogue_versions(10, before=2)] == [1]
+        assert store.catalogue_versions(10, before=1) == ()
         assert store.vocabulary.texts["item"] == ["i-1", "i-2", "i-3"]
         assert store.vocabulary.texts["action"] == ["a-1", "a-2"]
         assert store.vocabulary.texts["channel"] == ["email", "web"]

@@ -170,6 +170,12 @@ def test_a_customer_is_copied_and_erased(home: Path, tmp_path: Path) -> None:
         ("letters", "retry"),
         ("letters", "drop"),
         ("keys", "add"),
+        ("catalogue", "validate"),
+        ("catalogue", "diff"),
+        ("catalogue", "apply"),
+        ("catalogue", "rollback"),
+        ("catalogue", "history"),
+        ("catalogue", "show"),
     ],
 )
 def test_help_gives_an_example_that_is_understood(tmp_path: Path, command: tuple[str, ...]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.endpoints import ENDPOINTS, Endpoint
+from serving.endpoint import Endpoint
+from serving.endpoints import ENDPOINTS
 from serving.openapi import ERRORS, description
 from serving.schemas import DecisionQuestion, RecommendRequest
 from tests.serving.running import ROOT

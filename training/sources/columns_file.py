@@ -85,7 +85,7 @@ def import_files(
     SourceError with the first faults, CatalogueInvalid with all of them; nothing is then written. Raises StoreError
     when the store is away; the same import again then completes it."""
     with progress.step("Check the files", total=4) as advance:
-        source = catalogue_file.read(catalogue) if catalogue is not None else None
+        source = catalogue_file.read(catalogue, _catalogue(None, store)[1]) if catalogue is not None else None
         advance()
         channels = _channels(source, store)
         told, told_source, told_faults = None, "", Faults("")

@@ -70,12 +70,11 @@ def publish(session: Session, shared: SharedVocabulary, draft: Draft) -> StoredC
 def _ids(draft: Draft) -> Iterator[tuple[str, str]]:
     """(domain, id) of everything in the catalogue that events can name."""
     try:
-        items = pa.ipc.open_file(pa.BufferReader(draft.items)) if draft.items[:6] == b"ARROW1" else _stream(draft.items)
         document = json.loads(draft.document)
         channels, actions = document.get("channels", []), document.get("actions", [])
         channel_ids = list(channels) if isinstance(channels, Mapping) else [one["id"] for one in channels]
         action_ids = list(actions) if isinstance(actions, Mapping) else [one["id"] for one in actions]
-        item_ids = items.read_all().column("id").to_pylist()
+        item_ids = item_table(draft.items).column("id").to_pylist()
     except (ValueError, KeyError, TypeError, AttributeError, pa.ArrowInvalid) as error:
         message = (
             f"catalogue is unreadable ({error}); it is JSON with ids and an Arrow table of items; compile it again"
@@ -85,8 +84,10 @@ def _ids(draft: Draft) -> Iterator[tuple[str, str]]:
         yield from ((domain, str(one)) for one in ids)
 
 
-def _stream(items: bytes) -> pa.RecordBatchReader:
-    return pa.ipc.open_stream(pa.BufferReader(items))
+def item_table(items: bytes) -> pa.Table:
+    """The items of a catalogue as they are stored, as a file or as a stream. Raises pa.ArrowInvalid."""
+    opened = pa.ipc.open_file if items[:6] == b"ARROW1" else pa.ipc.open_stream
+    return opened(pa.BufferReader(items)).read_all()
 
 
 def catalogue(session: Session, version: int | None) -> StoredCatalogue | None:

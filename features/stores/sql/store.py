@@ -20,6 +20,7 @@ from features.stores.protocol import (
     Appended,
     BulkReceipt,
     BuriedLetter,
+    CatalogueVersion,
     CheckReport,
     DeadLetter,
     DecisionReceipt,
@@ -33,6 +34,7 @@ from features.stores.protocol import (
 from features.stores.sql import admin, audit, identities, letters, reads, rights, timeline
 from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
+from features.stores.sql.catalogue_versions import versions
 from features.stores.sql.check import check
 from features.stores.sql.decisions import select_decisions, select_decisions_of
 from features.stores.sql.group import Appends, Decisions, Letters, write_group
@@ -245,6 +247,10 @@ class SQLStore:
     def catalogue(self, version: int | None = None) -> StoredCatalogue | None:
         with self._engine.reading() as session:
             return admin.catalogue(session, version)
+
+    def catalogue_versions(self, limit: int, before: int | None = None) -> tuple[CatalogueVersion, ...]:
+        with self._engine.reading() as session:
+            return versions(session, limit, before)
 
     def catalogue_version(self) -> int:
         with self._engine.reading() as session:
