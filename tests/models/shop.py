@@ -125,8 +125,10 @@ def request(
     exclude: Sequence[str] = (),
     explain: bool = False,
     seed: int = 1,
+    subject: str = "c-7",
 ) -> DecisionRequest:
-    return DecisionRequest(channels, limit, across, distinct, deliver_at, placement, frozenset(exclude), explain, seed)
+    without = frozenset(exclude)
+    return DecisionRequest(channels, limit, across, distinct, deliver_at, placement, without, explain, seed, subject)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from models.catalogue_file import checked
 from models.policy.basket import in_basket
 from models.policy.gates import GATES
 from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
@@ -49,6 +50,10 @@ class TestAlreadyPurchased(GateContract):
 
 class TestExcluded(GateContract):
     gate = Excluded()
+
+
+class TestOutsideHoldout(GateContract):
+    gate = OutsideHoldout()
 
 
 def test_the_contract_covers_every_gate_in_force() -> None:

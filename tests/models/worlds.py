@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
 from models.document_fields import text_of
+from models.policy.arms import arm_of
 from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
 from models.policy_rules import Arm
@@ -28,6 +30,12 @@ CHANNELS = {
 }
 TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
 JOURNEY = {"idle_minutes": 60, "escalation": {"after_minutes": 30, "after_transfers": 2}}
+GREEDY_ARMS = tuple(arm for arm in Arm if arm is not Arm.RANDOM)
+_PURPOSES = {
+    "offer": ["marketing", "retention"],
+    "message": ["marketing", "service", "legal", "retention", "survey"],
+    "service": ["service", "legal", "survey"],
+}
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
@@ -44,7 +52,11 @@ class World:
     @property
     def situation(self) -> Situation:
         candidates = self.compiled.channels(self.request.channels, self.request.placement)
-        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, Arm.FULL)
+        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, self.arm)
+
+    @property
+    def arm(self) -> Arm:
+        return arm_of(self.compiled.catalogue.arms, self.request.subject, NOW)
 
 
 def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
@@ -66,9 +78,12 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         ends = None
     suppression = draw(_rules(("never", "after", "always", "by_category")))
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
+    kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
     return {
         "id": f"a{number}",
-        "kind": draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"])),
+        "kind": kind,
+        "purpose": draw(st.sampled_from([None, *_PURPOSES[kind]])),
+        "fallback": trigger is None and draw(st.sampled_from([False, False, False, True])),
         "topic": draw(st.sampled_from([None, None, "news", "offers"])),
         "trigger": trigger,
         "group": draw(st.sampled_from(["g", "h"])),
@@ -87,14 +102,24 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     }
 
 
+def _arms(arm: Arm) -> dict[str, object] | None:
+    """Everybody in that one."""
+    return None if arm is Arm.FULL else {"period_days": 30, arm.value: 1}
+
+
 @st.composite
-def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
+def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
+    explorations = st.none() | st.sampled_from([{"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}])
     rule = st.none() | _rules(("never", "after", "always"))
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(("never", "after", "always"))),
-        "channels": CHANNELS,
+        "channels": {
+            name: {**fields, "exploration": draw(explorations) if exploring else None}
+            for name, fields in CHANNELS.items()
+        },
+        "arms": _arms(draw(st.sampled_from(arms))),
         "topics": TOPICS,
         "journey": JOURNEY,
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
@@ -167,8 +192,9 @@ def _baskets(draw: st.DrawFn) -> Event:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    shop, vocabulary = draw(_shops())
+def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = False) -> World:
+    """arms: in one of which the customer is. exploring: channels may allow it."""
+    shop, vocabulary = draw(_shops(arms, exploring))
     events = draw(purchases()) + tuple(draw(st.lists(_consents() | _journeys() | _baskets(), max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]

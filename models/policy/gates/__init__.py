@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.policy.gate import Gate
 from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
@@ -17,5 +18,7 @@ GATES: tuple[Gate, ...] = (
     ConsentGiven(),
     AlreadyPurchased(),
     Excluded(),
+    OutsideHoldout(),
 )
-"""Cheap first; the funnel counts the first that refuses."""
+"""Cheap first; the funnel counts the first that refuses. The arm is last, so that what it counts is what the holdout
+alone withheld."""
