@@ -127,10 +127,22 @@ def request(
     exclude: Sequence[str] = (),
     explain: bool = False,
     seed: int = 1,
+    subject: str = "c-7",
     context: Mapping[str, object] | None = None,
 ) -> DecisionRequest:
-    out, told = frozenset(exclude), {} if context is None else context
-    return DecisionRequest(channels, limit, across, distinct, deliver_at, placement, out, explain, seed, told)
+    return DecisionRequest(
+        channels=channels,
+        limit=limit,
+        across=across,
+        distinct=distinct,
+        deliver_at=deliver_at,
+        placement=placement,
+        exclude=frozenset(exclude),
+        explain=explain,
+        seed=seed,
+        subject=subject,
+        context={} if context is None else context,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from models.policy.basket import in_basket
 from models.policy.gates import GATES
 from models.policy.gates.accepted import NotPending
 from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
@@ -85,6 +86,10 @@ class TestCooledOff(GateContract):
 
 class TestExcluded(GateContract):
     gate = Excluded()
+
+
+class TestOutsideHoldout(GateContract):
+    gate = OutsideHoldout()
 
 
 def test_the_contract_covers_every_gate_in_force() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
 from models.document_fields import text_of
+from models.policy.arms import arm_of
 from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
 from models.policy_rules import Arm
@@ -41,9 +43,10 @@ SERVICE_FIRST = {
     "retention_reasons": ["cancellation"],
 }
 GROUPS = [{"id": "g", "cool_off_days": 3}]
+GREEDY_ARMS = tuple(arm for arm in Arm if arm is not Arm.RANDOM)
 PURPOSES = {
     "offer": ["marketing", "marketing", "marketing", "retention"],
-    "message": ["marketing", "marketing", "survey", "service", "legal"],
+    "message": ["marketing", "marketing", "survey", "service", "legal", "retention"],
     "service": [None, "legal", "survey"],
 }
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
@@ -62,7 +65,11 @@ class World:
     @property
     def situation(self) -> Situation:
         candidates = self.compiled.channels(self.request.channels, self.request.placement)
-        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, Arm.FULL)
+        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, self.arm)
+
+    @property
+    def arm(self) -> Arm:
+        return arm_of(self.compiled.catalogue.arms, self.request.subject, NOW)
 
 
 def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
@@ -90,6 +97,7 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "id": f"a{number}",
         "kind": kind,
         "purpose": draw(st.sampled_from(PURPOSES[kind])),
+        "fallback": trigger is None and draw(st.sampled_from([False, False, False, True])),
         "basket": draw(st.sampled_from(["exclude", "exclude", "ignore", "require"] if items else ["exclude"])),
         "cool_off_days": draw(st.sampled_from([None, None, 0, 1, 7])),
         "pending_days": draw(st.sampled_from([0, 1, 7])),
@@ -111,14 +119,24 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     }
 
 
+def _arms(arm: Arm) -> dict[str, object] | None:
+    """Everybody in that one."""
+    return None if arm is Arm.FULL else {"period_days": 30, arm.value: 1}
+
+
 @st.composite
-def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
+def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
+    explorations = st.none() | st.sampled_from([{"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}])
     rule = st.none() | _rules(("never", "after", "always"))
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(("never", "after", "always"))),
-        "channels": CHANNELS,
+        "channels": {
+            name: {**fields, "exploration": draw(explorations) if exploring else None}
+            for name, fields in CHANNELS.items()
+        },
+        "arms": _arms(draw(st.sampled_from(arms))),
         "topics": TOPICS,
         "journey": JOURNEY,
         "groups": draw(st.sampled_from([[], GROUPS])),
@@ -225,8 +243,9 @@ def _baskets(draw: st.DrawFn) -> Event:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    shop, vocabulary = draw(_shops())
+def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = False) -> World:
+    """arms: in one of which the customer is. exploring: channels may allow it."""
+    shop, vocabulary = draw(_shops(arms, exploring))
     happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
