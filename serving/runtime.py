@@ -18,6 +18,7 @@ import features
 import models
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
+from models.learned_windows import with_learned_windows
 from serving import metrics
 from serving.clock import Clock, clock_of
 from serving.errors import unavailable
@@ -128,16 +129,24 @@ class Runtime:
         """What should be in force now; runs beside the requests, so that a swap costs them nothing."""
         store, settings = self.store, self.settings
         version = store.catalogue_version()
-        catalogue = before.catalogue if before and before.catalogue_version == version else self._compiled(version)
         clock = before.clock if before else clock_of(store)
         now = time.time_ns() // 1_000_000
         current = before.model if before else None
         model = resolve(store, settings.effective_tracking_uri, settings.model_name, now, current)
+        same = before is not None and (before.catalogue_version, before.model.digest) == (version, model.digest)
+        catalogue = before.catalogue if before and same else self._compiled(version, before, model)
         found = InForce(catalogue, version, model, Keyring(store.keys()), clock)
         _take_up(before, found)
         return found
 
-    def _compiled(self, version: int) -> CompiledCatalogue | None:
+    def _compiled(self, version: int, before: InForce | None, model: LiveModel) -> CompiledCatalogue | None:
+        """That version, with the windows that the model has learned."""
+        compiled = before.catalogue if before and before.catalogue_version == version else self._published(version)
+        if compiled is None:
+            return None
+        return with_learned_windows(compiled, model.repurchase, self.store.vocabulary)
+
+    def _published(self, version: int) -> CompiledCatalogue | None:
         stored = self.store.catalogue(version) if version else None
         if stored is None:
             return None

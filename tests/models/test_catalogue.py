@@ -58,7 +58,7 @@ def test_the_documented_example_is_read_as_it_is_meant() -> None:
     assert pair.items == ("0042", "0043")
     assert (pair.kind, pair.lever, pair.success) == (ActionKind.OFFER, 1.2, "converted")
     assert text_of(pair.ends_at or 0) == "2026-03-31T23:00:00Z"
-    assert (pair.suppression.repurchase, pair.suppression.match) == (Repurchase.BY_CATEGORY, "all")
+    assert (pair.suppression.rule.repurchase, pair.suppression.match) == (Repurchase.BY_CATEGORY, "all")
     assert pair.treatments[1].placement == "homepage_hero"
     assert pair.treatments[1].content == {"image": "pair-wide.jpg", "link": "/laundry"}
     assert catalogue.channels["web"].placements == ("homepage_hero", "basket")

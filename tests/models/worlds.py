@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from hypothesis import strategies as st
 
 from features.event import Event, Kind
@@ -14,11 +15,25 @@ from models.catalogue_document import text_of
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
+from models.learned_windows import with_learned_windows
 from models.policy.situation import Situation
+from models.repurchase import BINS, Pace, RepurchaseModel
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
 CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": None}
-ITEMS = {"w1": "washers", "w2": "washers", "d1": "laundry", "h1": "home", "f1": "food", "f2": "food", "loose": None}
+ITEMS = {
+    "w1": "washers",
+    "w2": "washers",
+    "d1": "laundry",
+    "h1": "home",
+    "f1": "food",
+    "f2": "food",
+    "f3": "food",
+    "set": "laundry",
+    "loose": None,
+}
+VARIANTS = {"w2": "w1", "f3": "f1"}
+BUNDLES = {"set": ["w1", "d1", "f3"]}
 CHANNELS = {
     "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14},
     "mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 30},
@@ -37,6 +52,7 @@ class World:
     customer: CustomerRecord
     request: DecisionRequest
     scorer: ByAction
+    model: RepurchaseModel | None = None
 
     @property
     def situation(self) -> Situation:
@@ -44,13 +60,17 @@ class World:
         return Situation(self.request, self.customer, self.compiled, candidates, NOW)
 
 
+_WINDOW = st.sampled_from([0.5, 1, 7, 30])
+_TOLD = {
+    "after": {"days": _WINDOW},
+    "learned": {"fallback_days": _WINDOW, "chance": st.sampled_from([0.02, 0.1, 0.3, 0.6])},
+}
+RULES = ("never", "after", "always", "learned")
+
+
 def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
     return st.sampled_from(kinds).flatmap(
-        lambda rule: (
-            st.fixed_dictionaries({"rule": st.just(rule), "days": st.sampled_from([0.5, 1, 7, 30])})
-            if rule == "after"
-            else st.just({"rule": rule})
-        )
+        lambda rule: st.fixed_dictionaries({"rule": st.just(rule), **_TOLD.get(rule, {})})
     )
 
 
@@ -61,7 +81,7 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     starts, ends = draw(st.none() | days), draw(st.none() | days)
     if starts is not None and ends is not None and starts >= ends:
         ends = None
-    suppression = draw(_rules(("never", "after", "always", "by_category")))
+    suppression = draw(_rules((*RULES, "by_category")))
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
     return {
         "id": f"a{number}",
@@ -86,18 +106,41 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
 
 @st.composite
 def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
-    rule = st.none() | _rules(("never", "after", "always"))
+    rule = st.none() | _rules(RULES)
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
-        "repurchase": draw(_rules(("never", "after", "always"))),
+        "repurchase": draw(_rules(RULES)),
         "channels": CHANNELS,
         "topics": TOPICS,
         "journey": JOURNEY,
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
         "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
     }
-    return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0})))
+    return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
+
+
+def repurchase_model(seed: int) -> RepurchaseModel:
+    """Invented rates of most of the things: nobody learned them."""
+    rng = np.random.default_rng(seed)
+    categories = tuple(name for name in CATEGORIES if rng.random() < 0.7)
+    items = tuple(name for name in ITEMS if name not in VARIANTS and rng.random() < 0.6)
+    own, below, within = (
+        10.0 ** rng.uniform(-4.0, 0.0, (len(categories) + more, 1)) * rng.uniform(0.2, 1.0, (1, BINS))
+        for more in (0, 1, 1)
+    )
+    return RepurchaseModel(
+        as_of=NOW - 40 * DAY,
+        category_pace=Pace(float(rng.uniform(0.3, 3.0)), float(rng.uniform(0.0, 1.0))),
+        item_pace=Pace(float(rng.uniform(0.3, 3.0)), 0.0),
+        categories=categories,
+        own=own,
+        below=below,
+        within=within,
+        items=items,
+        home=rng.integers(-1, len(categories), len(items)).astype(np.int32),
+        factor=rng.uniform(0.2, 5.0, len(items)),
+    )
 
 
 _DAYS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])
@@ -166,6 +209,8 @@ def _baskets(draw: st.DrawFn) -> Event:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     shop, vocabulary = draw(_shops())
+    model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
+    shop = with_learned_windows(shop, model, vocabulary)
     events = draw(purchases()) + tuple(draw(st.lists(_consents() | _journeys() | _baskets(), max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]
@@ -182,4 +227,4 @@ def worlds(draw: st.DrawFn) -> World:
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, customer(events, vocabulary), asked, scorer)
+    return World(shop, vocabulary, events, customer(events, vocabulary), asked, scorer, model)
