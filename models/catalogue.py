@@ -24,7 +24,7 @@ from models.catalogue_document import (
 )
 from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
 
-LIKELY_ENOUGH = 0.2
+LIKELY_ENOUGH = 0.1
 """The chance from which on `learned` offers a thing again, where the catalogue names none."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from features.event import Event, Kind
 from features.history import CustomerRecord
@@ -53,6 +54,10 @@ class World:
     request: DecisionRequest
     scorer: ByAction
     model: RepurchaseModel | None = None
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG002
+        """As hypothesis shows it: by its repr, in which arrays of rates are left out; 30 kB is the most that it may."""
+        printer.text(repr(self))
 
     @property
     def situation(self) -> Situation:
