@@ -187,13 +187,20 @@ class Absurd:
         return Scores(np.full(count, self.response), np.zeros(count), np.zeros((count, 1)))
 
 
-def items_table(category_of: Mapping[str, str | None], price_of: Mapping[str, float] | None = None) -> pa.Table:
-    prices = price_of or {}
+def items_table(
+    category_of: Mapping[str, str | None],
+    price_of: Mapping[str, float] | None = None,
+    variant_of: Mapping[str, str] | None = None,
+    contains: Mapping[str, Sequence[str]] | None = None,
+) -> pa.Table:
+    prices, heads, parts = price_of or {}, variant_of or {}, contains or {}
     return pa.table(
         {
             "id": pa.array(list(category_of), pa.string()),
             "category": pa.array(list(category_of.values()), pa.string()),
             "name": pa.nulls(len(category_of), pa.string()),
             "price": pa.array([prices.get(item) for item in category_of], pa.float64()),
+            "variant_of": pa.array([heads.get(item) for item in category_of], pa.string()),
+            "contains": pa.array([parts.get(item) for item in category_of], pa.list_(pa.string())),
         }
     )
