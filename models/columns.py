@@ -31,6 +31,7 @@ from models.catalogue import (
     parse,
 )
 from models.catalogue_items import from_ipc
+from models.contact_limits import ContactLimits, contact_limits
 from models.journey_rules import Trigger
 from models.promotions import Promotions, promotions
 
@@ -82,7 +83,7 @@ class CompiledCatalogue:
     rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
     intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
-    action promotes and until when that is refused."""
+    action promotes and until when that is refused. limits: the contact limits."""
 
     catalogue: Catalogue
     facts: ItemFacts
@@ -99,6 +100,7 @@ class CompiledCatalogue:
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
     promotions: Promotions
+    limits: ContactLimits
     _channel: Mapping[tuple[str, str | None], ChannelCandidates]
     _row: Mapping[tuple[str, str], int]
     _table: NDArray[np.int32]
@@ -190,13 +192,14 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     everything = _on_channels(take(actions, action), channel_codes, row_start)
     table = np.full((vocabulary.size("action"), 256), NO_CODE, np.int32)
     table[everything.action, everything.channel] = np.arange(len(everything))
+    action_group = _by_code(actions.action, actions.group, vocabulary)
     return CompiledCatalogue(
         catalogue=catalogue,
         facts=ItemFacts(
             category=category,
             parent=parent,
             price=price,
-            action_group=_by_code(actions.action, actions.group, vocabulary),
+            action_group=action_group,
             action_category=_by_code(actions.action, actions.category, vocabulary),
             channel=codes_of_channels(vocabulary),
         ),
@@ -213,6 +216,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         channel_codes=channel_codes,
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
+        limits=contact_limits(catalogue, vocabulary, groups, action_group, channel_codes),
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,
         _table=table,

@@ -25,6 +25,9 @@ DURATION = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0),
 )
 DECISIONS = Counter("nextbest_decisions", "Decisions made, by whether the fallback ranking answered.", ["degraded"])
+DECIDED_AGAIN = Counter(
+    "nextbest_decided_again", "Reservations decided afresh because their person's history had moved meanwhile."
+)
 EVENTS = Counter("nextbest_events", "Events told to us: stored, duplicate or refused (dead letter).", ["fate"])
 UNUSABLE = Counter(
     "nextbest_unusable_identifiers",

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.policy.allowance import Allowance
+
 
 class Explorer(Protocol):
     """name and revision: of the rule, for the policy's version."""
@@ -59,13 +61,17 @@ def draw(
     priority: NDArray[np.float64],
     tie: NDArray[np.intp],
     first: NDArray[np.bool_],
+    allowance: Allowance,
     limit: int,
     rng: np.random.Generator,
 ) -> Drawn:
     """Up to `limit` of `pool` (places in the ranking) without replacement; those that are `first` compete among
-    themselves until none of them is left. No action competes in every draw and ends the slate."""
+    themselves until none of them is left. What the contact limits do not allow beside what was drawn before is out of
+    every draw, and the chances are of what is left. No action competes in every draw and ends the slate. The allowance
+    is left as the slate leaves it."""
     left, draws, no_action = pool, list[Draw](), 1.0
     while len(draws) < limit:
+        left = left[allowance.allowed(left)]
         front = left[first[left]]
         front = front if len(front) else left
         chances = explorer.probabilities(priority[front], tie[front])
@@ -75,6 +81,7 @@ def draw(
         if taken == len(front):
             break
         draws.append(Draw(int(front[taken]), float(chances[taken])))
+        allowance.take(int(front[taken]))
         left = left[left != front[taken]]
     return Drawn(tuple(draws), no_action)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.decision import DecisionRequest
+from models.policy.allowance import allowance
 from models.policy.arbitration import Ranking
 from models.policy.exploration import Drawn, Explorer, draw
 from models.policy.situation import Situation
@@ -13,7 +14,7 @@ from models.policy.situation import Situation
 def draw_slates(
     explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator
 ) -> tuple[Drawn, ...]:
-    """One Drawn for each channel, in the order of the request."""
+    """One Drawn for each channel, in the order of the request. All together are within the contact limits."""
     if situation.request.across == "best":
         return _best(explorer, situation, ranking, rng)
     return _each(explorer, situation.request, situation, ranking, rng)
@@ -25,10 +26,11 @@ def _each(
     channel = situation.candidates.channel[ranking.place]
     action = situation.candidates.action[ranking.place]
     free = np.ones(len(ranking.place), np.bool_)
+    left = allowance(situation, ranking.place)
     slates = []
     for number in range(len(situation.candidates.channels)):
         pool = np.flatnonzero((channel == number) & free)
-        drawn = draw(explorer, pool, ranking.priority, ranking.tie, ranking.triggered, request.limit, rng)
+        drawn = draw(explorer, pool, ranking.priority, ranking.tie, ranking.triggered, left, request.limit, rng)
         if request.distinct:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
@@ -41,7 +43,8 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.ra
     channel = situation.candidates.channel[ranking.place]
     tie = ranking.tie * len(situation.candidates.channels) + channel
     pool = np.arange(len(ranking.place), dtype=np.intp)
-    drawn = draw(explorer, pool, ranking.priority, tie, ranking.triggered, 1, rng)
+    left = allowance(situation, ranking.place)
+    drawn = draw(explorer, pool, ranking.priority, tie, ranking.triggered, left, 1, rng)
     here = {int(channel[one.candidate]) for one in drawn.draws}
     numbers = range(len(situation.candidates.channels))
     return tuple(Drawn(drawn.draws if number in here else (), drawn.no_action) for number in numbers)

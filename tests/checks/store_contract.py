@@ -37,13 +37,16 @@ from tests.checks.store_examples import (
 from tests.checks.store_identity_contract import IdentityContract
 from tests.checks.store_import_contract import ImportContract
 from tests.checks.store_merge_contract import MergeContract
+from tests.checks.store_reservation_contract import ReservationContract
 from tests.checks.store_rights_contract import RightsContract
 from tests.checks.store_timeline_contract import TimelineContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
 
 
-class StoreContract(IdentityContract, MergeContract, ImportContract, TimelineContract, RightsContract):
+class StoreContract(
+    IdentityContract, MergeContract, ImportContract, TimelineContract, RightsContract, ReservationContract
+):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 
     url: str

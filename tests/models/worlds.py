@@ -23,7 +23,7 @@ CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": Non
 ITEMS = {"w1": "washers", "w2": "washers", "d1": "laundry", "h1": "home", "f1": "food", "f2": "food", "loose": None}
 CHANNELS = {
     "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14},
-    "mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 30},
+    "mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 30, "reserve_hours": 24},
     "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
 }
 TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
@@ -57,6 +57,18 @@ def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
     )
 
 
+_LIMIT = st.fixed_dictionaries({"contacts": st.integers(0, 3)}).flatmap(
+    lambda limit: st.sampled_from(
+        [{**limit, **span} for span in ({"days": 1}, {"days": 3}, {"days": 30}, {"hours": 6}, {"hours": 36.5})]
+    )
+)
+
+
+def _limits(most: int) -> st.SearchStrategy[list[dict[str, object]]]:
+    """Mostly none, so that something is left to be decided."""
+    return st.one_of(st.just([]), st.just([]), st.lists(_LIMIT, max_size=most))
+
+
 @st.composite
 def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=4, unique=True))
@@ -79,6 +91,7 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "starts_at": None if starts is None else text_of(NOW + starts * DAY),
         "ends_at": None if ends is None else text_of(NOW + ends * DAY),
         "success": "converted",
+        "limits": draw(_limits(2)),
         "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
         "treatments": [
             {"id": f"t{place}", "channel": channel, "placement": placement}
@@ -94,7 +107,9 @@ def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(("never", "after", "always"))),
-        "channels": CHANNELS,
+        "channels": {name: {**channel, "limits": draw(_limits(1))} for name, channel in CHANNELS.items()},
+        "groups": [{"id": "g", "limits": draw(_limits(1))}],
+        "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in draw(_limits(1))],
         "topics": TOPICS,
         "journey": JOURNEY,
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
@@ -160,6 +175,22 @@ def _journeys(draw: st.DrawFn) -> Event:
 
 
 @st.composite
+def contacts_told(draw: st.DrawFn) -> Event:
+    """Of decisions and of none, of actions that the catalogue knows and of others; reported in whatever order."""
+    kind = draw(st.sampled_from([Kind.SENT, Kind.SENT, Kind.DISPLAYED, Kind.NOT_SENT, Kind.RESERVED, Kind.RESERVED]))
+    reserved = kind is Kind.RESERVED
+    return event(
+        kind,
+        draw(_DAYS | st.sampled_from([1 / 24, 6 / 24, 30 / 24])),
+        action=draw(st.sampled_from(["a0", "a1", "a2", "retired", None])),
+        channel=draw(st.sampled_from([*sorted(CHANNELS), "elsewhere"])),
+        decision=draw(st.sampled_from(["d1", "d2"] if reserved else ["d1", "d2", None])),
+        lag_days=draw(_LAG),
+        held_days=draw(st.sampled_from([0.5, 1.0, 2.0, 5.0])) if reserved else None,
+    )
+
+
+@st.composite
 def _baskets(draw: st.DrawFn) -> Event:
     days = draw(_DAYS)
     kind = draw(st.sampled_from([Kind.BASKET_ADDED, Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.VIEWED]))
@@ -169,7 +200,8 @@ def _baskets(draw: st.DrawFn) -> Event:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     shop, vocabulary = draw(_shops())
-    events = draw(purchases()) + tuple(draw(st.lists(_consents() | _journeys() | _baskets(), max_size=9)))
+    told = _consents() | _journeys() | _baskets() | contacts_told()
+    events = draw(purchases()) + tuple(draw(st.lists(told, max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]
     asked = request(
@@ -185,4 +217,5 @@ def worlds(draw: st.DrawFn) -> World:
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, customer(events, vocabulary), asked, scorer)
+    zone = draw(st.sampled_from([None, "America/New_York", "Pacific/Auckland"]))
+    return World(shop, vocabulary, events, customer(events, vocabulary, zone), asked, scorer)

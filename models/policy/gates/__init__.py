@@ -6,6 +6,7 @@ from models.policy.gate import Gate
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.contact_limits import WithinContactLimits
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.schedule import Schedule
 from models.policy.gates.trigger import TriggerHolds
@@ -16,6 +17,7 @@ GATES: tuple[Gate, ...] = (
     TriggerHolds(),
     ConsentGiven(),
     AlreadyPurchased(),
+    WithinContactLimits(),
     Excluded(),
 )
 """Cheap first; the funnel counts the first that refuses."""
