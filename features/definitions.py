@@ -30,7 +30,8 @@ LAST, FIRST, GAP, GAP_SD, OVERDUE = Timing.LAST, Timing.FIRST, Timing.MEAN, Timi
 _BOUGHT = of_kinds(Kind.ORDERED)
 _BACK = of_kinds(Kind.REFUNDED, Kind.CANCELLED)
 _SEEN = of_kinds(Kind.VIEWED)
-_ANY = frozenset(Kind) - LOG_ONLY
+_ANY = frozenset(Kind) - LOG_ONLY - {Kind.RESERVED}
+"""A reservation is made with a decision whose row must not see it; what came of it is told by a contact."""
 _POSITIVE = of_kinds(Kind.CLICKED, Kind.ACCEPTED, Kind.CONVERTED)
 
 ORDERS = Sum("orders", Measure.ORDERS, _BOUGHT, "orders", "orders placed")

@@ -31,6 +31,7 @@ from models.catalogue import (
     parse,
 )
 from models.catalogue_items import from_ipc
+from models.contact_limits import ContactLimits, contact_limits
 from models.item_relations import ItemRelations, item_relations
 from models.journey_rules import Trigger
 from models.policy_columns import PolicyColumns, policy_columns
@@ -85,9 +86,9 @@ class CompiledCatalogue:
     rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
     intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
-    action promotes and until when that is refused. policy: what else holds it back. relations: what buying an item is
-    also a purchase of. curves: of the things in promotions, from the model in service, None while none knows when
-    things are bought again."""
+    action promotes and until when that is refused. policy: what else holds it back. limits: the contact limits.
+    relations: what buying an item is also a purchase of. curves: of the things in promotions, from the model in
+    service, None while none knows when things are bought again."""
 
     catalogue: Catalogue
     facts: ItemFacts
@@ -106,6 +107,7 @@ class CompiledCatalogue:
     action_number: Mapping[str, int]
     promotions: Promotions
     policy: PolicyColumns
+    limits: ContactLimits
     curves: Curves | None
     _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
@@ -199,13 +201,14 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     everything = _on_channels(take(actions, action), channel_codes, row_start)
     table = np.full((vocabulary.size("action"), 256), NO_CODE, np.int32)
     table[everything.action, everything.channel] = np.arange(len(everything))
+    action_group = _by_code(actions.action, actions.group, vocabulary)
     return CompiledCatalogue(
         catalogue=catalogue,
         facts=ItemFacts(
             category=category,
             parent=parent,
             price=price,
-            action_group=_by_code(actions.action, actions.group, vocabulary),
+            action_group=action_group,
             action_category=_by_code(actions.action, actions.category, vocabulary),
             channel=codes_of_channels(vocabulary),
         ),
@@ -224,6 +227,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
         policy=policy_columns(catalogue, actions.action),
+        limits=contact_limits(catalogue, vocabulary, groups, action_group, channel_codes),
         curves=None,
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,

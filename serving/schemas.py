@@ -148,6 +148,13 @@ class RecommendBatchRequest(DecisionQuestion):
         return DecisionQuestion.model_construct(**{name: getattr(self, name) for name in DecisionQuestion.model_fields})
 
 
+class ConfirmRequest(_Request):
+    """What is about to be sent of a decision's outbound actions: all of them, or those that both fields leave."""
+
+    action_id: IdText | None = None
+    channel: IdText | None = None
+
+
 class FeedbackReport(_Request):
     """What became of a recommended action: named by its token, or by decision, action and channel."""
 
@@ -306,6 +313,25 @@ class BatchAnswer(_Response):
     """In the order of customer_ids."""
 
     decisions: list[DecisionAnswer | FailedEntry]
+
+
+class ConfirmedAction(_Response):
+    """gate and reason: what cancels it and why; null when it may be sent."""
+
+    action_id: str
+    channel: str
+    verdict: Literal["send", "cancel"]
+    gate: str | None
+    reason: str | None
+
+
+class ConfirmAnswer(_Response):
+    """verdict: of the one action, where it is one."""
+
+    decision_id: str
+    confirmed_at: str
+    verdict: Literal["send", "cancel"] | None = None
+    actions: list[ConfirmedAction]
 
 
 class FeedbackAnswer(_Response):

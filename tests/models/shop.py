@@ -55,7 +55,7 @@ def records(events: Sequence[Event], vocabulary: Vocabulary) -> Records:
             event.occurred_at,
             event.recorded_at,
             row + 1,
-            text_code(event.order if event.topic is None else event.topic),
+            (event.ends_at or 0) if event.kind is Kind.RESERVED else text_code(event.order or event.topic),
             text_code(event.decision),
             event.amount,
             event.quantity,
@@ -96,8 +96,9 @@ def event(
     action: str | None = None,
     decision: str | None = None,
     severity: int = 0,
+    held_days: float | None = None,
 ) -> Event:
-    """An event `days_ago` before NOW, known to us `lag_days` later."""
+    """An event `days_ago` before NOW, known to us `lag_days` later. held_days: from then on, of a reservation."""
     occurred_at = NOW - round(days_ago * DAY)
     recorded_at = occurred_at + round(lag_days * DAY)
     return Event(
@@ -114,6 +115,7 @@ def event(
         action=action,
         decision=decision,
         severity=severity,
+        ends_at=None if held_days is None else occurred_at + round(held_days * DAY),
     )
 
 

@@ -169,22 +169,6 @@ def test_the_limit_is_kept_and_ranks_count_up(world: World) -> None:
 
 
 @LAW
-@given(world=worlds(GREEDY_ARMS))
-def test_greedy_fills_each_slate_with_the_best_there_is(world: World) -> None:
-    each = replace(world, request=replace(world.request, across="each", distinct=False, explain=True))
-    for slate in answered(each).slates:
-        passed = eligible(slate, world)
-        assert len(passed) == slate.funnel["eligible"]
-        assert len(slate.actions) == min(world.request.limit, len(passed - fallbacks(world) or passed))
-        assert in_order(slate.actions, world)
-        assert all(action.selection_probability == 1.0 for action in slate.actions)
-        assert slate.no_action_probability == (0.0 if slate.actions else 1.0)
-        for action in slate.actions:
-            code = world.vocabulary.code("action", action.action_id)
-            assert action.response_probability == world.scorer.probability[code]
-
-
-@LAW
 @given(world=worlds())
 def test_the_same_seed_gives_the_same_decision(world: World) -> None:
     even = Policy(GATES, Even())
@@ -229,20 +213,6 @@ def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
     assert found == ([max(ranks(each))] if ranks(each) else [])
     assert [slate.funnel for slate in best.slates] == [slate.funnel for slate in each.slates]
     assert {slate.no_action_probability for slate in best.slates} == {0.0 if found else 1.0}
-
-
-@LAW
-@given(world=worlds())
-def test_chances_are_of_what_is_left_and_no_action_competes(world: World) -> None:
-    each = replace(world, request=replace(world.request, across="each", distinct=False, explain=True))
-    for slate in answered(each, Policy(GATES, Even())).slates:
-        passed, first = eligible(slate, world), triggered(world)
-        left = passed - fallbacks(world) or passed
-        assert slate.no_action_probability == (0.0 if left & first else 1.0 / (len(left) + 1))
-        for action in slate.actions:
-            assert action.selection_probability == (1.0 if left & first else 1.0 / (len(left) + 1))
-            assert action.action_id in (left & first or left)
-            left.remove(action.action_id)
 
 
 @LAW

@@ -45,6 +45,7 @@ CHANNELS = {
         "direction": "outbound",
         "consent": "opt_out",
         "reward_window_days": 30,
+        "reserve_hours": 24,
         "quiet_hours": {"begin": "18:00", "end": "20:00", "closed": ["sunday"]},
     },
     "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
@@ -58,7 +59,6 @@ SERVICE_FIRST = {
     "in_service": ["web"],
     "retention_reasons": ["cancellation"],
 }
-GROUPS = [{"id": "g", "cool_off_days": 3}]
 GREEDY_ARMS = tuple(arm for arm in Arm if arm is not Arm.RANDOM)
 PURPOSES = {
     "offer": ["marketing", "marketing", "marketing", "retention"],
@@ -108,6 +108,18 @@ def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
     )
 
 
+_LIMIT = st.fixed_dictionaries({"contacts": st.integers(0, 3)}).flatmap(
+    lambda limit: st.sampled_from(
+        [{**limit, **span} for span in ({"days": 1}, {"days": 3}, {"days": 30}, {"hours": 6}, {"hours": 36.5})]
+    )
+)
+
+
+def _limits(most: int) -> st.SearchStrategy[list[dict[str, object]]]:
+    """Mostly none, so that something is left to be decided."""
+    return st.one_of(st.just([]), st.just([]), st.lists(_LIMIT, max_size=most))
+
+
 @st.composite
 def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=4, unique=True))
@@ -137,6 +149,7 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "starts_at": None if starts is None else text_of(NOW + starts * DAY),
         "ends_at": None if ends is None else text_of(NOW + ends * DAY),
         "success": "converted",
+        "limits": draw(_limits(2)),
         "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
         "treatments": [
             {"id": f"t{place}", "channel": channel, "placement": placement}
@@ -159,13 +172,14 @@ def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[Compi
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(RULES)),
         "channels": {
-            name: {**fields, "exploration": draw(explorations) if exploring else None}
+            name: {**fields, "limits": draw(_limits(1)), "exploration": draw(explorations) if exploring else None}
             for name, fields in CHANNELS.items()
         },
         "arms": _arms(draw(st.sampled_from(arms))),
+        "groups": [{"id": "g", "limits": draw(_limits(1)), "cool_off_days": draw(st.sampled_from([None, 3]))}],
+        "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in draw(_limits(1))],
         "topics": TOPICS,
         "journey": JOURNEY,
-        "groups": draw(st.sampled_from([[], GROUPS])),
         "cool_off": draw(st.sampled_from([None, {"action_days": 2, "group_days": 1}])),
         "service_first": draw(st.sampled_from([None, SERVICE_FIRST])),
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
@@ -284,6 +298,21 @@ def _outcomes(draw: st.DrawFn) -> Event:
     return event(kind, draw(_DAYS), channel="web", action=action, lag_days=draw(_LAG))
 
 
+def contacts_told(draw: st.DrawFn) -> Event:
+    """Of decisions and of none, of actions that the catalogue knows and of others; reported in whatever order."""
+    kind = draw(st.sampled_from([Kind.SENT, Kind.SENT, Kind.DISPLAYED, Kind.NOT_SENT, Kind.RESERVED, Kind.RESERVED]))
+    reserved = kind is Kind.RESERVED
+    return event(
+        kind,
+        draw(_DAYS | st.sampled_from([1 / 24, 6 / 24, 30 / 24])),
+        action=draw(st.sampled_from(["a0", "a1", "a2", "retired", None])),
+        channel=draw(st.sampled_from([*sorted(CHANNELS), "elsewhere"])),
+        decision=draw(st.sampled_from(["d1", "d2"] if reserved else ["d1", "d2", None])),
+        lag_days=draw(_LAG),
+        held_days=draw(st.sampled_from([0.5, 1.0, 2.0, 5.0])) if reserved else None,
+    )
+
+
 @st.composite
 def _baskets(draw: st.DrawFn) -> Event:
     days = draw(_DAYS)
@@ -297,7 +326,7 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
     shop, vocabulary = draw(_shops(arms, exploring))
     model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
     shop = with_learned_windows(shop, model, vocabulary)
-    happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes()
+    happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes() | contacts_told()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]
