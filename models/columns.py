@@ -7,7 +7,7 @@ a channel, in the order of the actions. Which treatment a row uses depends on th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from models.catalogue import (
     parse,
 )
 from models.catalogue_items import from_ipc
+from models.conditions.compiled import Conditions, compile_conditions
 from models.journey_rules import Trigger
 from models.promotions import Promotions, promotions
 
@@ -81,8 +82,9 @@ class CompiledCatalogue:
     the order of catalogue.categories, as are category numbers. all: see the module. row_start: intp[channels + 1], the
     rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
-    intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
-    action promotes and until when that is refused."""
+    intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. first: bool[actions], goes
+    before others. conditions: of eligibility and of weights. promotions: what each action promotes and until when that
+    is refused."""
 
     catalogue: Catalogue
     facts: ItemFacts
@@ -95,6 +97,8 @@ class CompiledCatalogue:
     topic_codes: Mapping[str | None, int]
     topic: NDArray[np.intp]
     trigger: NDArray[np.int8]
+    first: NDArray[np.bool_]
+    conditions: Conditions = field(repr=False)
     groups: tuple[str, ...]
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
@@ -209,6 +213,8 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         topic_codes={topic: text_code(topic) for topic in topics},
         topic=np.array([topics.index(entry.topic) for entry in catalogue.actions], np.intp),
         trigger=np.array([TRIGGER_CODES[entry.trigger] for entry in catalogue.actions], np.int8),
+        first=np.array([entry.urgent or entry.trigger is not None for entry in catalogue.actions], np.bool_),
+        conditions=compile_conditions(catalogue, row_start, action),
         groups=groups,
         channel_codes=channel_codes,
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},

@@ -17,6 +17,7 @@ def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
     yield from _weight_findings(document)
     for place, action in enumerate(document.actions):
         yield from _purpose_findings(("actions", place), action)
+        yield from _urgent_findings(("actions", place, "urgent"), action)
         yield from _basket_findings(("actions", place, "basket"), action)
 
 
@@ -46,6 +47,11 @@ def _purpose_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
         yield here, sentence(here, action.purpose, "an offer is marketing or retention", "correct it, or the kind")
     if action.kind == "service" and action.purpose in ("marketing", "retention"):
         yield here, sentence(here, action.purpose, "a service is service, legal or survey", "correct it, or the kind")
+
+
+def _urgent_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
+    if action.urgent and action.kind != "service":
+        yield path, sentence(path, True, f"it is for a service and the kind is {action.kind}", "correct one")
 
 
 def _basket_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ def _each(
     slates = []
     for number in range(len(situation.candidates.channels)):
         pool = np.flatnonzero((channel == number) & free)
-        drawn = draw(explorer, pool, ranking.priority, ranking.tie, ranking.triggered, request.limit, rng)
+        drawn = draw(explorer, pool, ranking.priority, ranking.tie, ranking.first, request.limit, rng)
         if request.distinct:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
@@ -41,7 +41,7 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.ra
     channel = situation.candidates.channel[ranking.place]
     tie = ranking.tie * len(situation.candidates.channels) + channel
     pool = np.arange(len(ranking.place), dtype=np.intp)
-    drawn = draw(explorer, pool, ranking.priority, tie, ranking.triggered, 1, rng)
+    drawn = draw(explorer, pool, ranking.priority, tie, ranking.first, 1, rng)
     here = {int(channel[one.candidate]) for one in drawn.draws}
     numbers = range(len(situation.candidates.channels))
     return tuple(Drawn(drawn.draws if number in here else (), drawn.no_action) for number in numbers)

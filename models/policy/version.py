@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from models.policy.arbitration import CONTEXT_WEIGHT, FORMULA
+from models.policy.arbitration import FORMULA
 from models.policy.basket import BASKET_DAYS
 from models.policy.exploration import Explorer, Greedy
 from models.policy.gate import Gate
@@ -30,7 +30,7 @@ def policy_version(gates: tuple[Gate, ...], explorer: Explorer) -> str:
     contents = {
         "gates": [[gate.name, gate.revision] for gate in gates],
         "explorer": [explorer.name, explorer.revision],
-        "arbitration": [FORMULA, CONTEXT_WEIGHT],
+        "arbitration": FORMULA,
         "basket_days": BASKET_DAYS,
     }
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]

@@ -19,6 +19,7 @@ from models.policy.gates import GATES
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.eligibility import Eligibility
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.schedule import Schedule
 from models.policy.gates.trigger import TriggerHolds
@@ -45,6 +46,10 @@ class TestTriggerHolds(GateContract):
 
 class TestAlreadyPurchased(GateContract):
     gate = AlreadyPurchased()
+
+
+class TestEligibility(GateContract):
+    gate = Eligibility()
 
 
 class TestExcluded(GateContract):

@@ -28,6 +28,19 @@ CHANNELS = {
 }
 TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
 JOURNEY = {"idle_minutes": 60, "escalation": {"after_minutes": 30, "after_transfers": 2}}
+TRAITS = {"postcode": "text", "household_size": "number", "member": "yes_no", "since": "time", "likes": "texts"}
+CONDITIONS = (
+    'customer.postcode.startsWith("021")',
+    "customer.household_size >= 2",
+    'has(customer.member) && customer.member ? "dogs" in customer.likes : history.orders_ever > 0',
+    "!has(customer.since) || now - customer.since > duration('720h')",
+    "history.orders_last < 10.0 || history.viewed_7d >= 1",
+    'has(context.page) && context.page == "laundry"',
+    "context.level > 2",
+    "local.getHours() >= 9",
+)
+"""What actions and weights may ask in a world; the seventh cannot be evaluated when the level is a text."""
+
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
@@ -66,9 +79,10 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         ends = None
     suppression = draw(_rules(("never", "after", "always", "by_category")))
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
+    kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
     return {
         "id": f"a{number}",
-        "kind": draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"])),
+        "kind": kind,
         "topic": draw(st.sampled_from([None, None, "news", "offers"])),
         "trigger": trigger,
         "group": draw(st.sampled_from(["g", "h"])),
@@ -79,6 +93,8 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "starts_at": None if starts is None else text_of(NOW + starts * DAY),
         "ends_at": None if ends is None else text_of(NOW + ends * DAY),
         "success": "converted",
+        "eligibility": draw(st.sampled_from([None, None, *CONDITIONS])),
+        "urgent": trigger is None and kind == "service" and draw(st.booleans()),
         "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
         "treatments": [
             {"id": f"t{place}", "channel": channel, "placement": placement}
@@ -88,8 +104,20 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
 
 
 @st.composite
+def _weights(draw: st.DrawFn, groups: list[object]) -> dict[str, object]:
+    return {
+        "when": draw(st.sampled_from(CONDITIONS)),
+        "weight": draw(st.sampled_from([0.0, 0.5, 1.5, 3.0])),
+        "actions": draw(st.sampled_from([[], [], ["a0"]])),
+        "groups": draw(st.lists(st.sampled_from(groups), max_size=1)),
+        "channels": draw(st.lists(st.sampled_from(sorted(CHANNELS)), max_size=2, unique=True)),
+    }
+
+
+@st.composite
 def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
     rule = st.none() | _rules(("never", "after", "always"))
+    actions = [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))]
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
@@ -98,7 +126,9 @@ def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
         "topics": TOPICS,
         "journey": JOURNEY,
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
-        "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
+        "actions": actions,
+        "traits": TRAITS,
+        "weights": draw(st.lists(_weights([action["group"] for action in actions]), max_size=3)),
     }
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0})))
 
@@ -167,6 +197,25 @@ def _baskets(draw: st.DrawFn) -> Event:
 
 
 @st.composite
+def told_traits(draw: st.DrawFn) -> dict[str, object]:
+    """Some of the declared ones, some of the wrong type, and some that nobody declared."""
+    values: dict[str, list[object]] = {
+        "postcode": ["02115", "90210", "", 2115],
+        "household_size": [1, 2, 3.5, "many", True, 10**400],
+        "member": [True, False, "yes"],
+        "since": ["2025-12-31T00:00:00Z", "2020-01-01T00:00:00+01:00", "2020-01-01", 0],
+        "likes": [["dogs"], [], ["cats", "dogs"], ["dogs", 1], "dogs"],
+        "undeclared": [1],
+    }
+    return {name: draw(st.sampled_from(some)) for name, some in values.items() if draw(st.booleans())}
+
+
+_CONTEXTS: st.SearchStrategy[dict[str, object]] = st.sampled_from(
+    [{}, {"page": "laundry"}, {"page": 7, "level": 3}, {"page": None, "level": 1.5}, {"level": "high"}]
+)
+
+
+@st.composite
 def worlds(draw: st.DrawFn) -> World:
     shop, vocabulary = draw(_shops())
     events = draw(purchases()) + tuple(draw(st.lists(_consents() | _journeys() | _baskets(), max_size=9)))
@@ -182,7 +231,9 @@ def worlds(draw: st.DrawFn) -> World:
         exclude=draw(st.lists(st.sampled_from([*action_ids, "no-such-action"]), max_size=2)),
         explain=draw(st.booleans()),
         seed=draw(st.integers(0, 2**63 - 1)),
+        context=draw(_CONTEXTS),
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, customer(events, vocabulary), asked, scorer)
+    record = customer(events, vocabulary, traits=draw(told_traits()))
+    return World(shop, vocabulary, events, record, asked, scorer)

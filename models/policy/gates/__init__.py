@@ -6,6 +6,7 @@ from models.policy.gate import Gate
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.eligibility import Eligibility
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.schedule import Schedule
 from models.policy.gates.trigger import TriggerHolds
@@ -15,6 +16,7 @@ GATES: tuple[Gate, ...] = (
     ChannelPlacement(),
     TriggerHolds(),
     ConsentGiven(),
+    Eligibility(),
     AlreadyPurchased(),
     Excluded(),
 )
