@@ -8,8 +8,8 @@ from features import definitions
 from features.declaration import Feature
 from features.definitions import FEATURES
 
-_READ = """A condition of the catalogue reads them, but for the last two, as `history.` and the name without `customer.`,
-with underscores for points: `customer.orders.28d` is `history.orders_28d`.
+_READ = """A condition of the catalogue reads them, but for the last two, as `history.` and the name without
+`customer.`, with underscores for points: `customer.orders.28d` is `history.orders_28d`.
 """
 _SCOPES = {
     "customer": "Of the customer at the moment: the same for every candidate",
