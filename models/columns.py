@@ -103,9 +103,9 @@ class CompiledCatalogue:
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
     promotions: Promotions
-    _channel: Mapping[tuple[str, str | None], ChannelCandidates]
+    _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
-    _table: NDArray[np.int32]
+    _table: NDArray[np.int32] = field(repr=False)
     _owner: Mapping[str, str]
 
     @property

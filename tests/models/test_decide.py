@@ -19,6 +19,7 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import ChosenAction, Decision
+from models.policy.arbitration import context_weight
 from models.policy.exploration import Greedy, draw
 from models.policy.gate import Account, Gate
 from models.policy.gates import GATES
@@ -69,12 +70,20 @@ def chosen(decision: Decision) -> list[tuple[str, str]]:
     return [(slate.channel, action.action_id) for slate in decision.slates for action in slate.actions]
 
 
-def triggered(world: World) -> set[str]:
-    return {action.id for action in world.compiled.catalogue.actions if action.trigger is not None}
+def going_first(world: World) -> set[str]:
+    return {one.id for one in world.compiled.catalogue.actions if one.trigger is not None or one.urgent}
+
+
+def weights_of(world: World) -> dict[tuple[str, str], float]:
+    """The context's weight by channel and action."""
+    situation = world.situation
+    places = np.arange(len(situation.candidates), dtype=np.intp)
+    weights, _ = context_weight(situation, places)
+    return {(situation.channel(place), situation.action_id(place)): weights[place] for place in places}
 
 
 def in_order(actions: Sequence[ChosenAction], world: World) -> bool:
-    first = triggered(world)
+    first = going_first(world)
     ranked = [(one.action_id not in first, -one.priority, one.action_id) for one in actions]
     return ranked == sorted(ranked)
 
@@ -202,7 +211,7 @@ def test_distinct_offers_no_action_twice(world: World) -> None:
 def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
     best = answered(replace(world, request=replace(world.request, across="best")))
     each = answered(replace(world, request=replace(world.request, across="each", distinct=False, limit=1)))
-    first = triggered(world)
+    first = going_first(world)
     ranks = [(action.action_id in first, action.priority) for slate in each.slates for action in slate.actions]
     found = [action for slate in best.slates for action in slate.actions]
     assert [(action.action_id in first, action.priority) for action in found] == ([max(ranks)] if ranks else [])
@@ -218,9 +227,9 @@ def test_chances_are_of_what_is_left_and_no_action_competes(world: World) -> Non
         listed = world.compiled.channel(slate.channel).action
         eligible = {world.compiled.catalogue.actions[number].id for number in listed}
         eligible -= {refusal.action_id for refusal in slate.refused}
-        assert slate.no_action_probability == 1.0 / (len(eligible & triggered(world) or eligible) + 1)
+        assert slate.no_action_probability == 1.0 / (len(eligible & going_first(world) or eligible) + 1)
         for action in slate.actions:
-            competing = eligible & triggered(world) or eligible
+            competing = eligible & going_first(world) or eligible
             assert action.selection_probability == 1.0 / (len(competing) + 1)
             assert action.action_id in competing
             eligible.remove(action.action_id)
@@ -240,7 +249,7 @@ def test_what_happens_later_changes_nothing(world: World) -> None:
 @LAW
 @given(world=worlds())
 def test_a_failed_model_degrades_the_ranking_and_opens_no_gate(world: World) -> None:
-    sound = answered(world)
+    sound, weights = answered(world), weights_of(world)
     for scorer in (Broken(), Absurd(math.nan), Absurd(1.5)):
         decision = answered(world, scorer=scorer)
         eligible = sum(slate.funnel["eligible"] for slate in decision.slates)
@@ -251,7 +260,9 @@ def test_a_failed_model_degrades_the_ranking_and_opens_no_gate(world: World) -> 
             assert in_order(slate.actions, world)
             assert all(math.isnan(action.response_probability) for action in slate.actions)
             levers = {action.id: action.lever for action in world.compiled.catalogue.actions}
-            assert all(action.priority == action.value * levers[action.action_id] for action in slate.actions)
+            for action in slate.actions:
+                context = weights[slate.channel, action.action_id]
+                assert action.priority == action.value * levers[action.action_id] * context
 
 
 @LAW
