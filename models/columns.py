@@ -87,9 +87,9 @@ class CompiledCatalogue:
     is refused."""
 
     catalogue: Catalogue
-    facts: ItemFacts
-    categories: Candidates
-    all: Candidates
+    facts: ItemFacts = field(repr=False)
+    categories: Candidates = field(repr=False)
+    all: Candidates = field(repr=False)
     row_start: NDArray[np.intp]
     action: NDArray[np.intp]
     alphabetical: NDArray[np.intp]
@@ -102,7 +102,7 @@ class CompiledCatalogue:
     groups: tuple[str, ...]
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
-    promotions: Promotions
+    promotions: Promotions = field(repr=False)
     _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
     _table: NDArray[np.int32] = field(repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,7 +13,7 @@ from cel_expr_python import cel
 from features.build import customer_row
 from features.history import CustomerRecord
 from models.columns import CompiledCatalogue
-from models.conditions.compiled import Condition
+from models.conditions.compiled import WANTED, Batch, Condition
 from models.conditions.known import Known, known_traits
 from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name
 from models.local_time import utc_offset
@@ -56,7 +56,18 @@ class Answers:
     _given: dict[int, Answer] = field(default_factory=dict)
     _traits: dict[str, Known] | None = None
     _history: dict[str, float] | None = None
+    _known: dict[bool, set[str]] = field(default_factory=dict)
+    _read: dict[bool, dict[str, object]] = field(default_factory=dict)
     _activations: dict[bool, cel.Activation] = field(default_factory=dict)
+
+    def truths(self, numbers: Sequence[int]) -> list[Truth]:
+        """Of the conditions in these places: evaluated together where everything that they read is known, else one by
+        one."""
+        pending = {number for number in numbers if number not in self._given}
+        for batch in self.compiled.conditions.batches:
+            if not pending.isdisjoint(batch.numbers):
+                self._ask_together(batch, pending)
+        return [self.of(number).truth for number in numbers]
 
     def of(self, number: int) -> Answer:
         """The answer of the condition in place `number`."""
@@ -67,10 +78,44 @@ class Answers:
 
     def observed(self, condition: Condition) -> dict[Name, object]:
         """What is known under each of the condition's names that has a field; None where nothing is."""
-        held: dict[str, Mapping[str, object]] = {CUSTOMER: self._told(), CONTEXT: self.context}
-        if condition.reads_history:
-            held[HISTORY] = self._lived()
+        held = self._held(condition.reads_history)
         return {name: held[name.root].get(name.field) for name in condition.names if name.field is not None}
+
+    def _ask_together(self, batch: Batch, pending: set[int]) -> None:
+        """Nothing is answered when one of them cannot be evaluated: which one shows when each is by itself."""
+        conditions = self.compiled.conditions.all
+        try:
+            known = self._names(batch.reads_history)
+            wanted = [number in pending and conditions[number].reads <= known for number in batch.numbers]
+            if sum(wanted) < 2:
+                return
+            values = self._values(batch.reads_history) | {WANTED: wanted}
+            found = batch.program.eval(self.compiled.conditions.environment.Activation(values)).plain_value()
+        except Exception:  # noqa: BLE001 whatever it raises, each will be asked by itself
+            return
+        if isinstance(found, list):
+            for number, asked, value in zip(batch.numbers, wanted, found, strict=True):
+                if asked and isinstance(value, bool):
+                    self._given[number] = MET if value else UNMET
+
+    def _names(self, with_history: bool) -> set[str]:
+        """Those of the names in conditions under which something is known."""
+        known = self._known.get(with_history)
+        if known is None:
+            held = self._held(with_history)
+            names = self.compiled.conditions.names.items()
+            known = self._known[with_history] = {
+                text for text, name in names if name.field is None or name.field in held[name.root]
+            }
+        return known
+
+    def _held(self, with_history: bool) -> dict[str, Mapping[str, object]]:
+        """What has fields of what conditions read; the history only for those that do."""
+        return {
+            CUSTOMER: self._told(),
+            HISTORY: self._lived() if with_history else {},
+            CONTEXT: self.context,
+        }
 
     def _asked(self, condition: Condition) -> Answer:
         try:
@@ -111,19 +156,22 @@ class Answers:
         return self._history
 
     def _activation(self, with_history: bool) -> cel.Activation:
-        """What conditions read; the history only for those that do."""
         found = self._activations.get(with_history)
         if found is None:
+            values = self._values(with_history)
+            found = self._activations[with_history] = self.compiled.conditions.environment.Activation(values)
+        return found
+
+    def _values(self, with_history: bool) -> dict[str, object]:
+        values = self._read.get(with_history)
+        if values is None:
             zones = self.customer.time_zone, self.compiled.catalogue.time_zone
-            values: dict[str, object] = {
-                CUSTOMER: self._told(),
-                HISTORY: self._lived() if with_history else {},
-                CONTEXT: self.context,
+            values = self._read[with_history] = {
+                **self._held(with_history),
                 NOW: _clock(self.deliver_at),
                 LOCAL: _clock(self.deliver_at + utc_offset(*zones, self.deliver_at)),
             }
-            found = self._activations[with_history] = self.compiled.conditions.environment.Activation(values)
-        return found
+        return values
 
 
 def _clock(moment: int) -> dt.datetime:

@@ -6,6 +6,7 @@ models.conditions.check has looked at the types before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,14 +23,31 @@ from models.policy_rules import ContextWeight
 NONE = -1
 """In the place of a condition: there is none."""
 
+BATCH = 50
+"""Conditions evaluated together: a call of the runtime costs as much as five of them."""
+
+WANTED = "wanted"
+"""To a batch only: which of its conditions are asked, a list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """names: everything that it reads but now and local. reads_history: some of it is of the history."""
+    """names: everything that it reads but now and local; reads: the same as texts. reads_history: some of it is of the
+    history."""
 
     text: str
     program: cel.Expression
     names: tuple[Name, ...]
+    reads: frozenset[str]
+    reads_history: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Conditions (their places) in one program, whose value is the list of theirs: false where one is not wanted."""
+
+    numbers: tuple[int, ...]
+    program: cel.Expression
     reads_history: bool
 
 
@@ -44,11 +62,14 @@ class Weighing:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """all: the distinct ones. of_action: intp[actions], the place of each one's eligibility, or NONE. weights: in the
-    order of the catalogue. traits: those that some condition reads, with their types. features: the same of the
-    history, and columns: intp[features], theirs among all features. environment: the runtime."""
+    """all: the distinct ones. names: all that they read, by text. batches: of those that can be evaluated together.
+    of_action: intp[actions], the place of each one's eligibility, or NONE. weights: in the order of the catalogue.
+    traits: those that some condition reads, with their types. features: the same of the history, and columns:
+    intp[features], theirs among all features. environment: the runtime."""
 
     all: tuple[Condition, ...]
+    names: dict[str, Name]
+    batches: tuple[Batch, ...]
     of_action: NDArray[np.intp]
     weights: tuple[Weighing, ...]
     traits: dict[str, TraitType]
@@ -64,11 +85,13 @@ def compile_conditions(catalogue: Catalogue, row_start: NDArray[np.intp], action
     texts = tuple(dict.fromkeys([*(text for text in eligibility if text), *(one.when for one in catalogue.weights)]))
     place = {text: number for number, text in enumerate(texts)}
     conditions = tuple(compiled(text) for text in texts)
-    read = {name for condition in conditions for name in condition.names}
+    read = dict.fromkeys(name for condition in conditions for name in condition.names)
     known = columns_of_customer()
     features = tuple(name for name in known if Name(HISTORY, name) in read)
     return Conditions(
         all=conditions,
+        names={str(name): name for name in read},
+        batches=tuple(_batches(conditions)),
         of_action=np.array([NONE if text is None else place[text] for text in eligibility], np.intp),
         weights=tuple(
             Weighing(place[one.when], one.weight, _rows(one, catalogue, row_start, action)) for one in catalogue.weights
@@ -88,7 +111,26 @@ def compiled(text: str) -> Condition:
         message = f"condition is {text!r}; it must be CEL ({error}); publish the catalogue again"
         raise CatalogueInvalid((Fault(None, "condition", message),)) from error
     names = names_in(text)
-    return Condition(text, program, names, any(name.root == HISTORY for name in names))
+    return Condition(
+        text, program, names, frozenset(str(name) for name in names), any(name.root == HISTORY for name in names)
+    )
+
+
+def _batches(conditions: Sequence[Condition]) -> Iterator[Batch]:
+    """Those that read the history apart from those that do not. A batch that is too much for the parser is left out:
+    what is in no batch is evaluated by itself."""
+    for reads_history in (False, True):
+        places = [number for number, one in enumerate(conditions) if one.reads_history is reads_history]
+        for start in range(0, len(places), BATCH):
+            numbers = tuple(places[start : start + BATCH])
+            parts = [
+                f"{WANTED}[{place}] ? ({conditions[number].text}\n) : false" for place, number in enumerate(numbers)
+            ]
+            try:
+                program = environment().compile(f"[{', '.join(parts)}]", disable_check=True)
+            except RuntimeError:
+                continue
+            yield Batch(numbers, program, reads_history)
 
 
 @cache
@@ -97,7 +139,8 @@ def environment() -> cel.Env:
     kind = cel.Type
     free = kind.Map(kind.STRING, kind.DYN)
     moments = {NOW: kind.TIMESTAMP, LOCAL: kind.TIMESTAMP}
-    return cel.NewEnv(variables={CUSTOMER: free, HISTORY: free, CONTEXT: free, **moments})
+    asked = {WANTED: kind.List(kind.BOOL)}
+    return cel.NewEnv(variables={CUSTOMER: free, HISTORY: free, CONTEXT: free, **moments, **asked})
 
 
 def _rows(

@@ -66,15 +66,15 @@ def context_weight(situation: Situation, eligible: NDArray[np.intp]) -> tuple[ND
     weight = np.ones(len(eligible))
     doubts: dict[str, None] = {}
     rows = situation.candidates.row[eligible]
-    for one in situation.compiled.conditions.weights:
-        meant = one.rows[rows]
-        if not meant.any():
-            continue
-        answer = situation.answers.of(one.condition)
-        if answer.truth is Truth.MET:
-            weight[meant] *= one.factor
-        elif answer.truth is Truth.BROKEN:
-            doubts[f"weight {situation.compiled.conditions.all[one.condition].text!r}: {answer.words}"] = None
+    conditions = situation.compiled.conditions
+    weighing = [one for one in conditions.weights if one.rows[rows].any()]
+    truths = situation.answers.truths([one.condition for one in weighing])
+    for one, truth in zip(weighing, truths, strict=True):
+        if truth is Truth.MET:
+            weight[one.rows[rows]] *= one.factor
+        elif truth is Truth.BROKEN:
+            words = situation.answers.of(one.condition).words
+            doubts[f"weight {conditions.all[one.condition].text!r}: {words}"] = None
     return weight, tuple(doubts)
 
 

@@ -352,6 +352,29 @@ def test_each_distinct_condition_is_asked_once_and_only_when_it_is_needed(world:
     assert all(situation.answers.of(number) is answer for number, answer in given_before.items())
 
 
+@settings(max_examples=60, deadline=None)
+@given(traits=told_traits(), level=st.sampled_from([None, 1, 3, "high"]), data=st.data())
+def test_asked_together_or_one_by_one_is_the_same(
+    traits: dict[str, object], level: object, data: st.DataObject
+) -> None:
+    shop, vocabulary = _all_in_one
+    record = customer([event(Kind.ORDERED, 2, item="f1", order="o")], vocabulary, traits=traits)
+    context = {} if level is None else {"level": level}
+    together, alone = situation_of(shop, record, context).answers, situation_of(shop, record, context).answers
+    numbers = data.draw(st.lists(st.integers(0, len(shop.conditions.all) - 1), unique=True))
+    assert together.truths(numbers) == [alone.of(number).truth for number in numbers]
+    assert all(together.of(number) == alone.of(number) for number in range(len(shop.conditions.all)))
+
+
+_all_in_one = small_shop(
+    {
+        f"a{n}": {"eligibility": text}
+        for n, text in enumerate([*CONDITIONS, *(f"{n} < {m}" for n in range(5) for m in range(9))])
+    },
+    traits=TRAITS,
+)
+
+
 @settings(max_examples=40, deadline=None)
 @given(traits=told_traits())
 def test_no_trait_of_whatever_type_breaks_a_condition_that_was_checked(traits: dict[str, object]) -> None:

@@ -242,7 +242,7 @@ def test_what_happens_later_changes_nothing(world: World) -> None:
         replace(one, recorded_at=NOW + 1 + number, occurred_at=min(one.occurred_at, NOW))
         for number, one in enumerate(world.events)
     ]
-    twice = customer([*world.events, *later], world.vocabulary)
+    twice = customer([*world.events, *later], world.vocabulary, traits=world.customer.traits)
     assert answered(replace(world, customer=twice)) == answered(world)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,15 +33,12 @@ class Eligibility:
         wanted = conditions.of_action[situation.candidates.action]
         asked = np.zeros(len(conditions.all) + 1, np.bool_)
         asked[wanted] = True
+        numbers = np.flatnonzero(asked[:-1]).tolist()
+        truths = situation.answers.truths(numbers)
+        if Truth.BROKEN in truths:
+            raise ConditionBroken("; ".join(_broken(situation, numbers)))
         met = np.ones(len(asked), np.bool_)  # the last one is for NONE
-        broken: list[str] = []
-        for number in np.flatnonzero(asked[:-1]).tolist():
-            answer = situation.answers.of(number)
-            met[number] = answer.truth is Truth.MET
-            if answer.truth is Truth.BROKEN:
-                broken.append(f"{conditions.all[number].text!r}: {answer.words}")
-        if broken:
-            raise ConditionBroken("; ".join(broken))
+        met[numbers] = [truth is Truth.MET for truth in truths]
         return ~met[wanted]
 
     def account(self, situation: Situation, place: int) -> Account:
@@ -54,6 +51,13 @@ class Eligibility:
         if answer.truth is Truth.UNKNOWN:
             reason = f"its condition is not met: {answer.words} is unknown"
         return Account(condition.text, observed, "true", reason)
+
+
+def _broken(situation: Situation, numbers: Sequence[int]) -> Iterator[str]:
+    for number in numbers:
+        answer = situation.answers.of(number)
+        if answer.truth is Truth.BROKEN:
+            yield f"{situation.compiled.conditions.all[number].text!r}: {answer.words}"
 
 
 def _shown(value: object) -> str:
