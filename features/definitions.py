@@ -350,6 +350,16 @@ def names() -> tuple[str, ...]:
     return tuple(feature.name for feature in FEATURES)
 
 
+def columns_of_customer() -> dict[str, int]:
+    """The columns that tell of the customer alone, by the names that conditions have for them: without `customer.` and
+    with underscores for points, as in `orders_28d`. The local hour and weekday are not among them."""
+    return {
+        feature.name.removeprefix("customer.").replace(".", "_"): column
+        for column, feature in enumerate(FEATURES)
+        if feature.scope == "customer" and feature.terms[0].whose != Role.MOMENT
+    }
+
+
 def schema_digest() -> str:
     """Hex digest of everything that gives a column its meaning: a model fits only rows of the same digest."""
     digest = hashlib.sha256(repr((KERNEL_REVISION, WINDOWS, HALF_LIVES, PAGE_LIMIT, CHANNELS)).encode())

@@ -38,9 +38,7 @@ def _each(
         here = np.flatnonzero((channel == number) & free)
         pool = _before_fallbacks(here[left.allowed(here)], ranking)
         allowed = situation.compiled.catalogue.channels[name].exploration
-        drawn = draw(
-            explorer, allowed, pool, ranking.priority, ranking.tie, ranking.triggered, left, request.limit, rng
-        )
+        drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.first, left, request.limit, rng)
         if request.distinct:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
@@ -57,7 +55,7 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.ra
     pool = _before_fallbacks(everything[left.allowed(everything)], ranking)
     names = situation.candidates.channels
     allowed = _strictest(situation, [names[number] for number in np.unique(channel[pool])])
-    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.triggered, left, 1, rng)
+    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.first, left, 1, rng)
     here = {int(channel[one.candidate]) for one in drawn.draws}
     return tuple(replace(drawn, draws=drawn.draws if number in here else ()) for number in range(len(names)))
 

@@ -68,7 +68,12 @@ def records(events: Sequence[Event], vocabulary: Vocabulary) -> Records:
     return rows
 
 
-def customer(events: Sequence[Event], vocabulary: Vocabulary, time_zone: str | None = None) -> CustomerRecord:
+def customer(
+    events: Sequence[Event],
+    vocabulary: Vocabulary,
+    time_zone: str | None = None,
+    traits: Mapping[str, object] | None = None,
+) -> CustomerRecord:
     """A known customer with these events, whoever they come from in whatever order."""
     rows = records(events, vocabulary)
     return CustomerRecord(
@@ -79,6 +84,7 @@ def customer(events: Sequence[Event], vocabulary: Vocabulary, time_zone: str | N
         page=page(rows),
         ledger=ledger.entries(rows),
         consents=consent.entries(rows),
+        traits=traits or {},
         time_zone=time_zone,
     )
 

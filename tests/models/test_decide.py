@@ -19,6 +19,7 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import ChosenAction, Decision, Slate
+from models.policy.arbitration import context_weight
 from models.policy.exploration import Greedy
 from models.policy.gate import Account, Gate
 from models.policy.gates import GATES
@@ -72,8 +73,16 @@ def chosen(decision: Decision) -> list[tuple[str, str]]:
     return [(slate.channel, action.action_id) for slate in decision.slates for action in slate.actions]
 
 
-def triggered(world: World) -> set[str]:
-    return {action.id for action in world.compiled.catalogue.actions if action.trigger is not None}
+def going_first(world: World) -> set[str]:
+    return {one.id for one in world.compiled.catalogue.actions if one.trigger is not None or one.urgent}
+
+
+def weights_of(world: World) -> dict[tuple[str, str], float]:
+    """The context's weight by channel and action."""
+    situation = world.situation
+    places = np.arange(len(situation.candidates), dtype=np.intp)
+    weights, _ = context_weight(situation, places)
+    return {(situation.channel(place), situation.action_id(place)): weights[place] for place in places}
 
 
 def fallbacks(world: World) -> set[str]:
@@ -87,7 +96,7 @@ def eligible(slate: Slate, world: World) -> set[str]:
 
 
 def in_order(actions: Sequence[ChosenAction], world: World) -> bool:
-    first = triggered(world)
+    first = going_first(world)
     ranked = [(one.action_id not in first, -one.priority, one.action_id) for one in actions]
     return ranked == sorted(ranked)
 
@@ -203,7 +212,7 @@ def test_distinct_offers_no_action_twice(world: World) -> None:
 def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
     best = answered(replace(world, request=replace(world.request, across="best")))
     each = answered(replace(world, request=replace(world.request, across="each", distinct=False, limit=1)))
-    first, last = triggered(world), fallbacks(world)
+    first, last = going_first(world), fallbacks(world)
 
     def ranks(decision: Decision) -> list[tuple[bool, bool, float]]:
         found = [action for slate in decision.slates for action in slate.actions]
@@ -230,7 +239,7 @@ def test_what_happens_later_changes_nothing(world: World) -> None:
 @LAW
 @given(world=worlds())
 def test_a_failed_model_degrades_the_ranking_and_opens_no_gate(world: World) -> None:
-    sound = answered(world)
+    sound, weights = answered(world), weights_of(world)
     for scorer in (Broken(), Absurd(math.nan), Absurd(1.5)):
         decision = answered(world, scorer=scorer)
         eligible = sum(slate.funnel["eligible"] for slate in decision.slates)
@@ -241,9 +250,10 @@ def test_a_failed_model_degrades_the_ranking_and_opens_no_gate(world: World) -> 
             assert world.arm is Arm.RANDOM or in_order(slate.actions, world)
             assert all(math.isnan(action.response_probability) for action in slate.actions)
             levers = {action.id: action.lever for action in world.compiled.catalogue.actions}
-            if world.arm in (Arm.NO_LEVERS, Arm.PROPENSITY):
-                levers = dict.fromkeys(levers, 1.0)
-            assert all(action.priority == action.value * levers[action.action_id] for action in slate.actions)
+            plain = world.arm in (Arm.NO_LEVERS, Arm.PROPENSITY)
+            for action in slate.actions:
+                weight = 1.0 if plain else levers[action.action_id] * weights[slate.channel, action.action_id]
+                assert action.priority == pytest.approx(action.value * weight, rel=1e-12)
 
 
 @LAW

@@ -12,7 +12,7 @@ from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from tests.models.contact_oracle import Contact, contacts_of, exceeds
 from tests.models.shop import NOW
-from tests.models.test_decide import LAW, Even, answered, eligible, fallbacks, in_order, triggered
+from tests.models.test_decide import LAW, Even, answered, eligible, fallbacks, going_first, in_order
 from tests.models.worlds import GREEDY_ARMS, World, worlds
 
 
@@ -71,7 +71,7 @@ def test_chances_are_of_what_is_left_and_no_action_competes(world: World) -> Non
     each = replace(world, request=replace(world.request, across="each", distinct=False, explain=True))
     for slate, counting in beside(answered(each, Policy(GATES, Even())), each):
         pool = before_fallbacks(fitting(eligible(slate, world), slate, counting, world), world)
-        first = triggered(world)
+        first = going_first(world)
         assert slate.no_action_probability == (0.0 if pool & first else 1.0 / (len(pool) + 1))
         for action in slate.actions:
             left = fitting(pool, slate, counting, world)

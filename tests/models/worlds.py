@@ -65,6 +65,20 @@ PURPOSES = {
     "message": ["marketing", "marketing", "survey", "service", "legal", "retention"],
     "service": [None, "legal", "survey"],
 }
+TRAITS = {"postcode": "text", "household_size": "number", "member": "yes_no", "since": "time", "likes": "texts"}
+CONDITIONS = (
+    'customer.postcode.startsWith("021")',
+    "customer.household_size >= 2",
+    'has(customer.member) && customer.member ? "dogs" in customer.likes : history.orders_ever > 0',
+    "!has(customer.since) || now - customer.since > duration('720h')",
+    "history.orders_last < 10.0 || history.viewed_7d >= 1",
+    'has(context.page) && context.page == "laundry"',
+    "context.level > 2",
+    "local.getHours() >= 9",
+)
+"""What actions and weights may ask in a world. The seventh could not be evaluated if the level were a text; in a world
+it never is."""
+
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
@@ -131,11 +145,12 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
     kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
     items = draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True))
+    fallback = trigger is None and draw(st.sampled_from([False, False, False, True]))
     return {
         "id": f"a{number}",
         "kind": kind,
         "purpose": draw(st.sampled_from(PURPOSES[kind])),
-        "fallback": trigger is None and draw(st.sampled_from([False, False, False, True])),
+        "fallback": fallback,
         "basket": draw(st.sampled_from(["exclude", "exclude", "ignore", "require"] if items else ["exclude"])),
         "cool_off_days": draw(st.sampled_from([None, None, 0, 1, 7])),
         "pending_days": draw(st.sampled_from([0, 1, 7])),
@@ -150,6 +165,8 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "ends_at": None if ends is None else text_of(NOW + ends * DAY),
         "success": "converted",
         "limits": draw(_limits(2)),
+        "eligibility": draw(st.sampled_from([None, None, *CONDITIONS])),
+        "urgent": trigger is None and kind == "service" and not fallback and draw(st.booleans()),
         "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
         "treatments": [
             {"id": f"t{place}", "channel": channel, "placement": placement}
@@ -164,9 +181,21 @@ def _arms(arm: Arm) -> dict[str, object] | None:
 
 
 @st.composite
+def _weights(draw: st.DrawFn, groups: list[object]) -> dict[str, object]:
+    return {
+        "when": draw(st.sampled_from(CONDITIONS)),
+        "weight": draw(st.sampled_from([0.0, 0.5, 1.5, 3.0])),
+        "actions": draw(st.sampled_from([[], [], ["a0"]])),
+        "groups": draw(st.lists(st.sampled_from(groups), max_size=1)),
+        "channels": draw(st.lists(st.sampled_from(sorted(CHANNELS)), max_size=2, unique=True)),
+    }
+
+
+@st.composite
 def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
     explorations = st.none() | st.sampled_from([{"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}])
     rule = st.none() | _rules(RULES)
+    actions = [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))]
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
@@ -183,7 +212,9 @@ def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[Compi
         "cool_off": draw(st.sampled_from([None, {"action_days": 2, "group_days": 1}])),
         "service_first": draw(st.sampled_from([None, SERVICE_FIRST])),
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
-        "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
+        "actions": actions,
+        "traits": TRAITS,
+        "weights": draw(st.lists(_weights([action["group"] for action in actions]), max_size=3)),
     }
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
 
@@ -321,6 +352,25 @@ def _baskets(draw: st.DrawFn) -> Event:
 
 
 @st.composite
+def told_traits(draw: st.DrawFn) -> dict[str, object]:
+    """Some of the declared ones, some of the wrong type, and some that nobody declared."""
+    values: dict[str, list[object]] = {
+        "postcode": ["02115", "90210", "", 2115],
+        "household_size": [1, 2, 3.5, "many", True, 10**400],
+        "member": [True, False, "yes"],
+        "since": ["2025-12-31T00:00:00Z", "2020-01-01T00:00:00+01:00", "2020-01-01", 0],
+        "likes": [["dogs"], [], ["cats", "dogs"], ["dogs", 1], "dogs"],
+        "undeclared": [1],
+    }
+    return {name: draw(st.sampled_from(some)) for name, some in values.items() if draw(st.booleans())}
+
+
+_CONTEXTS: st.SearchStrategy[dict[str, object]] = st.sampled_from(
+    [{}, {"page": "laundry", "reason": "cancellation"}, {"page": 7, "level": 3}, {"page": None, "level": 1.5}]
+)
+
+
+@st.composite
 def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = False) -> World:
     """arms: in one of which the customer is. exploring: channels may allow it."""
     shop, vocabulary = draw(_shops(arms, exploring))
@@ -340,11 +390,11 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
         exclude=draw(st.lists(st.sampled_from([*action_ids, "no-such-action"]), max_size=2)),
         explain=draw(st.booleans()),
         seed=draw(st.integers(0, 2**63 - 1)),
-        context=draw(st.sampled_from([{}, {}, {"reason": "cancellation"}, {"reason": 7}])),
+        context=draw(_CONTEXTS),
     )
+    traits = {**draw(told_traits()), **draw(st.sampled_from([{}, {}, {"do_not_contact": True}]))}
     person = replace(
-        customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"]))),
-        traits=draw(st.sampled_from([{}, {}, {}, {"do_not_contact": True}, {"do_not_contact": "no"}])),
+        customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"])), traits=traits),
         addresses=draw(st.sampled_from([None, frozenset(["user_id", "email"]), frozenset(["email"])])),
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
