@@ -111,26 +111,6 @@ def test_recommend_refuses_in_one_line(shop: Path, arguments: tuple[str, ...]) -
     one_line(nextbest(shop, "recommend", *arguments))
 
 
-def test_keys_come_and_go(tmp_path: Path) -> None:
-    made = nextbest(tmp_path, "keys", "add", "--right", "decide", "--right", "write", "--note", "till 4")
-    key = made.stdout.strip()
-    listed = nextbest(tmp_path, "keys", "list").stdout
-    header, line = (row.split("\t") for row in listed.splitlines())
-    assert header == ["key", "rights", "origins", "created", "note"]
-    key_id, rights, origins, _, note = line
-    assert (rights, origins, note) == ("decide,write", "", "till 4")
-    (told,) = json.loads(nextbest(tmp_path, "keys", "list", "--json").stdout)
-    assert (told["key"], told["rights"], told["origins"], told["note"]) == (key_id, ["decide", "write"], [], note)
-    assert key not in listed
-    assert key.encode() not in (tmp_path / "store.db").read_bytes()
-    assert nextbest(tmp_path, "keys", "revoke", key_id).returncode == 0
-    assert nextbest(tmp_path, "keys", "list").stdout == ""
-    one_line(nextbest(tmp_path, "keys", "revoke", key_id))
-    one_line(nextbest(tmp_path, "keys", "add", "--right", "everything"))
-    page = nextbest(tmp_path, "keys", "add", "--right", "write", "--origin", "HTTPS://Shop.example:443/")
-    assert "may write from pages of https://shop.example; it is not shown again" in page.stderr
-
-
 def test_keys_do_not_keep_the_owner_of_the_store_out(shop: Path) -> None:
     nextbest(shop, "keys", "add", "--right", "read")
     assert nextbest(shop, "recommend", "somebody-new").returncode == 0
