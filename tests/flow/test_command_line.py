@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving.running import replica_path
 from tests.serving.synthetic import make_shop
 from tests.training.small_shop import open_shop
 from tests.training.test_erased import MARK, marked_rows
@@ -18,8 +19,14 @@ from tests.training.test_erased import MARK, marked_rows
 ROOT = Path(__file__).resolve().parents[2]
 
 
+OF_A_REPLICA = {"serve", "recommend", "check", "keys", "audit"}
+"""Commands that need nothing but what a replica has."""
+
+
 def nextbest(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     told = {key: value for key, value in os.environ.items() if not key.startswith(("NEXTBEST_", "MLFLOW_"))}
+    if arguments[0] in OF_A_REPLICA:
+        told["PYTHONPATH"] = replica_path()
     return subprocess.run(
         [sys.executable, "-m", "nextbest", *arguments],
         cwd=ROOT,
@@ -79,7 +86,7 @@ def test_a_setting_that_is_wrong_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nextbest", "serve"],
         cwd=ROOT,
-        env={**os.environ, "NEXTBEST_HOME": str(tmp_path), "NEXTBEST_PORT": "many"},
+        env={**os.environ, "PYTHONPATH": replica_path(), "NEXTBEST_HOME": str(tmp_path), "NEXTBEST_PORT": "many"},
         capture_output=True,
         text=True,
         check=False,

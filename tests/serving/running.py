@@ -16,6 +16,7 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+REPLICA = ROOT / "tests" / "checks" / "replica"
 _PATIENCE = 60.0
 
 
@@ -23,6 +24,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def replica_path() -> str:
+    """PYTHONPATH of a process that is to have what a replica has."""
+    return os.pathsep.join(filter(None, (str(REPLICA), os.environ.get("PYTHONPATH"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, st
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": replica_path(),
         **extra,
     }
 
