@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -18,12 +19,18 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 REPLICA = ROOT / "tests" / "checks" / "replica"
 _PATIENCE = 60.0
+_PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to clients: until the server has taken it, one of them may have it again."""
+_dice = random.SystemRandom()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One of many, because others look for one at the same time."""
+    while True:
+        port = _dice.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def replica_path() -> str:
