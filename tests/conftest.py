@@ -1,4 +1,4 @@
-"""What several folders of tests share: one PostgreSQL server, and a fresh store on each engine."""
+"""What several folders of tests share: one PostgreSQL server, a fresh store on each engine; and how a run begins."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks import leaving
 from tests.checks.postgres import server_or_skip
 
 postgres = pytest.fixture(scope="session")(server_or_skip)
+
+
+def pytest_sessionstart() -> None:
+    leaving.watch_over_this_process()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
