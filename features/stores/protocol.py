@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
@@ -82,8 +84,7 @@ class InvalidImport(StoreError):
     """A bulk import that was refused; nothing of it is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Events told under `identifier`, which anchors a profile (created if there is none). traits are merged over the
     person's (None removes), with the moment at which the newest of the events was recorded; not again when all events
     are duplicates, and neither is what follows. The trait time_zone is the person's time zone.
@@ -101,7 +102,7 @@ class Append:
 
     identifier: Identifier
     events: tuple[Event, ...]
-    traits: Mapping[str, object] = field(default_factory=dict)
+    traits: Mapping[str, object] = msgspec.field(default_factory=dict)
     also: tuple[Identifier, ...] = ()
     previous: tuple[Identifier, ...] = ()
     addressed: tuple[Identifier, ...] = ()
