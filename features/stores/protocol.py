@@ -73,7 +73,12 @@ class HistoryMoved(Conflict):
 
 
 class BudgetSpent(Conflict):
-    """What the decision reserves is more than is left of a budget by now; read what was spent and decide again."""
+    """What the decision reserves is more than is left of a budget by now; read what was spent on `day` and decide
+    again."""
+
+    def __init__(self, message: str, day: int) -> None:
+        super().__init__(message)
+        self.day = day
 
 
 class AmbiguousIdentifier(StoreError):

@@ -94,7 +94,7 @@ class Spending:
                 message = (
                     f"budget of {charge.action} is spent; others were contacted meanwhile; read it and decide again"
                 )
-                raise BudgetSpent(message)
+                raise BudgetSpent(message, charge.day)
             after = spent.with_contact(charge.money)
             trial[today] = after.contacts_today, after.money_today
             trial[ever] = after.contacts_ever, after.money_ever
