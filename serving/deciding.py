@@ -1,8 +1,8 @@
 """POST /recommend and /recommend_batch: ask the store, decide, log durably, answer.
 
 A decision that reserves stands only when nothing has happened to its person since their record was read, and while what
-it spends of a budget is there; else it is made afresh. Those whom somebody has overtaken take turns within a worker, and
-meet only those of other workers then.
+it spends of a budget is there; else it is made afresh. Those whom somebody has overtaken take turns within a worker,
+and meet only those of other workers then.
 """
 
 from __future__ import annotations
