@@ -47,10 +47,14 @@ class Standing:
 
     newest: Mapping[tuple[int, int], Consent]
 
+    def exactly(self, channel: int, topic: int) -> Consent | None:
+        """The newest statement that names the topic, on the channel or on all; None when there is none."""
+        return _later(self.newest.get((channel, topic)), self.newest.get((NO_CHANNEL, topic)))
+
     def state(self, channel: int, topic: int) -> Consent | None:
         """For the topic (text_code, EVERYTHING for none) on the channel (vocabulary code; NO_CHANNEL: what binds every
         channel). None when nothing is known. Profiling is on no channel in particular."""
-        own = _later(self.newest.get((channel, topic)), self.newest.get((NO_CHANNEL, topic)))
+        own = self.exactly(channel, topic)
         if topic in (EVERYTHING, PROFILING):
             return own
         whole = _later(self.newest.get((channel, EVERYTHING)), self.newest.get((NO_CHANNEL, EVERYTHING)))

@@ -47,6 +47,7 @@ class Kind(IntEnum):
     CONVERTED = 28
     MESSAGE_OPENED = 29  # by a person
     MESSAGE_MACHINE_OPENED = 30  # by a mail client on its own: never interest
+    ADDRESS_FAILED = 31  # what was sent there will never arrive (a hard bounce)
 
     CONSENT_GRANTED = 40
     CONSENT_WITHDRAWN = 41
@@ -72,6 +73,14 @@ class Kind(IntEnum):
 
 CONTACTS = frozenset({Kind.SENT, Kind.DISPLAYED})
 """Kinds that count as having contacted the person."""
+
+ORDERS = frozenset(
+    {
+        *(Kind.ORDERED, Kind.REFUNDED, Kind.CANCELLED),
+        *(Kind.ORDER_UPDATED, Kind.ORDER_SHIPPED, Kind.ORDER_DELIVERED),
+    }
+)
+"""Kinds whose `order` is the number of an order that was placed."""
 
 OUTCOMES = frozenset({Kind.CLICKED, Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED})
 

@@ -108,8 +108,8 @@ class CustomerRecord:
     person: the internal integer, -1 when unknown. customer_id: the outside name. known: something of the person has
     been recorded other than our decisions. version: the sequence of the newest event or change of traits (0 none); a
     decision changes nothing. page: EVENT records sorted by (occurred_at, sequence). ledger and consents: complete,
-    sorted by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown. Arrays are
-    read-only.
+    sorted by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown. addresses: the
+    types of the person's identifiers; None: they were not asked for. Arrays are read-only.
     """
 
     person: int
@@ -121,3 +121,4 @@ class CustomerRecord:
     consents: Records = field(default_factory=lambda: empty(CONSENT_ENTRY))
     traits: Mapping[str, object] = field(default_factory=dict)
     time_zone: str | None = None
+    addresses: frozenset[str] | None = None

@@ -23,13 +23,14 @@ from features.event import Identifier
 
 USER_ID: Final = "user_id"
 ANONYMOUS_ID: Final = "anonymous_id"
+ORDER_NUMBER: Final = "order_number"
 DIGEST: Final = "digest"
 """The type of an identifier of which only the keyed digest is known, as hex. Nobody may claim one."""
 
 STRONG: Final = frozenset({USER_ID, "loyalty_card"})
 """Types of which a value belongs to one person alone; whoever shares one is the same person."""
 
-SPOKEN: Final = frozenset({USER_ID, "email", "phone", "device", "loyalty_card", "order_number"})
+SPOKEN: Final = frozenset({USER_ID, "email", "phone", "device", "loyalty_card", ORDER_NUMBER})
 """Types that an outside name may begin with."""
 
 ANONYMOUS_PREFIX: Final = "anon:"

@@ -138,6 +138,23 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
     )
 
 
+def under_way(page: Records, moment: int) -> tuple[tuple[int, int], ...]:
+    """(channel code, began at in ms UTC) of every call and chat that goes on at `moment` (ms UTC), the newest first.
+    page: EVENT records in any order. A call that was passed on goes on where it was passed to."""
+    known = as_of(page, moment)
+    steps = _ordered(known[np.isin(known["kind"], (*ENDS, *ENDS.values(), Kind.CALL_TRANSFERRED))])
+    return tuple(_talk(step, steps) for step in steps[_conversations(steps) > moment][::-1])
+
+
+def _talk(begun: np.void, steps: Records) -> tuple[int, int]:
+    channel, at = int(begun["channel"]), int(begun["occurred_at"])
+    if begun["kind"] != Kind.CALL_STARTED:
+        return channel, at
+    passed = steps[(steps["kind"] == Kind.CALL_TRANSFERRED) & (steps["occurred_at"] >= at)]
+    named = passed["channel"][passed["channel"] != NO_CHANNEL]
+    return (int(named[-1]) if len(named) else channel), at
+
+
 def handoffs(page: Records, moment: int, patience: int) -> tuple[Handoff, ...]:
     """Every hand-off as of `moment` (ms UTC), the newest first. page: EVENT records in any order. patience: ms, above
     0. Told again under the same id, the first counts."""

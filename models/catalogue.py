@@ -16,12 +16,37 @@ from enum import StrEnum
 from models.catalogue_document import (
     ActionEntry,
     CatalogueDocument,
+    ChannelEntry,
     JourneyEntry,
     RepurchaseEntry,
     SuppressionEntry,
-    moment_of,
 )
+from models.document_fields import moment_of
 from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
+from models.policy_document import GroupEntry, TraitType
+from models.policy_rules import (
+    Arms,
+    Basket,
+    Budget,
+    Ceiling,
+    ContextWeight,
+    Exploration,
+    GroupRules,
+    Limit,
+    Purpose,
+    QuietHours,
+    ServiceFirst,
+    arms_of,
+    budgets_of,
+    ceiling_of,
+    days_of,
+    exploration_of,
+    limit_of,
+    limits_of,
+    quiet_hours_of,
+    service_first_of,
+    weight_of,
+)
 
 
 class CatalogueError(Exception):
@@ -97,13 +122,21 @@ class Repurchase(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Channel:
     """reward_window_days: how long after a contact an outcome counts. placements: where on the channel; each belongs
-    to one channel."""
+    to one channel. cost: of one contact, catalogue currency. needs: the type of identifier without which nobody can be
+    reached here, None: none. limits: for all contacts on it. reserve: ms for which an outbound decision counts as a
+    contact before anything is reported of it. exploration None: always the best."""
 
     id: str
     direction: Direction
     consent: Regime
     reward_window_days: float
-    placements: tuple[str, ...] = ()
+    placements: tuple[str, ...]
+    cost: float
+    needs: str | None
+    quiet_hours: QuietHours | None
+    limits: tuple[Limit, ...]
+    reserve: int
+    exploration: Exploration | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +193,10 @@ class Treatment:
 class Action:
     """items and categories are what it promotes (ids). value: worth of a positive outcome, in the catalogue's
     currency. lever: a factor set by people, 1 neutral. starts_at, ends_at: ms UTC, half-open [starts_at, ends_at),
-    None open. success: the outcome that counts as a positive response ("converted", "accepted" or "clicked")."""
+    None open. success: the outcome that counts as a positive response ("converted", "accepted" or "clicked").
+    eligibility: a condition, None: everybody. fallback: weighed only where nothing else is eligible. cost: of one
+    contact beside the channel's. pending: ms for which an acceptance waits for its order. cool_off: ms of rest after a
+    rejection, None as its group or the catalogue says."""
 
     id: str
     name: str
@@ -177,12 +213,25 @@ class Action:
     treatments: tuple[Treatment, ...]
     topic: str | None
     trigger: Trigger | None
+    purpose: Purpose
+    eligibility: str | None
+    fallback: bool
+    cost: float
+    basket: Basket
+    pending: int
+    cool_off: int | None
+    limits: tuple[Limit, ...]
+    budgets: tuple[Budget, ...]
+    ceiling: Ceiling | None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown. repurchase: the
-    rule for what no category rules; None: there is none. contact_reasons: what a machine says, by the reason's id."""
+    rule for what no category rules; None: there is none. contact_reasons: what a machine says, by the reason's id.
+    traits: the types of what is told of customers, by name. groups: of action groups that have rules of their own.
+    limits: over all channels of a direction. action_cool_off and group_cool_off: ms of rest after a rejection, 0 none.
+    service_first None: nothing stops selling. arms None: everybody is in the full arm."""
 
     version: int
     currency: str
@@ -193,7 +242,15 @@ class Catalogue:
     topics: Mapping[str, Topic]
     journey: JourneyRules
     contact_reasons: Mapping[str, str]
-    repurchase: RepurchaseRule | None = None
+    repurchase: RepurchaseRule | None
+    traits: Mapping[str, TraitType]
+    groups: Mapping[str, GroupRules]
+    limits: tuple[tuple[Direction, Limit], ...]
+    action_cool_off: int
+    group_cool_off: int
+    service_first: ServiceFirst | None
+    arms: Arms | None
+    weights: tuple[ContextWeight, ...]
 
     def regime(self, channel: str, topic: str | None) -> Regime:
         """What silence means: the stricter of the channel's and the topic's."""
@@ -226,20 +283,12 @@ def parse(document: str, version: int) -> Catalogue:
 
 
 def from_document(document: CatalogueDocument, version: int) -> Catalogue:
+    rest = document.cool_off
     return Catalogue(
         version=version,
         currency=document.currency,
         time_zone=document.time_zone,
-        channels={
-            name: Channel(
-                id=name,
-                direction=Direction(entry.direction),
-                consent=Regime(entry.consent),
-                reward_window_days=entry.reward_window_days,
-                placements=tuple(entry.placements),
-            )
-            for name, entry in document.channels.items()
-        },
+        channels={name: _channel(name, entry) for name, entry in document.channels.items()},
         categories={
             entry.id: Category(entry.id, entry.name or entry.id, entry.parent, _repurchase(entry.repurchase))
             for entry in document.categories
@@ -252,7 +301,35 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
         journey=_journey(document.journey),
         contact_reasons={entry.id: entry.say for entry in document.contact_reasons},
         repurchase=_repurchase(document.repurchase),
+        traits=dict(document.traits),
+        groups={entry.id: _group(entry) for entry in document.groups},
+        limits=tuple((Direction(entry.direction), limit_of(entry)) for entry in document.limits),
+        action_cool_off=0 if rest is None else days_of(rest.action_days),
+        group_cool_off=0 if rest is None else days_of(rest.group_days),
+        service_first=service_first_of(document.service_first),
+        arms=arms_of(document.arms),
+        weights=tuple(weight_of(entry) for entry in document.weights),
     )
+
+
+def _channel(name: str, entry: ChannelEntry) -> Channel:
+    return Channel(
+        id=name,
+        direction=Direction(entry.direction),
+        consent=Regime(entry.consent),
+        reward_window_days=entry.reward_window_days,
+        placements=tuple(entry.placements),
+        cost=entry.cost,
+        needs=entry.needs,
+        quiet_hours=quiet_hours_of(entry.quiet_hours),
+        limits=limits_of(entry.limits),
+        reserve=round(entry.reserve_hours * HOUR),
+        exploration=exploration_of(entry.exploration),
+    )
+
+
+def _group(entry: GroupEntry) -> GroupRules:
+    return GroupRules(limits_of(entry.limits), None if entry.cool_off_days is None else days_of(entry.cool_off_days))
 
 
 def _repurchase(entry: RepurchaseEntry | None) -> RepurchaseRule | None:
@@ -294,4 +371,20 @@ def _action(entry: ActionEntry) -> Action:
         ),
         topic=entry.topic,
         trigger=None if entry.trigger is None else Trigger(entry.trigger),
+        purpose=_purpose(entry),
+        eligibility=entry.eligibility,
+        fallback=entry.fallback,
+        cost=entry.cost,
+        basket=Basket(entry.basket),
+        pending=days_of(entry.pending_days),
+        cool_off=None if entry.cool_off_days is None else days_of(entry.cool_off_days),
+        limits=limits_of(entry.limits),
+        budgets=budgets_of(entry.budgets),
+        ceiling=ceiling_of(entry.ceiling),
     )
+
+
+def _purpose(entry: ActionEntry) -> Purpose:
+    if entry.purpose is not None:
+        return Purpose(entry.purpose)
+    return Purpose.SERVICE if entry.kind == "service" else Purpose.MARKETING

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.consent import PROFILING_TOPIC
-from models.catalogue_document import ActionEntry, CatalogueDocument, moment_of
-
-Path = tuple[str | int, ...]
-"""Where in the document: names of fields and places in lists."""
-
-Finding = tuple[Path, str]
-"""A place and the sentence on what is wrong there."""
-
-
-def written(path: Path) -> str:
-    """The path as people write it: actions[3].value."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".") or "catalogue"
+from models.catalogue_document import ActionEntry, CatalogueDocument
+from models.document_fields import moment_of
+from models.finding import Finding, Path, repeated, sentence
+from models.policy_checks import policy_findings
 
 
 def shape_findings(document: CatalogueDocument) -> Iterator[Finding]:
     """Faults of the document by itself. A catalogue that passes can be walked: no unknown reference, no circle."""
     yield from _category_findings(document)
     yield from _placement_findings(document)
-    yield from _repeated([action.id for action in document.actions], ("actions",), "id", "an action id must be unique")
-    yield from _repeated([topic.id for topic in document.topics], ("topics",), "id", "a topic id must be unique")
+    yield from repeated([action.id for action in document.actions], ("actions",), "id", "an action id must be unique")
+    yield from repeated([topic.id for topic in document.topics], ("topics",), "id", "a topic id must be unique")
     reasons = [reason.id for reason in document.contact_reasons]
-    yield from _repeated(reasons, ("contact_reasons",), "id", "a contact reason must be unique")
+    yield from repeated(reasons, ("contact_reasons",), "id", "a contact reason must be unique")
     yield from _topic_findings(document)
     categories = frozenset(entry.id for entry in document.categories)
     for place, action in enumerate(document.actions):
         yield from _action_findings(("actions", place), action, categories)
         yield from _trigger_findings(("actions", place, "trigger"), action, document)
         yield from _treatment_findings(("actions", place), action, document)
+    yield from policy_findings(document)
 
 
 def item_findings(document: CatalogueDocument, items: pa.Table) -> Iterator[Finding]:
@@ -49,7 +40,7 @@ def item_findings(document: CatalogueDocument, items: pa.Table) -> Iterator[Find
         for number, item in enumerate(action.items):
             path: Path = ("actions", place, "items", number)
             if item not in category_of:
-                yield path, _sentence(path, item, "a promoted item must be listed in items", "add it or correct the id")
+                yield path, sentence(path, item, "a promoted item must be listed in items", "add it or correct the id")
             elif by_category and not covered.get(category_of[item], True):
                 yield _unruled(path, item)
         for number, category in enumerate(action.categories):
@@ -80,36 +71,23 @@ def _covered(document: CatalogueDocument) -> dict[str | None, bool]:
     return covered
 
 
-def _sentence(path: Path, value: object, rule: str, remedy: str) -> str:
-    return f"{written(path)} is {value!r}; {rule}; {remedy}"
-
-
 def _unruled(path: Path, value: str) -> Finding:
     rule = "no repurchase rule covers it: the action has none, nor its category, nor the catalogue"
-    return path, _sentence(path, value, rule, "set `repurchase` on one of them")
-
-
-def _repeated(values: Sequence[Hashable], path: Path, field: str | None, rule: str) -> Iterator[Finding]:
-    seen: Counter[Hashable] = Counter()
-    for place, value in enumerate(values):
-        seen[value] += 1
-        if seen[value] > 1:
-            here: Path = (*path, place) if field is None else (*path, place, field)
-            yield here, _sentence(here, value, rule, "remove or rename the repetition")
+    return path, sentence(path, value, rule, "set `repurchase` on one of them")
 
 
 def _category_findings(document: CatalogueDocument) -> Iterator[Finding]:
     ids = [entry.id for entry in document.categories]
-    yield from _repeated(ids, ("categories",), "id", "a category id must be unique")
+    yield from repeated(ids, ("categories",), "id", "a category id must be unique")
     parents = {entry.id: entry.parent for entry in document.categories}
     for place, entry in enumerate(document.categories):
         path: Path = ("categories", place, "parent")
         if entry.parent is not None and entry.parent not in parents:
-            yield path, _sentence(path, entry.parent, "a parent must be a listed category", "add it or correct the id")
+            yield path, sentence(path, entry.parent, "a parent must be a listed category", "add it or correct the id")
         elif _in_circle(entry.id, parents):
             yield (
                 path,
-                _sentence(path, entry.parent, "categories must form a tree and this one is above itself", "mend it"),
+                sentence(path, entry.parent, "categories must form a tree and this one is above itself", "mend it"),
             )
 
 
@@ -130,7 +108,7 @@ def _placement_findings(document: CatalogueDocument) -> Iterator[Finding]:
             if placement in owner:
                 yield (
                     path,
-                    _sentence(path, placement, f"channel {owner[placement]!r} has it already", "rename one of them"),
+                    sentence(path, placement, f"channel {owner[placement]!r} has it already", "rename one of them"),
                 )
             owner.setdefault(placement, name)
 
@@ -140,47 +118,47 @@ def _topic_findings(document: CatalogueDocument) -> Iterator[Finding]:
     for place, name in enumerate(topics):
         if name == PROFILING_TOPIC:
             path: Path = ("topics", place, "id")
-            yield path, _sentence(path, name, "it stands for the objection to profiling", "choose another id")
+            yield path, sentence(path, name, "it stands for the objection to profiling", "choose another id")
     for place, action in enumerate(document.actions):
         if action.topic is not None and action.topic not in topics:
             path = ("actions", place, "topic")
-            yield path, _sentence(path, action.topic, f"topics are {topics}", "declare it in topics or correct it")
+            yield path, sentence(path, action.topic, f"topics are {topics}", "declare it in topics or correct it")
 
 
 def _trigger_findings(path: Path, action: ActionEntry, document: CatalogueDocument) -> Iterator[Finding]:
     if action.trigger is not None and action.kind != "service":
-        yield path, _sentence(path, action.trigger, f"it is for a service and the kind is {action.kind}", "correct one")
+        yield path, sentence(path, action.trigger, f"it is for a service and the kind is {action.kind}", "correct one")
     if action.trigger == "escalation" and document.journey.escalation is None:
-        yield path, _sentence(path, action.trigger, "no journey.escalation says when that is", "add it")
+        yield path, sentence(path, action.trigger, "no journey.escalation says when that is", "add it")
 
 
 def _action_findings(path: Path, action: ActionEntry, categories: frozenset[str]) -> Iterator[Finding]:
-    yield from _repeated(action.items, (*path, "items"), None, "an action promotes an item once")
-    yield from _repeated(action.categories, (*path, "categories"), None, "an action promotes a category once")
+    yield from repeated(action.items, (*path, "items"), None, "an action promotes an item once")
+    yield from repeated(action.categories, (*path, "categories"), None, "an action promotes a category once")
     for number, category in enumerate(action.categories):
         here: Path = (*path, "categories", number)
         if category not in categories:
-            yield here, _sentence(here, category, "a promoted category must be listed", "add it or correct the id")
+            yield here, sentence(here, category, "a promoted category must be listed", "add it or correct the id")
     if action.starts_at and action.ends_at and moment_of(action.starts_at) >= moment_of(action.ends_at):
         here = (*path, "ends_at")
-        yield here, _sentence(here, action.ends_at, f"it must be after starts_at ({action.starts_at})", "correct one")
+        yield here, sentence(here, action.ends_at, f"it must be after starts_at ({action.starts_at})", "correct one")
 
 
 def _treatment_findings(path: Path, action: ActionEntry, document: CatalogueDocument) -> Iterator[Finding]:
     under: Path = (*path, "treatments")
-    yield from _repeated([entry.id for entry in action.treatments], under, "id", "it must be unique in its action")
+    yield from repeated([entry.id for entry in action.treatments], under, "id", "it must be unique in its action")
     places = [(entry.channel, entry.placement) for entry in action.treatments]
-    yield from _repeated(places, under, None, "an action has one treatment for a (channel, placement)")
+    yield from repeated(places, under, None, "an action has one treatment for a (channel, placement)")
     for number, entry in enumerate(action.treatments):
         channel = document.channels.get(entry.channel)
         if channel is None:
             here: Path = (*under, number, "channel")
-            yield here, _sentence(here, entry.channel, f"channels are {sorted(document.channels)}", "correct it")
+            yield here, sentence(here, entry.channel, f"channels are {sorted(document.channels)}", "correct it")
         elif entry.placement is not None and entry.placement not in channel.placements:
             here = (*under, number, "placement")
             yield (
                 here,
-                _sentence(
+                sentence(
                     here, entry.placement, f"placements of {entry.channel} are {channel.placements}", "correct it"
                 ),
             )

@@ -20,11 +20,12 @@ import pyarrow.parquet
 from pydantic import JsonValue, ValidationError
 
 from models.catalogue import CatalogueInvalid, Fault
-from models.catalogue_checks import Finding, Path, item_findings, shape_findings, written
+from models.catalogue_checks import item_findings, shape_findings
 from models.catalogue_document import CatalogueDocument, CatalogueFile, ItemEntry
 from models.catalogue_items import ITEM_SCHEMA, conformed, item_faults, to_ipc
 from models.catalogue_repair import outside, repaired
 from models.catalogue_text import load
+from models.finding import Finding, Path, written
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue, ValidationError
 
-from models.catalogue_checks import Finding, Path
 from models.catalogue_document import CatalogueFile
+from models.finding import Finding, Path
 
 _RULE: dict[str, JsonValue] = {"rule": "always"}
 _CHANNEL: dict[str, JsonValue] = {"direction": "outbound", "consent": "opt_in", "reward_window_days": 1}

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from pydantic_core import from_json
 
 from models.catalogue import CatalogueInvalid
-from models.catalogue_checks import Path
+from models.finding import Path
 from models.yaml_lines import DEPTH_LIMIT
 from models.yaml_lines import load as load_yaml
 

@@ -32,6 +32,7 @@ from models.catalogue import (
 )
 from models.catalogue_items import from_ipc
 from models.journey_rules import Trigger
+from models.policy_columns import PolicyColumns, policy_columns
 from models.promotions import Promotions, promotions
 
 OPEN_START = 0
@@ -82,7 +83,7 @@ class CompiledCatalogue:
     rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
     intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
-    action promotes and until when that is refused."""
+    action promotes and until when that is refused. policy: what else holds it back."""
 
     catalogue: Catalogue
     facts: ItemFacts
@@ -99,6 +100,7 @@ class CompiledCatalogue:
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
     promotions: Promotions
+    policy: PolicyColumns
     _channel: Mapping[tuple[str, str | None], ChannelCandidates]
     _row: Mapping[tuple[str, str], int]
     _table: NDArray[np.int32]
@@ -213,6 +215,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         channel_codes=channel_codes,
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
+        policy=policy_columns(catalogue, actions.action),
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,
         _table=table,

@@ -6,6 +6,7 @@ a simulation are the same call.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +17,14 @@ from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.exploration import Drawn
+from models.policy.published import Published
 from models.policy.screening import Screening, screen
 from models.policy.situation import Situation
 from models.policy.slates import draw_slates
 from models.policy.trace import funnel, refusals
 from models.policy.version import POLICY, Policy
+from models.policy_rules import Arm
+from models.reasons import Explains, reasons
 from models.rows_digest import rows_digest
 from models.scoring import Scorer
 
@@ -34,6 +38,7 @@ def decide(
     scorer: Scorer,
     moment: int,
     rng: np.random.Generator,
+    published: Published,
     policy: Policy = POLICY,
 ) -> Decision:
     """The best actions for one customer as of `moment` (ms UTC), channel by channel in the order of the request.
@@ -43,14 +48,15 @@ def decide(
     ranking.
     """
     candidates = compiled.channels(request.channels, request.placement)
-    situation = Situation(request, customer, compiled, candidates, moment)
+    situation = Situation(request, customer, compiled, candidates, moment, published, Arm.FULL)
     screening = screen(policy.gates, situation)
     personalised = not objects_to_profiling(customer.consents, moment)
     ranked = situation if personalised else replace(situation, customer=_STRANGER)
     ranking = rank(scorer, ranked, screening.eligible)
     drawn = draw_slates(policy.explorer, situation, ranking, rng)
+    why = _reasons(scorer, situation, ranking, drawn) if request.explain else {}
     return Decision(
-        slates=tuple(_slate(number, situation, screening, ranking, one) for number, one in enumerate(drawn)),
+        slates=tuple(_slate(number, situation, screening, ranking, one, why) for number, one in enumerate(drawn)),
         degraded=ranking.fault is not None,
         personalised=personalised,
         feature_digest=rows_digest(ranking.rows),
@@ -62,11 +68,37 @@ def decide(
     )
 
 
-def _slate(number: int, situation: Situation, screening: Screening, ranking: Ranking, drawn: Drawn) -> Slate:
+def _reasons(
+    scorer: Scorer, situation: Situation, ranking: Ranking, slates: Sequence[Drawn]
+) -> Mapping[int, tuple[str, ...]]:
+    """By place in the ranking, of everything that was drawn. A model that cannot say why changes no decision."""
+    chosen = sorted({one.candidate for drawn in slates for one in drawn.draws})
+    if not chosen or ranking.fault is not None or not isinstance(scorer, Explains):
+        return {}
+    category = situation.candidates.candidates.category[ranking.place[chosen]]
+    try:
+        additions = scorer.additions(ranking.rows[chosen], category, situation.compiled)
+        currency = situation.compiled.catalogue.currency
+        return {one: reasons(additions, place, currency) for place, one in enumerate(chosen)}
+    except Exception as error:  # noqa: BLE001 explaining must not change what it explains
+        return {one: (f"the model could not say why ({type(error).__name__})",) for one in chosen}
+
+
+def _slate(
+    number: int,
+    situation: Situation,
+    screening: Screening,
+    ranking: Ranking,
+    drawn: Drawn,
+    why: Mapping[int, tuple[str, ...]],
+) -> Slate:
     return Slate(
         channel=situation.candidates.channels[number],
         actions=tuple(
-            _chosen(position, one.candidate, one.probability, situation, ranking)
+            replace(
+                _chosen(position, one.candidate, one.probability, situation, ranking),
+                reasons=why.get(one.candidate, ()),
+            )
             for position, one in enumerate(drawn.draws, start=1)
         ),
         no_action_probability=drawn.no_action,

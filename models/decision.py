@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
     """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best".
-    deliver_at: ms UTC at which schedule is judged. exclude: action ids. seed: of this decision's draws."""
+    deliver_at: ms UTC at which schedule, quiet hours and contact limits are judged. exclude: action ids. seed: of this
+    decision's draws. context: what the caller tells of the situation, for conditions; JSON values."""
 
     channels: tuple[str, ...]
     limit: int
@@ -23,13 +24,14 @@ class DecisionRequest:
     exclude: frozenset[str]
     explain: bool
     seed: int
+    context: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenAction:
     """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the
     earlier ranks. affinity: how likely the person needs what it promotes. Both are NaN when unknown (the model
-    failed)."""
+    failed). reasons: what added most to the response probability, in words; empty unless asked for."""
 
     rank: int
     action_id: str
@@ -41,6 +43,7 @@ class ChosenAction:
     value: float
     priority: float
     selection_probability: float
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from models.bundle import Bundle
 from models.calibration import IDENTITY
 from models.columns import CompiledCatalogue
 from models.inputs import response_columns
+from models.reasons import Additions
 from models.scoring import Scores
 
 
@@ -43,6 +44,14 @@ class ModelScorer:
             affinity=IDENTITY.apply(log_odds),
             rows=rows,
         )
+
+    def additions(
+        self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
+    ) -> Additions:
+        """What each column adds to the calibrated log odds; implements models.reasons.Explains."""
+        _, columns = self.columns(rows, category, compiled)
+        added = self._bundle.response.contributions(columns)[:, 0, :]
+        return Additions(columns, added * self._bundle.calibration.slope)
 
     def columns(
         self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue

@@ -13,7 +13,7 @@ import yaml
 from pydantic import JsonValue
 
 from models.catalogue import CatalogueInvalid, Fault
-from models.catalogue_checks import Path, written
+from models.finding import Path, written
 
 NODE_LIMIT = 5_000_000
 """Values in one file, aliases expanded."""

@@ -43,7 +43,7 @@ def decision_answer(
 def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer) -> dict[str, object]:
     answer: dict[str, object] = {
         "channel": slate.channel,
-        "actions": [_action(action, slate.channel, decision_id, signer) for action in slate.actions],
+        "actions": [_action(action, slate.channel, decision_id, explain, signer) for action in slate.actions],
         "no_action": {"selection_probability": slate.no_action_probability},
         "funnel": dict(slate.funnel),
     }
@@ -52,9 +52,11 @@ def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer)
     return answer
 
 
-def _action(action: ChosenAction, channel: str, decision_id: str | None, signer: Signer) -> dict[str, object]:
+def _action(
+    action: ChosenAction, channel: str, decision_id: str | None, explain: bool, signer: Signer
+) -> dict[str, object]:
     claims = None if decision_id is None else TokenClaims(decision_id, action.action_id, channel, action.rank)
-    return {
+    answer: dict[str, object] = {
         "rank": action.rank,
         "action_id": action.action_id,
         "kind": action.kind,
@@ -66,6 +68,9 @@ def _action(action: ChosenAction, channel: str, decision_id: str | None, signer:
         "selection_probability": action.selection_probability,
         "token": None if claims is None else signer.sign(claims),
     }
+    if explain:
+        answer["reasons"] = list(action.reasons)
+    return answer
 
 
 def error_entry(customer_id: str, refusal: Refusal) -> bytes:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
+from models.policy.published import NOTHING
 from serving import metrics
 from serving.answers import ARM, decision_answer, error_entry
 from serving.body import checked
@@ -54,6 +55,11 @@ class Asked:
     in_force: InForce
     moment: int
     channels: tuple[str, ...]
+
+    @property
+    def needs_addresses(self) -> bool:
+        """Some channel is closed to who has not the right kind of address."""
+        return any(self.compiled.catalogue.channels[channel].needs is not None for channel in self.channels)
 
     @property
     def logged(self) -> bool:
@@ -164,7 +170,7 @@ async def _made(
     seed = secrets.randbits(63)
     rng = np.random.default_rng(seed)
     request = _decision_request(asked, seed)
-    decision = decide(request, record, asked.compiled, asked.in_force.model.scorer, asked.moment, rng)
+    decision = decide(request, record, asked.compiled, asked.in_force.model.scorer, asked.moment, rng, NOTHING)
     new_id = (decision_id or _new_id(asked.moment)) if asked.logged else None
     name = customer_id if customer_id is not None else record.customer_id
     for fault in decision.faults:
@@ -178,10 +184,15 @@ async def _made(
 
 
 async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
+    store, at = runtime.store, asked.question.at
     try:
-        if asked.question.at is None:
-            return runtime.store.read(identifier)
-        return await asyncio.to_thread(runtime.store.read_as_of, identifier, asked.question.at)
+        if at is None:
+            record = store.read(identifier)
+        else:
+            record = await asyncio.to_thread(store.read_as_of, identifier, at)
+        if not record.known or not asked.needs_addresses:
+            return record
+        return replace(record, addresses=store.addresses(identifier, at))
     except AmbiguousIdentifier as error:
         raise ambiguous("identifier", identifier.type, error.customer_ids) from error
 
@@ -198,6 +209,7 @@ def _decision_request(asked: Asked, seed: int) -> DecisionRequest:
         exclude=frozenset(question.exclude),
         explain=question.explain,
         seed=seed,
+        context=question.context,
     )
 
 

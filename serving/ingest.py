@@ -71,7 +71,7 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
     except WireError as error:
         metrics.EVENTS.labels("refused").inc()
         letter = reader.letter({"type": name, **message}, message, error.message)
-        await asyncio.wrap_future(runtime.store.bury([letter]))
+        runtime.tell_letters_left(await asyncio.wrap_future(runtime.store.bury([letter])))
         raise refusal_of(error) from error
     appended = await asyncio.wrap_future(runtime.store.append(understood.appends))
     _count([_taken(appended)], 0)
@@ -104,7 +104,7 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call, key: str | Non
     outcomes, refused = await _store(runtime, calls, reader)
     letters.extend(refused)
     if letters:
-        await asyncio.wrap_future(runtime.store.bury(letters))
+        runtime.tell_letters_left(await asyncio.wrap_future(runtime.store.bury(letters)))
     duplicates = _count(outcomes, len(letters))
     return msgspec.json.encode(
         {"success": True, "accepted": len(outcomes), "duplicates": duplicates, "refused": len(letters)}

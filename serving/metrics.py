@@ -26,6 +26,9 @@ DURATION = Histogram(
 )
 DECISIONS = Counter("nextbest_decisions", "Decisions made, by whether the fallback ranking answered.", ["degraded"])
 EVENTS = Counter("nextbest_events", "Events told to us: stored, duplicate or refused (dead letter).", ["fate"])
+LETTERS_LEFT = Counter(
+    "nextbest_dead_letters_left", "Dead letters that left the store for newer ones, too many or too old."
+)
 UNUSABLE = Counter(
     "nextbest_unusable_identifiers",
     "Values in events told to us that could not be the identifier that their place says; the event was taken.",

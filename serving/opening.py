@@ -26,7 +26,9 @@ def open_configured(settings: Settings) -> Store:
     is_new = not settings.identity_key.get_secret_value() and not path.exists()
     vault = settings.vault()
     try:
-        return open_store(settings.effective_store_url, vault=vault, declared=settings.declared_strong)
+        return open_store(
+            settings.effective_store_url, vault=vault, declared=settings.declared_strong, letters=settings.letter_limits
+        )
     except StoreUnavailable:  # it may have taken the key before it went away
         raise
     except StoreError:

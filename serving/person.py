@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from features.event import Identifier
 from features.history import CustomerRecord
-from features.identity import IdentityError, customer_identifier
+from features.identity import ORDER_NUMBER, IdentityError, customer_identifier
 from features.stores.protocol import AmbiguousIdentifier
 from serving.call import Call
 from serving.errors import ambiguous, invalid_sentence, not_found
@@ -15,7 +15,8 @@ from serving.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody of whom something is held. identifier: by which they were found. moment: the present, ms UTC."""
+    """Somebody of whom something is held. identifier: by which they were found, and under which what is told of them is
+    kept; of one found by an order their name, for an order number makes nobody one. moment: the present, ms UTC."""
 
     identifier: Identifier
     record: CustomerRecord
@@ -32,6 +33,8 @@ def known_customer(runtime: Runtime, customer_id: str, call: Call) -> Known:
     record = record_of(runtime, identifier)
     if not record.known:
         raise not_found("customer_id", customer_id, "nobody has it", "look it up by another identifier")
+    if identifier.type == ORDER_NUMBER:
+        identifier = customer_identifier(record.customer_id)
     return Known(identifier, record, moment)
 
 

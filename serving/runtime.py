@@ -69,6 +69,7 @@ class Runtime:
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
         self._faults_told: set[tuple[str, str]] = set()
+        self._letters_told = False
         self._in_force = self._first_look()
         metrics.CATALOGUE_VERSION.set(self._in_force.catalogue_version)
         self._looking = asyncio.Lock()
@@ -145,6 +146,16 @@ class Runtime:
         self._faults_told.add(told)
         extra = {"decision_id": decision_id, "model_version": model_version, "fault": fault}
         logging.getLogger("nextbest.decision").warning("degraded; told once", extra=extra)
+
+    def tell_letters_left(self, count: int) -> None:
+        """In the metrics each time, in the log once."""
+        if not count:
+            return
+        metrics.LETTERS_LEFT.inc(count)
+        if not self._letters_told:
+            self._letters_told = True
+            kept = {"kept": self.settings.dead_letters, "days": self.settings.dead_letter_days}
+            logger.warning("the oldest dead letters leave, too many or too old; told once", extra=kept)
 
     def _first_look(self) -> InForce:
         clock = clock_of(self.store)

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
+    from features.stores.protocol import LetterLimits
     from features.vault import Vault
 
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     identity.key of home, made on first use. identifiers: whether their values are kept encrypted beside their digests,
     or omitted. region: of phone numbers written without country code, ISO 3166 alpha-2. strong_identifiers: types of
     external ids that belong to one person alone, separated by commas; declare one before it is first told.
+    dead_letters, dead_letter_days: how many refused events are kept at most, and for how long; the oldest leave.
     """
 
     model_config = SettingsConfigDict(env_prefix="NEXTBEST_", frozen=True, extra="ignore", populate_by_name=True)
@@ -48,6 +50,8 @@ class Settings(BaseSettings):
     identifiers: Literal["encrypted", "omitted"] = "encrypted"
     region: str | None = None
     strong_identifiers: str = ""
+    dead_letters: int = Field(default=100_000, ge=1)
+    dead_letter_days: int = Field(default=30, ge=1)
 
     @field_validator("region")
     @classmethod
@@ -73,6 +77,12 @@ class Settings(BaseSettings):
     def declared_strong(self) -> frozenset[str]:
         named = (one.strip().lower() for one in self.strong_identifiers.split(","))
         return frozenset(one for one in named if one)
+
+    @property
+    def letter_limits(self) -> LetterLimits:
+        from features.stores.protocol import LetterLimits  # noqa: PLC0415
+
+        return LetterLimits(self.dead_letters, self.dead_letter_days)
 
     def vault(self) -> Vault:
         """What keeps the store's identifiers unreadable. Raises VaultError, OSError."""
@@ -103,4 +113,6 @@ class Settings(BaseSettings):
             "NEXTBEST_IDENTIFIERS": self.identifiers,
             "NEXTBEST_REGION": self.region or "",
             "NEXTBEST_STRONG_IDENTIFIERS": self.strong_identifiers,
+            "NEXTBEST_DEAD_LETTERS": str(self.dead_letters),
+            "NEXTBEST_DEAD_LETTER_DAYS": str(self.dead_letter_days),
         }

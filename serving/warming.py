@@ -12,6 +12,7 @@ from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord,
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import DecisionRequest
+from models.policy.published import NOTHING
 from models.scoring import Scorer
 
 
@@ -23,7 +24,7 @@ def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
             scorer.score(customer, moment, 0, compiled.all, compiled)
         for across in ("each", "best"):
             request = DecisionRequest(channels, 2, across, False, moment, None, frozenset(), True, 0)
-            decide(request, customer, compiled, scorer, moment, np.random.default_rng(0))
+            decide(request, customer, compiled, scorer, moment, np.random.default_rng(0), NOTHING)
 
 
 def _people(moment: int) -> Iterator[CustomerRecord]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from features.progress import Progress
-from models.catalogue_document import text_of
+from models.document_fields import text_of
 from training import affinity, contact_reasons, plots, table
 from training.contact_reasons import Learned
 from training.evaluate import Evaluation, evaluate

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from features.stores.engines.sqlite import SQLiteEngine
-from features.stores.protocol import Store, StoreError
+from features.stores.protocol import LetterLimits, Store, StoreError
+from features.stores.sql.profiles import Rules
 from features.stores.sql.session import Engine
 from features.stores.sql.store import SQLStore
 from features.vault import KEY_FILE, Vault, key_file
@@ -17,6 +18,7 @@ PATIENCE = 5.0
 """Seconds to wait for another process's write."""
 
 _SQLITE = "sqlite:///"
+_LETTERS = LetterLimits()
 
 
 def _postgres(url: str, patience: float, vault: Vault) -> Engine:
@@ -38,19 +40,23 @@ def _beside(path: Path) -> Vault:
 
 
 def open_store(
-    url: str, patience: float = PATIENCE, vault: Vault | None = None, declared: frozenset[str] = frozenset()
+    url: str,
+    patience: float = PATIENCE,
+    vault: Vault | None = None,
+    declared: frozenset[str] = frozenset(),
+    letters: LetterLimits = _LETTERS,
 ) -> Store:
     """The store at `url`: `sqlite:///relative/path` or `sqlite:////absolute/path`, created when missing. patience:
     seconds to wait for another process's write. vault: what keeps identifiers unreadable; None: of the secret in the
-    file identity.key beside an SQLite file, made on first use. declared: types of external ids that are strong. Raises
-    StoreError, VaultError."""
+    file identity.key beside an SQLite file, made on first use. declared: types of external ids that are strong.
+    letters: how many refused events are kept. Raises StoreError, VaultError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         path = Path(unquote(url.removeprefix(_SQLITE)))
         vault = vault or _beside(path)
-        return SQLStore(SQLiteEngine(path, patience, vault), vault, declared)
+        return SQLStore(SQLiteEngine(path, patience, vault), Rules(vault, declared, letters))
     if url.startswith(("postgresql://", "postgres://")):
         if vault is None:
             message = "vault is missing; every replica needs the same identity key for a store on PostgreSQL"
             raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
-        return SQLStore(_postgres(url, patience, vault), vault, declared)
+        return SQLStore(_postgres(url, patience, vault), Rules(vault, declared, letters))
     raise StoreError(f"store is {url.split(':', 1)[0]}:...; it is a URL such as sqlite:///nextbest.db; correct it")

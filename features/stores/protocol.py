@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from features.event import Event, Identifier
 from features.history import CustomerRecord, Records
+from features.stores.catalogues import CatalogueVersion
 from features.stores.people import IdentityStore, RightsStore, Timeline
 
 if TYPE_CHECKING:
@@ -165,6 +166,14 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterLimits:
+    """How many dead letters a store keeps at most, and for how many days; beyond either the oldest leave."""
+
+    letters: int = 100_000
+    days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class BuriedLetter:
     """A dead letter as it lies in the store. number: grows with each letter."""
 
@@ -184,22 +193,6 @@ class StoredCatalogue:
     published_at: int
     author: str
     note: str
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueVersion:
-    """One version of the catalogue without its content: what changed it, and how much of what is in it."""
-
-    version: int
-    digest: str
-    published_at: int
-    author: str
-    note: str
-    channels: int
-    topics: int
-    categories: int
-    actions: int
-    items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +257,10 @@ class HistoryStore(Protocol):
 
     def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
         """The record as it was known at `moment` (ms UTC), from the log."""
+
+    def addresses(self, identifier: Identifier, moment: int | None = None) -> frozenset[str]:
+        """The types of the identifiers that the person has, or had by `moment` (ms UTC); none of nobody. Raises
+        AmbiguousIdentifier."""
 
     def people(self) -> int:
         """How many people the store holds."""
@@ -357,7 +354,8 @@ class Settings(Protocol):
 
 
 class DeadLetters(Protocol):
-    def bury(self, letters: Sequence[DeadLetter]) -> Future[None]: ...
+    def bury(self, letters: Sequence[DeadLetter]) -> Future[int]:
+        """How many older ones left for them, for there were too many or they were too old (LetterLimits)."""
 
     def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:
         """Newest first."""

@@ -146,8 +146,9 @@ def _plan_end(properties: JsonObject, meaning: Meaning, channel: str | None, for
 
 
 def _case(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
-    _required_id(properties, "case_id")
-    return (Line(meaning.kind, channel, severity=_severity(properties), properties=properties),)
+    """A case's id stands where a decision's would: it names what the event is about."""
+    case = _required_id(properties, "case_id")
+    return (Line(meaning.kind, channel, decision=case, severity=_severity(properties), properties=properties),)
 
 
 def _severity(properties: JsonObject) -> int:

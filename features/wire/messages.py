@@ -8,6 +8,7 @@ identifies the message, so that the store keeps the first and knows the others f
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -33,6 +34,9 @@ PROVIDER_IDS: Final = (
 same one, which is why the recipient belongs to a contact's identity."""
 
 _TRANSACTIONAL: Final = "transactional"
+_TYPES_OF_BOUNCE: Final = ("bounce_type", "bounceType", "type")
+_FOR_GOOD: Final = frozenset({"hard", "hardbounce", "permanent", "permanentfailure"})
+_SIGNS: Final = re.compile(r"[\W_]+")
 _TYPES_OF_MESSAGE: Final = ("message_type", "messageType", "campaign_type", "category")
 
 
@@ -49,7 +53,16 @@ def promotion(properties: JsonObject, meaning: Meaning, channel: str | None, for
 
 def message(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
     of = fields.identifier(properties, "action_id", "properties.action_id")
-    return (_outcome(properties, meaning.kind, channel, of, foreign),)
+    told = _outcome(properties, meaning.kind, channel, of, foreign)
+    if meaning.kind is not Kind.NOT_SENT or not _is_for_good(properties):
+        return (told,)
+    return told, replace(told, kind=Kind.ADDRESS_FAILED, properties={})
+
+
+def _is_for_good(properties: JsonObject) -> bool:
+    """Whether the message bounced because its address does not exist or takes none."""
+    told = (properties.get(key) for key in _TYPES_OF_BOUNCE)
+    return any(isinstance(one, str) and _SIGNS.sub("", one).lower() in _FOR_GOOD for one in told)
 
 
 def delivery(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:

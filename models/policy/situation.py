@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from features.history import CustomerRecord
 from models.columns import ChannelCandidates, CompiledCatalogue
 from models.decision import DecisionRequest
+from models.policy.published import Published
+from models.policy_rules import Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Situation:
     compiled: CompiledCatalogue
     candidates: ChannelCandidates
     moment: int
+    published: Published
+    arm: Arm
 
     def at(self, places: NDArray[np.intp]) -> Situation:
         """The same with only the candidates at `places`, in that order."""

@@ -36,14 +36,26 @@ from tests.checks.store_examples import (
 )
 from tests.checks.store_identity_contract import IdentityContract
 from tests.checks.store_import_contract import ImportContract
+from tests.checks.store_letters_contract import LettersContract
 from tests.checks.store_merge_contract import MergeContract
+from tests.checks.store_moment_contract import MomentContract
+from tests.checks.store_order_contract import OrderContract
 from tests.checks.store_rights_contract import RightsContract
 from tests.checks.store_timeline_contract import TimelineContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
 
 
-class StoreContract(IdentityContract, MergeContract, ImportContract, TimelineContract, RightsContract):
+class StoreContract(
+    IdentityContract,
+    MergeContract,
+    OrderContract,
+    ImportContract,
+    TimelineContract,
+    RightsContract,
+    LettersContract,
+    MomentContract,
+):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 
     url: str

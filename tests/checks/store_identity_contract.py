@@ -43,6 +43,15 @@ class IdentityContract:
         yield opened
         opened.close()
 
+    def test_the_kinds_of_address_are_the_persons(self, store: Store, other: Store) -> None:
+        tell(store, user("ann"), viewed("a"), also=[MAIL])
+        tell(store, user("ann"), viewed("b", NOON + 5), also=[PHONE])
+        assert other.addresses(user("ann")) == other.addresses(PHONE) == {"user_id", "email", "phone"}
+        assert other.addresses(user("ann"), NOON) == {"user_id", "email"}
+        assert other.addresses(user("ann"), NOON - 1) == other.addresses(user("nobody")) == frozenset()
+        store.split(user("ann"), MAIL, NOON + 9, "test")
+        assert other.addresses(user("ann")) == {"user_id", "phone"}
+
     # What makes one person
 
     def test_an_alias_makes_one_person_with_everything_of_both(self, store: Store, other: Store) -> None:

@@ -13,7 +13,7 @@ from features.event import Identifier, Kind
 from features.partition import COMMON
 from features.stores import open_store
 from features.stores.engines import sqlite, sqlite_file
-from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, LogDecision, Store
+from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, LetterLimits, LogDecision, Store
 from features.stores.sql import claims
 from tests.checks.store_examples import NOON, VAULT, append, decision, event, log_decision, user
 from tests.checks.store_people_examples import MAIL, PHONE, anonymous, tell, viewed, withdrawn
@@ -28,6 +28,7 @@ GROWING = {
     "event",
     "identifier",
     "message",
+    "order_of",
     "person",
     "sealed",
     "trait_change",
@@ -62,7 +63,7 @@ def through(connection: sqlite3.Connection, statement: str) -> Iterator[str]:
 def everyday(store: Store) -> None:
     """What services and callers do, and what a privacy officer does."""
     ann, browser = user("ann"), anonymous("x")
-    tell(store, ann, viewed("one"), also=(PHONE, MAIL))
+    tell(store, ann, viewed("one"), event("bought", Kind.ORDERED, order="7"), also=(PHONE, MAIL))
     tell(store, browser, viewed("two"), withdrawn("no"), addressed=(MAIL,))
     tell(store, ann, viewed("three"), also=(browser,))
     tell(store, user("bob"), viewed("four"), previous=(ann,))
@@ -70,6 +71,9 @@ def everyday(store: Store) -> None:
     store.log_decisions([log_decision("ann", "d1"), LogDecision(PHONE, decision("d2"), ())]).result(30)
     store.bury([DeadLetter(NOON, "r", '{"userId": "ann"}', (ann,))] * 3).result(30)
     assert store.resolve(PHONE) == store.read(ann).person == store.read_as_of(ann, NOON).person
+    number = Identifier("order_number", "7")
+    assert store.resolve(number) == store.read(number).person == store.read_as_of(number, NOON).person
+    store.log_decisions([LogDecision(number, decision("d3"), ())]).result(30)
     assert store.timeline(ann, None, 5, [Kind.VIEWED])
     assert store.decision("d1")
     assert store.decisions_of(store.read(ann).person, 5)
@@ -82,7 +86,7 @@ def everyday(store: Store) -> None:
 
 
 def test_nothing_goes_through_a_table_that_grows(statements: set[str], tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}", vault=VAULT)
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}", vault=VAULT, letters=LetterLimits(2))
     everyday(store)
     store.close()
     asked = {one for one in statements if re.match("SELECT|WITH|UPDATE|DELETE", one) and not _FIRST.fullmatch(one)}

@@ -95,6 +95,7 @@ def event(
     topic: str | None = None,
     action: str | None = None,
     decision: str | None = None,
+    severity: int = 0,
 ) -> Event:
     """An event `days_ago` before NOW, known to us `lag_days` later."""
     occurred_at = NOW - round(days_ago * DAY)
@@ -112,6 +113,7 @@ def event(
         topic=topic,
         action=action,
         decision=decision,
+        severity=severity,
     )
 
 
@@ -125,8 +127,10 @@ def request(
     exclude: Sequence[str] = (),
     explain: bool = False,
     seed: int = 1,
+    context: Mapping[str, object] | None = None,
 ) -> DecisionRequest:
-    return DecisionRequest(channels, limit, across, distinct, deliver_at, placement, frozenset(exclude), explain, seed)
+    out, told = frozenset(exclude), {} if context is None else context
+    return DecisionRequest(channels, limit, across, distinct, deliver_at, placement, out, explain, seed, told)
 
 
 @dataclass(frozen=True, slots=True)

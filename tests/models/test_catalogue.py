@@ -23,9 +23,11 @@ from models.catalogue import (
     Topic,
     parse,
 )
-from models.catalogue_document import CatalogueFile, moment_of, text_of
+from models.catalogue_document import CatalogueFile
 from models.catalogue_items import from_ipc, to_ipc
+from models.document_fields import moment_of, text_of
 from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
+from models.policy_rules import Basket, Purpose
 from tests.models.shop import NOW
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -94,6 +96,17 @@ def test_a_document_stored_before_topics_and_journeys_is_read_as_it_was_meant() 
     assert catalogue.regime("email", None) is Regime.OPT_IN
 
 
+def test_a_document_stored_before_the_policy_holds_nothing_back_by_it() -> None:
+    older = Path(__file__).parents[1] / "golden" / "catalogue_document_0_2.json"
+    catalogue = parse(older.read_text(encoding="utf-8"), 3)
+    assert (catalogue.limits, catalogue.groups, catalogue.weights, catalogue.traits) == ((), {}, (), {})
+    assert (catalogue.service_first, catalogue.arms, catalogue.action_cool_off) == (None, None, 0)
+    assert {channel.quiet_hours for channel in catalogue.channels.values()} == {None}
+    assert {(action.eligibility, action.ceiling, action.budgets) for action in catalogue.actions} == {(None, None, ())}
+    kinds = {(action.kind, action.purpose) for action in catalogue.actions}
+    assert kinds == {(ActionKind.OFFER, Purpose.MARKETING), (ActionKind.SERVICE, Purpose.SERVICE)}
+
+
 def test_items_survive_their_stored_form() -> None:
     items = catalogue_file.read_text(EXAMPLE).items
     assert from_ipc(to_ipc(items)).equals(items)
@@ -121,6 +134,8 @@ def test_every_field_is_documented() -> None:
         ("ChannelEntry", "direction", Direction),
         ("ChannelEntry", "consent", Regime),
         ("SuppressionEntry", "rule", Repurchase),
+        ("ActionEntry", "purpose", Purpose),
+        ("ActionEntry", "basket", Basket),
     ],
 )
 def test_the_documents_words_are_the_types_words(entry: str, field: str, meaning: type[StrEnum]) -> None:

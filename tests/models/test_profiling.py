@@ -17,6 +17,7 @@ from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.policy.exploration import Greedy
 from models.policy.gates.channel import ChannelPlacement
+from models.policy.published import NOTHING
 from models.policy.version import Policy
 from models.scoring import Scores
 from tests.models.shop import NOW, ByAction, customer, event
@@ -75,7 +76,7 @@ def test_an_objection_to_profiling_takes_the_person_out_of_the_ranking_until_it_
 
     def ranked(*events: Event) -> tuple[bool, str]:
         record = customer(events, vocabulary, "Asia/Tokyo")
-        decision = decide(ASKED, record, shop, Personal(), NOW, np.random.default_rng(1))
+        decision = decide(ASKED, record, shop, Personal(), NOW, np.random.default_rng(1), NOTHING)
         return decision.personalised, decision.feature_digest
 
     seen, bought = event(Kind.VIEWED, 3, item="f1"), event(Kind.ORDERED, 2, item="f2", order="o")

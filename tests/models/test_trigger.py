@@ -16,6 +16,7 @@ from models.decide import decide
 from models.decision import Decision
 from models.journey_rules import MINUTE, Trigger, escalated
 from models.policy.gates.trigger import ANSWERS, TriggerHolds
+from models.policy.published import NOTHING
 from models.policy.version import POLICY
 from tests.models.shop import DAY, NOW, ByAction, customer, event, request
 from tests.models.test_decide import LAW, small_shop
@@ -48,7 +49,7 @@ def shop() -> tuple[CompiledCatalogue, Vocabulary]:
 
 def decided(shop: tuple[CompiledCatalogue, Vocabulary], *events: Event) -> Decision:
     compiled, vocabulary = shop
-    return decide(ASKED, customer(events, vocabulary), compiled, ByAction(), NOW, np.random.default_rng(1))
+    return decide(ASKED, customer(events, vocabulary), compiled, ByAction(), NOW, np.random.default_rng(1), NOTHING)
 
 
 def offered(shop: tuple[CompiledCatalogue, Vocabulary], *events: Event) -> list[str]:
@@ -146,7 +147,7 @@ def test_what_a_journey_triggers_comes_before_everything_else(world: World) -> N
     """Of all that is eligible: a slate holds an ordinary action only once no triggered one is left."""
     asked = replace(world.request, limit=20, across="each", distinct=False, explain=True)
     rng = np.random.default_rng(asked.seed)
-    decision = decide(asked, world.customer, world.compiled, world.scorer, NOW, rng, POLICY)
+    decision = decide(asked, world.customer, world.compiled, world.scorer, NOW, rng, NOTHING, POLICY)
     trigger = {action.id: action.trigger for action in world.compiled.catalogue.actions}
     for slate in decision.slates:
         ordinary = [trigger[action.action_id] is None for action in slate.actions]

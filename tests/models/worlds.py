@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from features.event import Event, Kind
 from features.history import CustomerRecord
 from features.vocabulary import Vocabulary
-from models.catalogue_document import text_of
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
+from models.document_fields import text_of
+from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
+from models.policy_rules import Arm
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
 CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": None}
 ITEMS = {"w1": "washers", "w2": "washers", "d1": "laundry", "h1": "home", "f1": "food", "f2": "food", "loose": None}
 CHANNELS = {
-    "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14},
-    "mail": {"direction": "outbound", "consent": "opt_out", "reward_window_days": 30},
+    "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14, "needs": "email"},
+    "mail": {
+        "direction": "outbound",
+        "consent": "opt_out",
+        "reward_window_days": 30,
+        "quiet_hours": {"begin": "18:00", "end": "20:00", "closed": ["sunday"]},
+    },
     "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
 }
 TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
 JOURNEY = {"idle_minutes": 60, "escalation": {"after_minutes": 30, "after_transfers": 2}}
+SERVICE_FIRST = {
+    "severity": 3,
+    "stale_days": 7,
+    "delivery_days": 3,
+    "in_service": ["web"],
+    "retention_reasons": ["cancellation"],
+}
+GROUPS = [{"id": "g", "cool_off_days": 3}]
+PURPOSES = {
+    "offer": ["marketing", "marketing", "marketing", "retention"],
+    "message": ["marketing", "marketing", "survey", "service", "legal"],
+    "service": [None, "legal", "survey"],
+}
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
@@ -37,11 +57,12 @@ class World:
     customer: CustomerRecord
     request: DecisionRequest
     scorer: ByAction
+    published: Published = NOTHING
 
     @property
     def situation(self) -> Situation:
         candidates = self.compiled.channels(self.request.channels, self.request.placement)
-        return Situation(self.request, self.customer, self.compiled, candidates, NOW)
+        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, Arm.FULL)
 
 
 def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
@@ -63,13 +84,19 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         ends = None
     suppression = draw(_rules(("never", "after", "always", "by_category")))
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
+    kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
+    items = draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True))
     return {
         "id": f"a{number}",
-        "kind": draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"])),
+        "kind": kind,
+        "purpose": draw(st.sampled_from(PURPOSES[kind])),
+        "basket": draw(st.sampled_from(["exclude", "exclude", "ignore", "require"] if items else ["exclude"])),
+        "cool_off_days": draw(st.sampled_from([None, None, 0, 1, 7])),
+        "pending_days": draw(st.sampled_from([0, 1, 7])),
         "topic": draw(st.sampled_from([None, None, "news", "offers"])),
         "trigger": trigger,
         "group": draw(st.sampled_from(["g", "h"])),
-        "items": draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True)),
+        "items": items,
         "categories": draw(st.lists(st.sampled_from(sorted(CATEGORIES)), max_size=2, unique=True)),
         "value": draw(st.sampled_from([0.0, 1.0, 5.0])),
         "lever": draw(st.sampled_from([0.0, 1.0, 2.0])),
@@ -94,6 +121,9 @@ def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
         "channels": CHANNELS,
         "topics": TOPICS,
         "journey": JOURNEY,
+        "groups": draw(st.sampled_from([[], GROUPS])),
+        "cool_off": draw(st.sampled_from([None, {"action_days": 2, "group_days": 1}])),
+        "service_first": draw(st.sampled_from([None, SERVICE_FIRST])),
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
         "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
     }
@@ -136,6 +166,7 @@ def _consents(draw: st.DrawFn) -> Event:
 
 _STEPS = (
     Kind.CALL_STARTED,
+    Kind.CALL_ENDED,
     Kind.CALL_TRANSFERRED,
     Kind.CHAT_STARTED,
     Kind.HANDED_OFF,
@@ -157,6 +188,36 @@ def _journeys(draw: st.DrawFn) -> Event:
 
 
 @st.composite
+def _cases(draw: st.DrawFn) -> Event:
+    """What goes wrong: cases and what becomes of them, deliveries, payments, addresses that fail."""
+    kind = draw(st.sampled_from([*_OF_CASE, *_OF_CASE, *_FAILURES]))
+    return event(
+        kind,
+        draw(_DAYS),
+        channel=draw(st.sampled_from(sorted(CHANNELS))),
+        decision=draw(st.sampled_from([None, "case 1", "case 2"])) if kind in _OF_CASE else None,
+        order=draw(st.sampled_from([None, "o0", "o1"])) if kind in _FAILURES else None,
+        severity=draw(st.sampled_from([0, 1, 3, 5])) if kind in _OF_CASE else 0,
+        lag_days=draw(_LAG),
+    )
+
+
+_OF_CASE = (Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.CASE_CLOSED)
+_FAILURES = (
+    *(Kind.DELIVERY_DELAYED, Kind.ORDER_DELIVERED, Kind.PAYMENT_FAILED),
+    *(Kind.ADDRESS_FAILED, Kind.MESSAGE_OPENED, Kind.CLICKED),
+)
+
+
+@st.composite
+def _outcomes(draw: st.DrawFn) -> Event:
+    """What people said to actions."""
+    kind = draw(st.sampled_from([Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED]))
+    action = draw(st.sampled_from(["a0", "a1", "a2", "retired"]))
+    return event(kind, draw(_DAYS), channel="web", action=action, lag_days=draw(_LAG))
+
+
+@st.composite
 def _baskets(draw: st.DrawFn) -> Event:
     days = draw(_DAYS)
     kind = draw(st.sampled_from([Kind.BASKET_ADDED, Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.VIEWED]))
@@ -166,7 +227,8 @@ def _baskets(draw: st.DrawFn) -> Event:
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     shop, vocabulary = draw(_shops())
-    events = draw(purchases()) + tuple(draw(st.lists(_consents() | _journeys() | _baskets(), max_size=9)))
+    happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes()
+    events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]
     asked = request(
@@ -179,7 +241,13 @@ def worlds(draw: st.DrawFn) -> World:
         exclude=draw(st.lists(st.sampled_from([*action_ids, "no-such-action"]), max_size=2)),
         explain=draw(st.booleans()),
         seed=draw(st.integers(0, 2**63 - 1)),
+        context=draw(st.sampled_from([{}, {}, {"reason": "cancellation"}, {"reason": 7}])),
+    )
+    person = replace(
+        customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"]))),
+        traits=draw(st.sampled_from([{}, {}, {}, {"do_not_contact": True}, {"do_not_contact": "no"}])),
+        addresses=draw(st.sampled_from([None, frozenset(["user_id", "email"]), frozenset(["email"])])),
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, customer(events, vocabulary), asked, scorer)
+    return World(shop, vocabulary, events, person, asked, scorer)

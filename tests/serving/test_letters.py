@@ -6,8 +6,10 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from pydantic import JsonValue
 from typer.testing import CliRunner
 
@@ -16,7 +18,7 @@ from features.event import Identifier
 from features.instants import render_instant
 from features.stores import Store, open_store
 from models.catalogue_file import read_text
-from serving import ingest
+from serving import ingest, metrics
 from serving.call import Call
 from serving.runtime import Runtime
 from serving.settings import Settings
@@ -98,3 +100,26 @@ def test_a_context_that_thousands_of_empty_calls_inherit_is_not_kept_thousands_o
         assert json.loads(payloads[0]) == {"sentAt": sent_at}
     finally:
         store.close()
+
+
+def test_letters_that_leave_for_newer_ones_are_counted_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_shop(tmp_path, model=False)
+    before = metrics.LETTERS_LEFT._value.get()
+
+    async def told() -> None:
+        runtime = Runtime(Settings(home=tmp_path, dead_letters=10))
+        try:
+            for _ in range(3):
+                await ingest.batch(runtime, {"batch": [{}] * 8}, Call(None, "127.0.0.1", None, None))
+        finally:
+            await runtime.close()
+
+    asyncio.run(told())
+    with closing(open_store(store_url(tmp_path))) as store:
+        kept = len(store.dead_letters(100))
+    assert kept <= 10
+    assert metrics.LETTERS_LEFT._value.get() - before == 24 - kept
+    said = [one.getMessage() for one in caplog.records if "dead letters leave" in one.getMessage()]
+    assert len(said) == 1

@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 from features.progress import Silent
 from features.stores.protocol import Store
 from models import bundle
-from models.catalogue_document import moment_of
+from models.document_fields import moment_of
 from models.inputs import response_inputs
 from tests.training.contact_world import contact_world
 from tests.training.small_shop import BEGIN, DAY, as_table, events, open_shop

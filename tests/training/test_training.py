@@ -22,6 +22,7 @@ from models.bundle import Bundle, Provenance
 from models.inputs import affinity_columns
 from models.local_time import utc_offset
 from models.population import COLUMNS, Population
+from models.reasons import SHOWN, reasons
 from models.response import ModelScorer
 from tests.training.small_shop import LEAVES, PEOPLE, as_table, events, open_shop
 from training import affinity, baselines, census, table
@@ -171,6 +172,24 @@ def test_somebody_unknown_gets_probabilities_too(shop: Store, trained: Trained) 
     assert not record.known
     assert ((scores.response > 0) & (scores.response < 1)).all()
     assert np.isfinite(scores.affinity).all()
+
+
+def test_the_reasons_add_up_to_the_score(shop: Store, trained: Trained) -> None:
+    """With the usual value they are the calibrated log odds, for every candidate alike."""
+    scorer = ModelScorer(trained.bundle, "1")
+    compiled = trained.dataset.compiled
+    record = shop.read(customer_identifier("c-1"))
+    scores = scorer.score(record, trained.dataset.known_at, 0, compiled.all, compiled)
+    additions = scorer.additions(scores.rows, compiled.all.category, compiled)
+    log_odds = np.log(scores.response / (1 - scores.response))
+    usual = log_odds - additions.log_odds.sum(axis=1)
+    np.testing.assert_allclose(usual, usual[0], rtol=0, atol=1e-9)
+    for place in range(len(compiled.all)):
+        told = reasons(additions, place, "EUR")
+        assert 0 < len(told) <= SHOWN
+        strongest = int(np.argmax(np.abs(additions.log_odds[place])))
+        rises = additions.log_odds[place, strongest] > 0
+        assert told[0].split("; ")[-1].startswith("raises" if rises else "lowers")
 
 
 def test_what_promotes_no_category_has_no_affinity(trained: Trained, shop: Store) -> None:

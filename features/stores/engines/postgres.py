@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import psycopg
@@ -28,7 +28,8 @@ from features.stores.engines.postgres_connection import (
     speaking,
     translated,
 )
-from features.stores.engines.postgres_session import Connection, PostgresSession
+from features.stores.engines.postgres_session import PostgresSession
+from features.stores.engines.postgres_waiting import Connection
 from features.stores.protocol import StoreError, StoreUnavailable
 from features.stores.sql.migrations import numbers
 from features.stores.sql.rights import DELETED_FROM
@@ -40,9 +41,13 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 """Runs of one piece of work beside others; the last is alone, where nobody can come first."""
 
+_WRITING = 4
+"""Times the patience that one statement of a small write may take: its locks alone may take the patience."""
+
 _NO_WAIT = 0.5
 """Seconds that a refusal may take without being a silence."""
 
+_ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _VERSION = b"SELECT version_num FROM alembic_version"
 
 
@@ -61,7 +66,7 @@ class PostgresEngine:
         self._silent_until = 0.0
         self._revision = numbers.revision(numbers.newest())
         with speaking():
-            self._connection: Connection | None = connect(url, patience)
+            self._connection: Connection | None = connect(url, patience, _WRITING * patience)
             try:
                 self._prepare(self._connection, vault)
             except BaseException:
@@ -78,10 +83,29 @@ class PostgresEngine:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
+        session = None
         try:
-            yield self._reader()
+            session = self._reader()
+            yield session
         except psycopg.Error as error:
+            if session is not None:
+                self._heed(session.connection)
             raise translated(error) from error
+
+    @contextmanager
+    def moment(self) -> Iterator[Session]:
+        with self.reading() as session:
+            session.execute(_ONE_MOMENT)
+            try:
+                yield session
+            finally:
+                if alive(self._local.session.connection):
+                    session.execute("ROLLBACK")
+
+    def _heed(self, connection: Connection) -> None:
+        """Whoever has waited in vain for an answer spares the next a wait for a connection."""
+        if connection.silent:
+            self._silent_until = time.monotonic() + self._patience
 
     def _reader(self) -> PostgresSession:
         if self._closed:
@@ -89,21 +113,22 @@ class PostgresEngine:
         session: PostgresSession | None = getattr(self._local, "session", None)
         if session is not None and alive(session.connection):
             return session
-        self._local.session = session = PostgresSession(self._connected())
+        self._local.session = session = PostgresSession(self._connected(self._patience))
         # A server has few connections to give: one goes with its thread.
         weakref.finalize(session, end, session.connection)
         with self._readers_lock:
             self._readers.add(session)
         return session
 
-    def _connected(self) -> Connection:
-        """A server that lets callers wait is left alone for as long as it did: they are refused at once instead."""
+    def _connected(self, limit: float | None = None) -> Connection:
+        """limit: seconds that one statement may take, None however long. A server that lets callers wait is left alone
+        for as long as it did: they are refused at once instead."""
         began = time.monotonic()
         if began < self._silent_until:
             rule = "nothing was changed; try again in a few seconds"
             raise StoreUnavailable(f"database is unavailable (it did not answer a moment ago); {rule}")
         try:
-            return connect(self._url, self._patience)
+            return connect(self._url, self._patience, limit)
         except psycopg.OperationalError:
             if (waited := time.monotonic() - began) > _NO_WAIT:
                 self._silent_until = time.monotonic() + waited
@@ -114,7 +139,7 @@ class PostgresEngine:
         with speaking():
             connection = self._connected()
             try:
-                connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                connection.execute(_ONE_MOMENT.encode())
                 yield PostgresSession(connection)
             finally:
                 end(connection)
@@ -122,21 +147,26 @@ class PostgresEngine:
     # Writing
 
     def write(self, work: Callable[[Session], T], alone: bool = True) -> T:
+        """What is to be alone from the first may take as long as it needs; no statement of a group may."""
+        endless = alone
         for attempt in range(_ATTEMPTS):
             try:
-                return self._attempt(work, alone or attempt == _ATTEMPTS - 1)
+                return self._attempt(work, alone or attempt == _ATTEMPTS - 1, endless)
             except MustBeAlone:
                 alone = True
             except AGAIN as error:
                 refusal = error
         raise translated(refusal) from refusal
 
-    def _attempt(self, work: Callable[[Session], T], alone: bool) -> T:
+    def _attempt(self, work: Callable[[Session], T], alone: bool, endless: bool) -> T:
         try:
             connection = self._begun(alone)
             try:
-                result = work(PostgresSession(connection, alone))
-                self._commit(connection)
+                with connection.however_long() if endless else nullcontext():
+                    if endless:
+                        connection.execute(b"SET LOCAL statement_timeout = 0")
+                    result = work(PostgresSession(connection, alone))
+                    self._commit(connection)
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -162,7 +192,7 @@ class PostgresEngine:
             if connection is not None:
                 end(connection)
             self._connection = None
-            self._connection = connection = self._connected()
+            self._connection = connection = self._connected(_WRITING * self._patience)
         try:
             with connection.pipeline():
                 connection.execute(b"BEGIN")

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8BinaryDumper
 
 from features.stores.engines.postgres_arrays import register
-from features.stores.engines.postgres_session import Connection
+from features.stores.engines.postgres_waiting import MARGIN, Connection
 from features.stores.protocol import StoreCorrupt, StoreError, StoreUnavailable
 from features.stores.sql.migrations import numbers
 
@@ -42,23 +42,27 @@ AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViol
 """Two wrote the same at once: who comes second looks again and finds what the first wrote."""
 
 
-def connect(url: str, patience: float) -> Connection:
-    """In autocommit mode. patience: seconds to wait for the server, and for another's lock. A commit is on disk before
-    it is acknowledged, whatever the server's settings say. Raises StoreError for what is no URL."""
+def connect(url: str, patience: float, limit: float | None = None) -> Connection:
+    """In autocommit mode. patience: seconds to wait for the server, and for another's lock. limit: seconds that one
+    statement may take; None: however long, also where the server's own setting says otherwise. A commit is on disk
+    before it is acknowledged, whatever the server's settings say. Raises StoreError for what is no URL."""
     try:
         asked = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         # The driver's words repeat the URL, which may hold a password.
         raise StoreError("store is no valid URL; it is postgresql://user@host/database; correct it") from None
-    connection = psycopg.connect(**{**_ENDURANCE, "connect_timeout": max(2, round(patience)), **asked, **_ALWAYS})
+    connection = Connection.connect(**{**_ENDURANCE, "connect_timeout": max(2, round(patience)), **asked, **_ALWAYS})
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     register(connection.adapters)
-    settings = ["synchronous_commit = on", f"lock_timeout = {round(1000 * patience)}", *_LOOKUPS]
+    timeouts = [f"lock_timeout = {round(1000 * patience)}", f"statement_timeout = {round(1000 * (limit or 0))}"]
+    connection.endurance = patience + MARGIN
     try:
+        settings = ["synchronous_commit = on", *timeouts, *_LOOKUPS]
         connection.execute("; ".join(f"SET {one}" for one in settings).encode())
     except psycopg.Error:
         connection.close()
         raise
+    connection.endurance = None if limit is None else limit + MARGIN
     return connection
 
 

@@ -6,7 +6,7 @@ import psycopg
 from sqlalchemy import StaticPool, create_engine
 
 from features.stores.engines.postgres_connection import ALONE, connect, schema_number
-from features.stores.engines.postgres_session import Connection, PostgresSession
+from features.stores.engines.postgres_session import PostgresSession
 from features.stores.protocol import StoreError
 from features.stores.sql.migrations import numbers, running
 from features.vault import Vault
@@ -14,7 +14,7 @@ from features.vault import Vault
 
 def upgrade(url: str, patience: float, vault: Vault, number: int | None = None) -> None:
     """To revision `number`, None: the newest. Whatever fails leaves the schema as it was."""
-    connection: Connection = connect(url, patience)
+    connection = connect(url, patience)
     try:
         # Another process that upgrades is waited for as long as it takes.
         connection.execute(b"SET lock_timeout = 0")

@@ -66,6 +66,15 @@ class SQLiteEngine:
         except sqlite3.Error as error:
             raise translated(error) from error
 
+    @contextmanager
+    def moment(self) -> Iterator[Session]:
+        with self.reading() as session:
+            session.execute("BEGIN")
+            try:
+                yield session
+            finally:
+                session.execute("ROLLBACK")
+
     def _reader(self) -> SQLiteSession:
         session: SQLiteSession | None = getattr(self._local, "session", None)
         if self._closed:

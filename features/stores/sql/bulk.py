@@ -23,6 +23,7 @@ from features.stores.import_columns import checked_customers, checked_events, fi
 from features.stores.protocol import Append, BulkReceipt, InvalidImport
 from features.stores.sql.group import EVENT_ROWS, MESSAGE_ROWS, TRAIT_ROWS
 from features.stores.sql.messages import source_code
+from features.stores.sql.orders import import_orders
 from features.stores.sql.people import PersonState, ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
 from features.stores.sql.session import Column, MustBeAlone, Session, columns
@@ -65,6 +66,7 @@ def import_events(
     interning.store()
     profiles.store()
     _insert_events(session, columns, keys, order, numbers, records)
+    import_orders(session, records, numbers)
     _project(profiles, named.states, numbers, records)
     profiles.settle()
     return BulkReceipt(rows, len(order), rows - len(order), len({one.person.person for one in named.states.values()}))

@@ -13,6 +13,7 @@ from features.partition import Person, Strength
 from features.stores import packed
 from features.stores.protocol import CheckReport
 from features.stores.sql.assembly import Assembled, assemble
+from features.stores.sql.orders import lost_orders
 from features.stores.sql.rebuild import everybody
 from features.stores.sql.session import Session, columns, value
 from features.vault import Vault
@@ -54,6 +55,8 @@ def check(session: Session, vault: Vault) -> CheckReport:
             people += 1
             events += len(made.log.records)
             found = [*_compare(vault, made, stored), *_unknown_codes(made.log.records, sizes)]
+            if count := lost_orders(session, made.log.records, made.person.linked):
+                found.append(f"{count} orders in the log are not found by their numbers")
             faults.extend(f"person {made.person.root}: {fault}" for fault in found)
     faults.extend(_strays(session))
     return CheckReport(people, events, tuple(faults))
@@ -113,7 +116,7 @@ _CLAIMS = f"""(SELECT o.profile FROM claim o WHERE NOT EXISTS
                (SELECT 1 FROM claim c JOIN identifier i ON i.digest = c.digest WHERE c.profile = o.profile
                 AND c.anchor IS NOT NULL AND i.strength = {Strength.NOBODY:d}))"""  # noqa: S608
 _OWNED = (
-    *((name, "person") for name in ("event", "message", "sealed", "trait_change", "decision")),
+    *((name, "person") for name in ("event", "message", "order_of", "sealed", "trait_change", "decision")),
     (_CLAIMS, "profile"),
 )
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from features.event import Identifier
-from features.identity import ANONYMOUS_ID, DIGEST, USER_ID, is_strong, outside_name
+from features.identity import ANONYMOUS_ID, DIGEST, ORDER_NUMBER, USER_ID, is_strong, outside_name
 from features.partition import COMMON, Claim, Role, Strength
 from features.stores.acceptance import LATEST
 from features.stores.protocol import AmbiguousIdentifier
+from features.stores.sql.orders import told_under
 from features.stores.sql.session import Row, Session, columns, table
 from features.vault import Vault
 
@@ -168,35 +169,44 @@ class Claims:
 
 def answering(session: Session, vault: Vault, identifier: Identifier, moment: int | None = None) -> list[Row]:
     """(profile, root) of those who answer to the identifier, the one called so first; of very many who have it and are
-    not one person, some."""
+    not one person, some. To the number of an order answers, beside who claims it, whoever has the order."""
     digest = vault.digest(identifier)
-    rows = session.rows(_ANSWERING, (digest, digest, _ALL if moment is not None else _MANY))
-    if (
-        moment is None
-        and len(rows) >= _MANY
-        and len({root for _, root, anchor, *_ in rows if anchor is None}) < _ENOUGH
-    ):
-        rows = session.rows(_ANSWERING, (digest, digest, _ALL))
-    if moment is not None:
-        rows = [row for row in rows if any(one is not None and one <= moment for one in row[2:])]
+    rows = _holding(session, digest, moment)
+    placed: dict[int, int] = {}
+    if identifier.type == ORDER_NUMBER:
+        placed = told_under(session, identifier, digest, _MANY if moment is None else _ALL, moment)
     called_so = [row[:2] for row in rows if row[2] is not None and (moment is None or row[2] <= moment)]
     if called_so and identifier.type in _OWN:
         return called_so
+    claiming = {row[0] for row in rows}
     others = [row[:2] for row in rows if row[2] is None]
+    others += sorted(one for one in placed.items() if one[0] not in claiming)
     if not called_so:
         return [] if identifier.type == ANONYMOUS_ID and len({root for _, root in others}) > 1 else others
     # Events told under a shared name are nobody's: they do not stand beside the people who share it.
-    lonely = called_so[0][0] == called_so[0][1]
-    return others if lonely and len({root for _, root in others} - {called_so[0][1]}) > 1 else [*called_so, *others]
+    ((name, root),) = called_so
+    lonely = name == root and name not in placed
+    several = len({one for _, one in others} - {root}) > (0 if placed else 1)
+    return others if lonely and several else [*called_so, *others]
+
+
+def _holding(session: Session, digest: bytes, moment: int | None) -> list[Row]:
+    """(profile, root, anchor, held, alias) of those who hold the digest."""
+    rows = session.rows(_ANSWERING, (digest, digest, _ALL if moment is not None else _MANY))
+    if moment is not None:
+        return [row for row in rows if any(one is not None and one <= moment for one in row[2:])]
+    if len(rows) >= _MANY and len({root for _, root, anchor, *_ in rows if anchor is None}) < _ENOUGH:
+        return session.rows(_ANSWERING, (digest, digest, _ALL))
+    return rows
 
 
 def claimer(session: Session, vault: Vault, digest: bytes, profiles: Collection[int]) -> bytes:
-    """The digest that anchors the one of one person's `profiles`, all of which claim `digest`, that has it: the one by
-    whose name the person is called, else who claimed it first."""
+    """The digest that anchors the one of one person's `profiles`, all of which answer to `digest`, that has it: the one
+    by whose name the person is called, else who claimed it first, else the first under which the order was told."""
     query = """SELECT a.digest, p.name, r.customer_id, c.held, c.alias, p.person FROM wanted w
-               CROSS JOIN claim c CROSS JOIN claim a CROSS JOIN person p CROSS JOIN person r
-               WHERE c.digest = w.digest AND c.profile = w.profile AND a.profile = w.profile AND a.anchor IS NOT NULL
-               AND p.person = w.profile AND r.person = p.root"""
+               CROSS JOIN claim a CROSS JOIN person p CROSS JOIN person r
+               LEFT JOIN claim c ON c.digest = w.digest AND c.profile = w.profile
+               WHERE a.profile = w.profile AND a.anchor IS NOT NULL AND p.person = w.profile AND r.person = p.root"""
     rows = list(session.wanted(_PAIR, query, [(digest, one) for one in profiles]))
     if len(rows) > 1:
         rows.sort(key=lambda row: (vault.open(row[1]) != vault.open(row[2]), _first(row[3:5]), row[5]))
@@ -204,7 +214,7 @@ def claimer(session: Session, vault: Vault, digest: bytes, profiles: Collection[
 
 
 def _first(moments: Iterable[int | None]) -> int:
-    return min(one for one in moments if one is not None)
+    return min((one for one in moments if one is not None), default=LATEST)
 
 
 def ambiguous(vault: Vault, identifier: Identifier, sealed_names: Iterable[bytes]) -> AmbiguousIdentifier:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from features.consent import CONSENT_KINDS
-from features.event import LOG_ONLY, Event
+from features.event import LOG_ONLY, ORDERS, Event
+from features.history import text_code
 from features.stores import packed
 from features.stores.acceptance import json_text
 from features.stores.protocol import (
@@ -27,7 +28,9 @@ from features.stores.protocol import (
     StoreError,
 )
 from features.stores.sql.decisions import insert_decisions, select_decisions
+from features.stores.sql.letters import Buried, make_room
 from features.stores.sql.messages import MessageKey, message_keys
+from features.stores.sql.orders import Order, insert_orders
 from features.stores.sql.people import ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
 from features.stores.sql.regroup import Regrouped
@@ -103,7 +106,9 @@ def write_group(session: Session, shared: SharedVocabulary, rules: Rules, member
             results.append(refusal)
     group.store()
     regrouped = group.profiles.settle()
-    return [_finished(one, regrouped) for one in results], group.interning.publish
+    # What left for the letters of all is told once.
+    left = iter((group.left,))
+    return [next(left, 0) if one is None else _finished(one, regrouped) for one in results], group.interning.publish
 
 
 def _finished(result: object, regrouped: Regrouped) -> object:
@@ -138,8 +143,10 @@ class _Group:
     event_rows: list[Row] = field(default_factory=list)
     message_rows: list[Row] = field(default_factory=list)
     trait_rows: list[Row] = field(default_factory=list)
+    orders: set[Order] = field(default_factory=set)
     decision_rows: list[LoggedDecision] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+    left: int = 0
 
     def load(self, members: Sequence[Member]) -> None:
         writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
@@ -253,6 +260,8 @@ class _Group:
                 profile.add_record(record, sequence, event.recorded_at)
             if event.kind in CONSENT_KINDS and profile.person.derived:
                 profile.person.stale = True
+            if event.kind in ORDERS and event.order is not None:
+                self.orders.add((text_code(event.order), profile.profile))
             subject = event.order if event.topic is None else event.topic
             texts = (event.name, subject, event.decision, event.properties)
             self.event_rows.append((profile.profile, sequence, record, *key, *texts))
@@ -265,6 +274,7 @@ class _Group:
         self.session.insert(EVENT_ROWS, self.event_rows)
         self.session.insert(MESSAGE_ROWS, sorted(self.message_rows))
         self.session.insert(TRAIT_ROWS, self.trait_rows)
+        insert_orders(self.session, self.orders)
         store_people(self.session, self.profiles.people.values())
         insert_decisions(self.session, self._vault, self.decision_rows)
         self._bury()
@@ -275,6 +285,9 @@ class _Group:
         self.session.insert(_LETTER_ROWS, [_letter_row(self._vault, number, one) for number, one in numbered])
         about = {(self._vault.digest(one), number) for number, letter in numbered for one in letter.about}
         self.session.insert(_ABOUT_ROWS, sorted(about))
+        if numbers:
+            at = max(letter.received_at for letter in self.letters)
+            self.left = make_room(self.session, self.profiles.rules.letters, Buried(numbers[-1], len(numbers), at))
 
 
 def _letter_row(vault: Vault, number: int, letter: DeadLetter) -> Row:

@@ -11,7 +11,7 @@ from features.history import text_code
 from features.identity import ANONYMOUS_ID, USER_ID
 from features.links import ALWAYS
 from features.partition import COMMON, Claim, Role
-from features.stores.protocol import Append, StoreError
+from features.stores.protocol import Append, LetterLimits, StoreError
 from features.stores.sql.claims import (
     CLAIM_ROWS,
     CLAIM_STANDS,
@@ -50,6 +50,7 @@ class Rules:
 
     vault: Vault
     declared: frozenset[str] = frozenset()
+    letters: LetterLimits = field(default_factory=LetterLimits)
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ class Profiles:
             if len(roots) > 1:
                 names = customer_ids(self.session, roots)
                 self._decided[one] = ambiguous(self.rules.vault, one, names)
-            elif roots and digest not in self.states:
+            elif roots and (digest not in self.states or self.states[digest].person.person not in roots):
                 claimers = [profile for profile, _ in holding]
                 self._decided[one] = anchor = claimer(self.session, self.rules.vault, digest, claimers)
                 self.states.update(select_profiles(self.session, {anchor} - self.states.keys(), self.people))

@@ -29,6 +29,10 @@ _CALLED = f"""SELECT {_COLUMNS} FROM claim c JOIN person m ON m.person = c.profi
 _BY_NUMBER = f"""SELECT {_COLUMNS} FROM person m JOIN person p ON p.person = m.root
                  LEFT JOIN sealed s ON s.person = p.person WHERE m.person = ?"""  # noqa: S608
 _ADDRESSED_BY = frozenset({"user_id", "anonymous_id"})
+_TYPES = """SELECT DISTINCT i.type FROM person m JOIN claim c ON c.profile = m.person
+            JOIN identifier i ON i.digest = c.digest
+            WHERE m.root = ? AND (c.severed = 0 OR c.anchor IS NOT NULL)"""
+_DIGEST = columns(digest="bytes")
 _ROOT = columns(root="integer")
 
 _PORTION = 128
@@ -89,6 +93,19 @@ def earlier(session: Session, vault: Vault, identifier: Identifier, moment: int)
         traits=made.traits,
         time_zone=_time_zone(made.traits),
     )
+
+
+def addresses(session: Session, vault: Vault, identifier: Identifier, moment: int | None) -> frozenset[str]:
+    if moment is None:
+        found = find(session, vault, identifier)
+        return frozenset() if found is None else frozenset(one for (one,) in session.rows(_TYPES, (found[0],)))
+    person = _person_then(session, vault, identifier, moment)
+    if person is None:
+        return frozenset()
+    claims = Claims(session, vault, moment).of_profiles(person.linked)
+    digests = [(claim.identifier,) for claim in claims if not claim.severed]
+    query = "SELECT i.type FROM wanted w CROSS JOIN identifier i WHERE i.digest = w.digest"
+    return frozenset(one for (one,) in session.wanted(_DIGEST, query, digests))
 
 
 def _person_then(session: Session, vault: Vault, identifier: Identifier, moment: int) -> Person | None:

@@ -14,6 +14,7 @@ from features.stores.sql.audit import Note, note
 from features.stores.sql.boundaries import keep_withdrawals, leave_boundary
 from features.stores.sql.claims import Claims
 from features.stores.sql.letters import naming, unbury
+from features.stores.sql.orders import delete_orders
 from features.stores.sql.reads import members
 from features.stores.sql.session import Session, columns, table, value
 from features.stores.withdrawals import in_force
@@ -28,7 +29,16 @@ HELD: Final = {
 }
 """Tables whose rows belong to the profile in their column `person`, and what their rows are called outside."""
 
-DELETED_FROM: Final = (*HELD, "person", "claim", "identifier", "addressed", "dead_letter", "dead_letter_about")
+DELETED_FROM: Final = (
+    *HELD,
+    "order_of",
+    "person",
+    "claim",
+    "identifier",
+    "addressed",
+    "dead_letter",
+    "dead_letter_about",
+)
 
 _ERASED = table("erased_decision", digest="bytes")
 _DIGEST = columns(digest="bytes")
@@ -89,6 +99,7 @@ def erase(
     claims = list(Claims(session, vault).of_profiles(gone.profiles))
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
+    delete_orders(session, gone.profiles)
     counts[HELD["message"]] = _delete_messages(session, gone.profiles)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items() if name != "message"}
     _delete_claims(session, gone)

@@ -113,6 +113,10 @@ class Engine(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """This thread's connection for reading; every statement sees all that is committed."""
 
+    def moment(self) -> AbstractContextManager[Session]:
+        """This thread's connection for reading; all statements inside see one moment of the store. For what is soon
+        read."""
+
     def snapshot(self) -> AbstractContextManager[Session]:
         """A connection that sees one moment of the store throughout, and holds nobody up."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
 from features.stores.acceptance import check_append, check_decision
+from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.people import AuditEntry, Identity, LoggedEvent
 from features.stores.protocol import (
@@ -20,7 +21,6 @@ from features.stores.protocol import (
     Appended,
     BulkReceipt,
     BuriedLetter,
-    CatalogueVersion,
     CheckReport,
     DeadLetter,
     DecisionReceipt,
@@ -58,11 +58,11 @@ class SQLStore:
     """Implements features.stores.protocol.Store and features.stores.people.Timeline. Safe to use from any thread; not
     to be carried over a fork."""
 
-    def __init__(self, engine: Engine, vault: Vault, declared: frozenset[str] = frozenset()) -> None:
-        """declared: types of external ids that are strong. Raises StoreError for another vault than the store's."""
+    def __init__(self, engine: Engine, rules: Rules) -> None:
+        """Raises StoreError for another vault than the store's."""
         self._engine = engine
-        self._vault = vault
-        self._rules = rules = Rules(vault, declared)
+        self._vault = rules.vault
+        self._rules = rules
         self._local = local()
         self._closed = False
         self._shared = SharedVocabulary()
@@ -123,8 +123,12 @@ class SQLStore:
             return reads.present(session, self._vault, identifier)
 
     def read_as_of(self, identifier: Identifier, moment: int) -> CustomerRecord:
-        with self._engine.reading() as session:
+        with self._engine.moment() as session:
             return reads.earlier(session, self._vault, identifier, moment)
+
+    def addresses(self, identifier: Identifier, moment: int | None = None) -> frozenset[str]:
+        with self._engine.reading() as session:
+            return reads.addresses(session, self._vault, identifier, moment)
 
     def people(self) -> int:
         with self._engine.reading() as session:
@@ -147,7 +151,7 @@ class SQLStore:
     # Who is who
 
     def identity(self, identifier: Identifier) -> Identity | None:
-        with self._engine.reading() as session:
+        with self._engine.moment() as session:
             return identities.identity(session, self._vault, identifier)
 
     def may_split(self, customer: Identifier, identifier: Identifier) -> bool:
@@ -163,7 +167,7 @@ class SQLStore:
     def timeline(
         self, identifier: Identifier, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] | None = None
     ) -> tuple[LoggedEvent, ...]:
-        with self._engine.reading() as session:
+        with self._engine.moment() as session:
             return timeline.timeline(session, self._shared, self._vault, identifier, before, limit, kinds)
 
     def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
@@ -296,7 +300,7 @@ class SQLStore:
             return int(stored)
         return self._writer.alone(lambda session: admin.advance_present(session, moment))
 
-    def bury(self, letters: Sequence[DeadLetter]) -> Future[None]:
+    def bury(self, letters: Sequence[DeadLetter]) -> Future[int]:
         return self._writer.submit(Letters(tuple(letters)))
 
     def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]:

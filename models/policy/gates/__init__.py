@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from models.policy.gate import Gate
+from models.policy.gates.accepted import NotPending
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
+from models.policy.gates.in_basket import LiesInBasket
+from models.policy.gates.quiet_hours import OutsideQuietHours
+from models.policy.gates.reachable import Reachable
+from models.policy.gates.rejected import CooledOff
 from models.policy.gates.schedule import Schedule
+from models.policy.gates.service_first import ServiceBeforeSales
+from models.policy.gates.survey import AfterwardsOnly
 from models.policy.gates.trigger import TriggerHolds
 
 GATES: tuple[Gate, ...] = (
     Schedule(),
     ChannelPlacement(),
     TriggerHolds(),
+    Reachable(),
     ConsentGiven(),
+    OutsideQuietHours(),
+    ServiceBeforeSales(),
+    AfterwardsOnly(),
     AlreadyPurchased(),
+    NotPending(),
+    LiesInBasket(),
+    CooledOff(),
     Excluded(),
 )
 """Cheap first; the funnel counts the first that refuses."""

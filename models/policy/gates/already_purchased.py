@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.compiled import compiled
 from features.ledger import owned
-from models.catalogue_document import text_of
+from models.document_fields import text_of
 from models.policy.basket import in_basket
 from models.policy.gate import Account
 from models.policy.situation import Situation
@@ -31,16 +31,18 @@ class AlreadyPurchased:
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         promoted = situation.compiled.promotions
         last, _ = _held(situation)
+        columns = (promoted.start, promoted.thing, promoted.window, promoted.needs_all)
+        by_purchase = _refused(last, *columns, situation.moment)
         _add_basket(last, situation)
-        refused = _refused(last, promoted.start, promoted.thing, promoted.window, promoted.needs_all, situation.moment)
+        refused = np.where(_minds_basket(situation), _refused(last, *columns, situation.moment), by_purchase)
         return refused[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:
         promoted = situation.compiled.promotions
         held, running = _held(situation)
-        last = held.copy()
-        _add_basket(last, situation)
-        number = int(situation.candidates.action[place])
+        last, number = held.copy(), int(situation.candidates.action[place])
+        if _minds_basket(situation)[number]:
+            _add_basket(last, situation)
         places = range(promoted.start[number], promoted.start[number + 1])
         counting = [at for at in places if last[promoted.thing[at]] > situation.moment - int(promoted.window[at])]
         newest = max(counting, key=lambda at: (last[promoted.thing[at]], -at))
@@ -53,6 +55,11 @@ class AlreadyPurchased:
         if running[thing] != NEVER_BOUGHT:
             return _account_of_subscription(name, int(running[thing]))
         return _account_of_purchase(name, int(held[thing]), window, situation.moment)
+
+
+def _minds_basket(situation: Situation) -> NDArray[np.bool_]:
+    """bool[actions]: what lies in the basket counts as bought."""
+    return ~(situation.compiled.policy.requires_basket | situation.compiled.policy.ignores_basket)
 
 
 def _account_of_subscription(name: str, since: int) -> Account:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalogue_document import text_of
+from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from features.event import Kind
 from features.history import as_of
 from features.journey import Handoff, Journey, handoffs, present
-from models.catalogue_document import text_of
 from models.columns import TRIGGER_CODES
+from models.document_fields import text_of
 from models.journey_rules import MINUTE, Escalation, JourneyRules, Trigger, calls_back, escalated, lost_at
 from models.policy.gate import Account
 from models.policy.situation import Situation

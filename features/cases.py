@@ -1,0 +1,57 @@
+"""Cases that are open, as the page tells of them.
+
+A case is open unless its newest opening or closing closed it; one that is only updated was opened before we heard of
+it. Cases told without an id are taken for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.event import Kind
+from features.history import Records, as_of
+
+KINDS = frozenset({Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.CASE_CLOSED})
+
+_IS_OF_CASE = np.isin(np.arange(256), sorted(KINDS))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """code: text_code of its id, 0 for none. opened_at, touched_at: ms UTC of its (first known) opening and of the
+    newest word on it. severity: the newest that was told, 0 when none was."""
+
+    code: int
+    opened_at: int
+    touched_at: int
+    severity: int
+
+
+def open_cases(page: Records, moment: int) -> tuple[OpenCase, ...]:
+    """Those open at `moment` (ms UTC), the longest open first. page: EVENT records in any order."""
+    known = as_of(page, moment)
+    told = known[_IS_OF_CASE[known["kind"]]]
+    if len(told) == 0:
+        return ()
+    # At one moment a closing comes after an opening: a case that was opened and closed at once is closed.
+    told = told[np.lexsort((told["kind"], told["occurred_at"]))]
+    cases = (_case(told[told["decision"] == code], int(code)) for code in np.unique(told["decision"]))
+    return tuple(sorted((case for case in cases if case is not None), key=lambda case: (case.opened_at, case.code)))
+
+
+def _case(told: Records, code: int) -> OpenCase | None:
+    turns = told[told["kind"] != Kind.CASE_UPDATED]
+    if len(turns) and turns["kind"][-1] == Kind.CASE_CLOSED:
+        return None
+    severities = told["severity"][told["severity"] != 0]
+    closed = told["occurred_at"][told["kind"] == Kind.CASE_CLOSED]
+    since = told if len(closed) == 0 else told[told["occurred_at"] >= closed.max()]
+    opened = since["occurred_at"][since["kind"] == Kind.CASE_OPENED]
+    return OpenCase(
+        code=code,
+        opened_at=int(opened[0] if len(opened) else told["occurred_at"][0]),
+        touched_at=int(told["occurred_at"][-1]),
+        severity=int(severities[-1]) if len(severities) else 0,
+    )

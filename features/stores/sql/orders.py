@@ -1,0 +1,79 @@
+"""Whose an order is, by its number: no claim, so that a number never makes two people one. Each order leads to the
+profiles under which it was told, and so to whoever they belong to now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.event import ORDERS, Identifier
+from features.history import Records, text_code
+from features.stores import packed
+from features.stores.sql.session import Session, columns, table
+
+ORDER_ROWS = table("order_of", code="integer", person="integer")
+_CODE = columns(code="integer")
+_TOLD = columns(person="integer", number="text")
+_KINDS = [int(kind) for kind in ORDERS]
+_AT_A_TIME = 50_000
+
+Order = tuple[int, int]
+"""(code, profile)."""
+
+
+def insert_orders(session: Session, orders: Collection[Order]) -> None:
+    session.insert(ORDER_ROWS, sorted(orders), "ON CONFLICT DO NOTHING")
+
+
+def orders_in(records: Records, numbers: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """(code, profile) of every order in the records, each once, ascending. numbers: the profile of each record."""
+    told = np.isin(records["kind"], _KINDS) & (records["order"] != 0)
+    pairs = np.column_stack((records["order"], np.broadcast_to(numbers, len(records))))[told]
+    return np.unique(pairs, axis=0) if len(pairs) else pairs
+
+
+def import_orders(session: Session, records: Records, numbers: NDArray[np.int64]) -> None:
+    found = orders_in(records, numbers)
+    for start in range(0, len(found), _AT_A_TIME):
+        insert_orders(session, list(map(tuple, found[start : start + _AT_A_TIME].tolist())))
+
+
+def delete_orders(session: Session, profiles: Iterable[int]) -> None:
+    """While their events are still there: nothing else leads from a profile to its orders."""
+    for profile in profiles:
+        log = session.rows("SELECT record FROM event WHERE person = ? AND order_id IS NOT NULL", (profile,))
+        for pair in orders_in(packed.events(b"".join(record for (record,) in log)), profile).tolist():
+            session.execute("DELETE FROM order_of WHERE code = ? AND person = ?", pair)
+
+
+def told_under(
+    session: Session, identifier: Identifier, digest: bytes, limit: int, moment: int | None
+) -> dict[int, int]:
+    """The root by profile of those under which the order was told (by `moment`, ms UTC), up to a limit; without those
+    from which the number was cut off."""
+    query = """SELECT o.person, p.root FROM order_of o JOIN person p ON p.person = o.person
+               WHERE o.code = ? AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.digest = ? AND c.profile = o.person
+               AND c.severed = 1) LIMIT ?"""
+    found: dict[int, int] = dict(session.rows(query, (text_code(identifier.value), digest, limit)))
+    return found if moment is None else _by_then(session, identifier.value, found, moment)
+
+
+def _by_then(session: Session, number: str, found: dict[int, int], moment: int) -> dict[int, int]:
+    query = """SELECT e.person, e.record FROM wanted w CROSS JOIN event e
+               WHERE e.person = w.person AND e.order_id = w.number"""
+    then = set()
+    for profile, record in session.wanted(_TOLD, query, [(one, number) for one in found]):
+        (event,) = packed.events(record)
+        if event["kind"] in _KINDS and event["recorded_at"] <= moment:
+            then.add(profile)
+    return {profile: root for profile, root in found.items() if profile in then}
+
+
+def lost_orders(session: Session, log: Records, profiles: Collection[int]) -> int:
+    """How many orders in the log do not lead to one of the profiles."""
+    codes = {code for code, _ in orders_in(log, 0).tolist()}
+    query = "SELECT o.code, o.person FROM wanted w CROSS JOIN order_of o WHERE o.code = w.code"
+    found = {code for code, person in session.wanted(_CODE, query, [(one,) for one in codes]) if person in profiles}
+    return len(codes - found)

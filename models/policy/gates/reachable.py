@@ -1,0 +1,70 @@
+"""Nobody is written to who must not be, or whom it would not reach: for whatever purpose.
+
+Must not: the trait `do_not_contact` is true; it closes every outbound channel. Would not: the channel needs a kind of
+address that the person has not, or the last message there failed for good (a hard bounce) and nothing since shows that
+one arrives: a message opened or clicked there, or consent given to the channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.event import Kind
+from features.history import as_of
+from models.catalogue import Direction
+from models.document_fields import text_of
+from models.policy.gate import Account
+from models.policy.situation import Situation
+
+DO_NOT_CONTACT = "do_not_contact"
+"""The trait of somebody who must not be contacted."""
+
+_ARRIVES = (Kind.MESSAGE_OPENED, Kind.CLICKED, Kind.CONSENT_GRANTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    name: str = "reachable"
+    revision: int = 1
+
+    def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        closed = [_obstacle(situation, channel) is not None for channel in situation.candidates.channels]
+        return np.array(closed, np.bool_)[situation.candidates.channel]
+
+    def account(self, situation: Situation, place: int) -> Account:
+        found = _obstacle(situation, situation.channel(place))
+        if found is None:
+            raise LookupError("the channel is open; reachable refuses nothing there; ask for what it refuses")
+        return found
+
+
+def _obstacle(situation: Situation, channel: str) -> Account | None:
+    rules = situation.compiled.catalogue.channels[channel]
+    if rules.direction is Direction.OUTBOUND and situation.customer.traits.get(DO_NOT_CONTACT) is True:
+        return Account(DO_NOT_CONTACT, "true", "not true", "they must not be contacted, for whatever purpose")
+    if rules.needs is not None and rules.needs not in (situation.customer.addresses or ()):
+        reason = f"{channel} needs {_named(rules.needs)} and none of theirs is known"
+        return Account("no_address", "none known", rules.needs, reason)
+    failed = _failed_at(situation, situation.compiled.channel_codes[channel])
+    if failed is None:
+        return None
+    reason = f"the message of {text_of(failed)} on {channel} failed for good, and nothing since shows that one arrives"
+    return Account("failed", f"failed {text_of(failed)}", "a sign that messages arrive", reason)
+
+
+def _named(address: str) -> str:
+    return {"email": "an e-mail address", "phone": "a telephone number"}.get(address, "a device that takes messages")
+
+
+def _failed_at(situation: Situation, channel: int) -> int | None:
+    """When a message on the channel last failed for good (ms UTC), if nothing has arrived since."""
+    known = as_of(situation.customer.page, situation.moment)
+    known = known[known["channel"] == channel]
+    failed = known["occurred_at"][known["kind"] == Kind.ADDRESS_FAILED]
+    arrived = known["occurred_at"][np.isin(known["kind"], _ARRIVES)]
+    if len(failed) == 0 or (len(arrived) and int(arrived.max()) > int(failed.max())):
+        return None
+    return int(failed.max())

@@ -1,0 +1,45 @@
+"""Whoever waits to be helped is not sold to, on any channel: service passes, selling stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.policy.gate import Account
+from models.policy.situation import Situation
+from models.policy.trouble import Trouble, trouble
+from models.policy_rules import ServiceFirst
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBeforeSales:
+    name: str = "service_first"
+    revision: int = 1
+
+    def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        rule, columns, action = _rule(situation), situation.compiled.policy, situation.candidates.action
+        if rule is None or trouble(rule, situation) is None:
+            return np.zeros(len(action), np.bool_)
+        held = ~columns.owed
+        if situation.request.context.get("reason") in rule.retention:
+            held &= ~columns.retention
+        return held[action]
+
+    def account(self, situation: Situation, place: int) -> Account:  # noqa: ARG002 all are refused for one reason
+        found = _found(situation)
+        reason = f"{found.story}; nothing is sold until that is over: {found.ends}"
+        return Account(found.rule, found.observed, found.ends, reason)
+
+
+def _rule(situation: Situation) -> ServiceFirst | None:
+    return situation.compiled.catalogue.service_first
+
+
+def _found(situation: Situation) -> Trouble:
+    rule = _rule(situation)
+    found = None if rule is None else trouble(rule, situation)
+    if found is None:
+        raise LookupError("service_first refuses nothing here; nothing has gone wrong; ask for what it refuses")
+    return found

@@ -1,0 +1,92 @@
+"""What has gone wrong for somebody, so that helping comes before selling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.cases import OpenCase, open_cases
+from features.event import Kind
+from features.history import Records, as_of
+from features.journey import HandoffState, handoffs, under_way
+from models.document_fields import text_of
+from models.policy.situation import Situation
+from models.policy_rules import ServiceFirst
+
+_MENDED = {
+    Kind.DELIVERY_DELAYED: (Kind.ORDER_DELIVERED, Kind.REFUNDED, Kind.CANCELLED),
+    Kind.PAYMENT_FAILED: (Kind.ORDERED, Kind.CANCELLED),
+}
+"""What ends each failure: of the same order, or of any where the failure names none."""
+
+_FAILURE = {Kind.DELIVERY_DELAYED: "a delivery was delayed", Kind.PAYMENT_FAILED: "a payment failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """rule: in one word. observed: what there is. ends: when selling may go on. story: a sentence."""
+
+    rule: str
+    observed: str
+    ends: str
+    story: str
+
+
+def trouble(rule: ServiceFirst, situation: Situation) -> Trouble | None:
+    """The first of: somebody is being served now, a case is open, a delivery or a payment failed. None: nothing is."""
+    found = (*_in_service(rule, situation), *_cases(rule, situation), *_failures(rule, situation))
+    return next(iter(found), None)
+
+
+def blocks(rule: ServiceFirst, case: OpenCase, moment: int) -> bool:
+    """Whether the case stops selling. How bad it is nobody may have told; it then stops selling, too."""
+    return not stale(rule, case, moment) and (case.severity == 0 or case.severity >= rule.severity)
+
+
+def stale(rule: ServiceFirst, case: OpenCase, moment: int) -> bool:
+    """Nobody has touched the case for so long that it is taken for forgotten."""
+    return moment - case.touched_at >= rule.stale
+
+
+def _in_service(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
+    codes = {situation.compiled.channel_codes[channel]: channel for channel in rule.in_service}
+    if not codes:
+        return
+    page, moment = situation.customer.page, situation.moment
+    for code, since in under_way(page, moment):
+        if code in codes:
+            story = f"they have been speaking with us on {codes[code]} since {text_of(since)}"
+            yield Trouble("in_service", f"on {codes[code]} since {text_of(since)}", "when the conversation ends", story)
+    for one in handoffs(page, moment, situation.compiled.catalogue.journey.patience):
+        if one.state is HandoffState.OPEN and one.channel in codes:
+            story = f"they have been waiting to be taken over on {codes[one.channel]} since {text_of(one.at)}"
+            yield Trouble("in_service", f"waiting since {text_of(one.at)}", "when the hand-off has ended", story)
+
+
+def _cases(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
+    for case in open_cases(situation.customer.page, situation.moment):
+        if blocks(rule, case, situation.moment):
+            opened, ends = text_of(case.opened_at), text_of(case.touched_at + rule.stale)
+            level = f"of severity {case.severity}" if case.severity else "of unknown severity"
+            story = f"a case {level} is open since {opened}, last touched on {text_of(case.touched_at)}"
+            yield Trouble("open_case", f"a case {level}", f"when it is closed, or from {ends} if untouched", story)
+
+
+def _failures(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
+    known = as_of(situation.customer.page, situation.moment)
+    recent = known[known["occurred_at"] > situation.moment - rule.delivery]
+    for failure in recent[np.isin(recent["kind"], list(_MENDED))][::-1]:
+        if not _mended(failure, known):
+            at = int(failure["occurred_at"])
+            what, ends = _FAILURE[Kind(int(failure["kind"]))], text_of(at + rule.delivery)
+            yield Trouble(
+                "failed", f"{what} on {text_of(at)}", f"when that is mended, or from {ends}", f"{what} on {text_of(at)}"
+            )
+
+
+def _mended(failure: np.void, known: Records) -> bool:
+    later = known[known["occurred_at"] >= failure["occurred_at"]]
+    later = later[np.isin(later["kind"], _MENDED[Kind(int(failure["kind"]))])]
+    return bool(len(later)) and bool(failure["order"] == 0 or (later["order"] == failure["order"]).any())

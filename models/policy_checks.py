@@ -1,0 +1,53 @@
+"""What makes a catalogue's policy contradict itself, or name what the catalogue has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from models.catalogue_document import ActionEntry, CatalogueDocument
+from models.finding import Finding, Path, repeated, sentence
+
+
+def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    yield from repeated(
+        [entry.id for entry in document.groups], ("groups",), "id", "a group's rules must be in one place"
+    )
+    if document.service_first is not None:
+        yield from _channel_findings(("service_first", "in_service"), document.service_first.in_service, document)
+    yield from _weight_findings(document)
+    for place, action in enumerate(document.actions):
+        yield from _purpose_findings(("actions", place), action)
+        yield from _basket_findings(("actions", place, "basket"), action)
+
+
+def _channel_findings(path: Path, named: Sequence[str], document: CatalogueDocument) -> Iterator[Finding]:
+    for place, channel in enumerate(named):
+        if channel not in document.channels:
+            here: Path = (*path, place)
+            yield here, sentence(here, channel, f"channels are {sorted(document.channels)}", "correct it")
+
+
+def _weight_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    actions = {action.id for action in document.actions}
+    groups = {action.group for action in document.actions}
+    for place, entry in enumerate(document.weights):
+        path: Path = ("weights", place)
+        yield from _channel_findings((*path, "channels"), entry.channels, document)
+        for field, named, known in (("actions", entry.actions, actions), ("groups", entry.groups, groups)):
+            for number, one in enumerate(named):
+                if one not in known:
+                    here: Path = (*path, field, number)
+                    yield here, sentence(here, one, f"it must be among the {field} of the catalogue", "correct it")
+
+
+def _purpose_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
+    here: Path = (*path, "purpose")
+    if action.kind == "offer" and action.purpose in ("service", "legal", "survey"):
+        yield here, sentence(here, action.purpose, "an offer is marketing or retention", "correct it, or the kind")
+    if action.kind == "service" and action.purpose in ("marketing", "retention"):
+        yield here, sentence(here, action.purpose, "a service is service, legal or survey", "correct it, or the kind")
+
+
+def _basket_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
+    if action.basket == "require" and not action.items and not action.categories:
+        yield path, sentence(path, action.basket, "nothing that it promotes can lie in a basket", "name its items")

@@ -1,0 +1,145 @@
+"""What a catalogue may say of the policy: who may be contacted how often, when and on what condition; how is chosen.
+
+Parts of models.catalogue_document, in the same manner: checks here are of one entry by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from models.document_fields import Days, Entry, Id, Money, Words
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def _clock(value: object) -> object:
+    if not isinstance(value, str) or _CLOCK.fullmatch(value) is None:
+        raise ValueError('a time of day must be written HH:MM, in quotes; write e.g. "21:00"')
+    return value
+
+
+Clock = Annotated[str, BeforeValidator(_clock), Field(description="HH:MM on the customer's clock")]
+Condition = Annotated[str, Field(min_length=1, max_length=2000, description="a condition in CEL")]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+TraitType = Literal["text", "number", "yes_no", "time", "texts"]
+
+
+class LimitEntry(Entry):
+    """At most so many contacts in so many hours, or on so many days of the customer's calendar, today the last."""
+
+    contacts: Annotated[int, Field(ge=0, le=1000)]
+    days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    hours: Annotated[float, Field(gt=0, le=87_840, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one_span(self) -> Self:
+        if (self.days is None) == (self.hours is None):
+            raise ValueError("a limit must have days or hours, and not both")
+        return self
+
+
+class ContactLimitEntry(LimitEntry):
+    """The same over all channels of one direction."""
+
+    direction: Literal["inbound", "outbound"]
+
+
+class QuietHoursEntry(Entry):
+    """When nobody is contacted on a channel, on the customer's own clock."""
+
+    begin: Clock
+    end: Clock
+    closed: list[Weekday] = []
+
+    @model_validator(mode="after")
+    def _some_time_is_left(self) -> Self:
+        if self.begin == self.end:
+            raise ValueError("quiet hours must end at another time than they begin")
+        if len(set(self.closed)) != len(self.closed) or len(self.closed) > 6:
+            raise ValueError("closed days must be named once each, and one day of the week must be open")
+        return self
+
+
+class ExplorationEntry(Entry):
+    """share: of the draws, at most, that do not take the best. gamma: how sharply worse actions are explored less."""
+
+    share: Share
+    gamma: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] = 100.0
+
+
+class GroupEntry(Entry):
+    """What counts for all actions of a group together."""
+
+    id: Id
+    limits: list[LimitEntry] = []
+    cool_off_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] | None = None
+
+
+class CoolOffEntry(Entry):
+    """How long after a rejection an action, and its group, rest where neither says so itself."""
+
+    action_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
+    group_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 0.0
+
+
+class BudgetEntry(Entry):
+    """At most so many contacts, or so much of their cost, a day (of the catalogue's clock) or ever."""
+
+    per: Literal["day", "total"]
+    contacts: Count | None = None
+    money: Money | None = None
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.contacts is None) == (self.money is None):
+            raise ValueError("a budget must have contacts or money, and not both")
+        return self
+
+
+class CeilingEntry(Entry):
+    """A new action is shown at most so often a day, until it has been shown so often."""
+
+    contacts_per_day: Count
+    until: Count
+
+
+class ServiceFirstEntry(Entry):
+    """When selling stops: what must have gone wrong, and for how long it counts."""
+
+    severity: Annotated[int, Field(ge=0, le=10)]
+    stale_days: Days
+    delivery_days: Days
+    in_service: list[Id] = []
+    retention_reasons: list[Words] = []
+
+
+class ArmsEntry(Entry):
+    """Shares of the people, for a period at a time, who are decided for otherwise, to learn from the difference."""
+
+    period_days: Days
+    holdout: Share = 0.0
+    random: Share = 0.0
+    propensity: Share = 0.0
+    no_levers: Share = 0.0
+
+    @model_validator(mode="after")
+    def _leave_most_alone(self) -> Self:
+        if self.holdout + self.random + self.propensity + self.no_levers > 1.0:
+            raise ValueError("the arms' shares must add up to 1 at most")
+        return self
+
+
+class WeightEntry(Entry):
+    """A factor for what it names (all that is left out counts as all), where its condition holds."""
+
+    when: Condition
+    weight: Weight
+    actions: list[Id] = []
+    groups: list[Id] = []
+    channels: list[Id] = []
