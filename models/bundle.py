@@ -11,6 +11,10 @@ and, when enough contacts carried a reason to learn from, both or neither of
     contact_reason.json   reasons, their base rates, calibration
     contact_reason.txt    LightGBM text, multi-class
 
+and, when enough was bought again to learn from,
+
+    repurchase.json       rates of buying again, by category and item
+
 Loading refuses, and says why, whatever this version of the features could not feed:
 
     BundleError
@@ -31,16 +35,20 @@ from typing import cast
 import numpy as np
 
 from features.definitions import schema_digest
+from models import repurchase_text
 from models.calibration import Calibration
 from models.contact_reason import ContactReasonModel, contact_reason_inputs
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
+from models.repurchase import RepurchaseModel
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 PARTS = ("affinity.txt", "calibration.json", "population.json", "response.txt")
-OPTIONAL_PARTS = ("contact_reason.json", "contact_reason.txt")
+REASON_PARTS = ("contact_reason.json", "contact_reason.txt")
+REPURCHASE_PARTS = ("repurchase.json",)
+OPTIONAL_PARTS = REASON_PARTS + REPURCHASE_PARTS
 
 
 class BundleError(Exception):
@@ -72,7 +80,8 @@ class Provenance:
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Everything that scoring needs. affinity, response: see the modules of that name for their columns.
-    contact_reason: None when too few contacts carried a reason; no decision reads it."""
+    contact_reason: None when too few contacts carried a reason; no decision reads it. repurchase: None when too little
+    was bought again; it is read by the gate of what was bought already."""
 
     provenance: Provenance
     affinity: Forest
@@ -80,6 +89,7 @@ class Bundle:
     calibration: Calibration
     population: Population
     contact_reason: ContactReasonModel | None = None
+    repurchase: RepurchaseModel | None = None
 
 
 def serialise(bundle: Bundle) -> dict[str, bytes]:
@@ -99,6 +109,7 @@ def serialise(bundle: Bundle) -> dict[str, bytes]:
         "population.json": _json(population),
         "response.txt": bundle.response.text.encode(),
         **_reason_parts(bundle.contact_reason),
+        **_repurchase_parts(bundle.repurchase),
     }
     reasons = bundle.contact_reason
     manifest = {
@@ -127,7 +138,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
         raise BundleIncompatible(f"format is {manifest.get('format')!r}; this version reads {FORMAT}; train again")
     _check_parts(manifest, files)
     _check_schema(manifest)
-    reasons = OPTIONAL_PARTS[0] in _named_parts(manifest)
+    named = _named_parts(manifest)
     try:
         bundle = Bundle(
             provenance=_provenance(manifest["provenance"]),
@@ -135,7 +146,8 @@ def load(files: Mapping[str, bytes]) -> Bundle:
             response=Forest(files["response.txt"].decode()),
             calibration=_calibration(_object("calibration.json", files)),
             population=_population(_object("population.json", files)),
-            contact_reason=_contact_reason(files) if reasons else None,
+            contact_reason=_contact_reason(files) if named.keys() >= set(REASON_PARTS) else None,
+            repurchase=_repurchase(files) if named.keys() >= set(REPURCHASE_PARTS) else None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleCorrupt(f"bundle is unreadable ({error}); its files contradict one another; train again") from error
@@ -202,7 +214,8 @@ def _check_parts(manifest: Mapping[str, object], files: Mapping[str, bytes]) -> 
 def _named_parts(manifest: Mapping[str, object]) -> Mapping[str, str]:
     """The SHA-256 of each file of the bundle, by name."""
     known = manifest.get("sha256")
-    if not isinstance(known, dict) or sorted(known) not in (list(PARTS), sorted(PARTS + OPTIONAL_PARTS)):
+    whole = [{*PARTS, *reasons, *repurchase} for reasons in ((), REASON_PARTS) for repurchase in ((), REPURCHASE_PARTS)]
+    if not isinstance(known, dict) or set(known) not in whole:
         raise BundleCorrupt(f"sha256 is not that of {', '.join(PARTS)}; the manifest names each part; train again")
     return known
 
@@ -213,7 +226,7 @@ def _check_schema(manifest: Mapping[str, object]) -> None:
             f"feature_schema is {manifest.get('feature_schema')}; this version computes {schema_digest()}; train again"
         )
     computed = {"affinity_inputs": affinity_inputs(), "response_inputs": response_inputs()}
-    if OPTIONAL_PARTS[0] in _named_parts(manifest):
+    if REASON_PARTS[0] in _named_parts(manifest):
         computed["contact_reason_inputs"] = contact_reason_inputs()
     for name, wanted in computed.items():
         if manifest.get(name) != list(wanted):
@@ -253,6 +266,14 @@ def _contact_reason(files: Mapping[str, bytes]) -> ContactReasonModel:
         offsets=tuple(cast("list[float]", content["offsets"])),
         contacts=int(cast("int", content["contacts"])),
     )
+
+
+def _repurchase_parts(model: RepurchaseModel | None) -> dict[str, bytes]:
+    return {} if model is None else {REPURCHASE_PARTS[0]: repurchase_text.to_json(model)}
+
+
+def _repurchase(files: Mapping[str, bytes]) -> RepurchaseModel:
+    return repurchase_text.from_object(_object(REPURCHASE_PARTS[0], files))
 
 
 def _population(content: Mapping[str, object]) -> Population:

@@ -9,6 +9,7 @@ CatalogueError              anything that is wrong with a catalogue or a questio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +48,9 @@ from models.policy_rules import (
     service_first_of,
     weight_of,
 )
+
+LIKELY_ENOUGH = 0.1
+"""The chance from which on `learned` offers a thing again, where the catalogue names none."""
 
 
 class CatalogueError(Exception):
@@ -110,12 +114,13 @@ class Regime(StrEnum):
 
 
 class Repurchase(StrEnum):
-    """When something bought may be offered again. never; after: N days later; always: at once; by_category: as the
-    category of each thing says (for an action only)."""
+    """When something bought may be offered again. never; after: N days later; always: at once; learned: when it is
+    likely enough to be bought again; by_category: as the category of each thing says (for an action only)."""
 
     NEVER = "never"
     AFTER = "after"
     ALWAYS = "always"
+    LEARNED = "learned"
     BY_CATEGORY = "by_category"
 
 
@@ -141,10 +146,12 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class RepurchaseRule:
-    """When a thing that was bought may be offered again. days is meaningful for `after` only, else 0."""
+    """When a thing that was bought may be offered again. days: of `after`, and of `learned` while no model knows the
+    thing, else 0. chance: of `learned`, from which on it is offered, else NaN."""
 
     repurchase: Repurchase
     days: float
+    chance: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +166,9 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionRule:
-    """days is meaningful for `after` only, else 0. match: suppressed when "any" or "all" of what the action promotes
-    was bought."""
+    """match: suppressed when "any" or "all" of what the action promotes was bought."""
 
-    repurchase: Repurchase
-    days: float
+    rule: RepurchaseRule
     match: str
 
 
@@ -333,11 +338,18 @@ def _group(entry: GroupEntry) -> GroupRules:
 
 
 def _repurchase(entry: RepurchaseEntry | None) -> RepurchaseRule | None:
-    return None if entry is None else RepurchaseRule(Repurchase(entry.rule), entry.days or 0.0)
+    return None if entry is None else _rule(entry)
+
+
+def _rule(entry: RepurchaseEntry | SuppressionEntry) -> RepurchaseRule:
+    if entry.rule != "learned":
+        return RepurchaseRule(Repurchase(entry.rule), entry.days or 0.0)
+    chance = LIKELY_ENOUGH if entry.chance is None else entry.chance
+    return RepurchaseRule(Repurchase.LEARNED, entry.fallback_days or 0.0, chance)
 
 
 def _suppression(entry: SuppressionEntry) -> SuppressionRule:
-    return SuppressionRule(Repurchase(entry.rule), entry.days or 0.0, entry.match)
+    return SuppressionRule(_rule(entry), entry.match)
 
 
 def _journey(entry: JourneyEntry) -> JourneyRules:

@@ -27,35 +27,46 @@ from models.policy_document import (
     WeightEntry,
 )
 
+Chance = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
-class RepurchaseEntry(Entry):
+
+class _WindowEntry(Entry):
+    """What the rules need: `after` its days; `learned` those that hold while no model knows, and a chance."""
+
+    days: Days | None = None
+    fallback_days: Days | None = None
+    chance: Chance | None = None
+
+    def _check(self, rule: str) -> None:
+        if (rule == "after") != (self.days is not None):
+            raise ValueError("`after` must have days and no other rule may have them")
+        if (rule == "learned") != (self.fallback_days is not None):
+            raise ValueError("`learned` must have fallback_days and no other rule may have them")
+        if rule != "learned" and self.chance is not None:
+            raise ValueError("a chance is for `learned` only")
+
+
+class RepurchaseEntry(_WindowEntry):
     """When a thing that was bought may be offered again."""
 
-    rule: Literal["never", "after", "always"]
-    days: Days | None = None
+    rule: Literal["never", "after", "always", "learned"]
 
     @model_validator(mode="after")
-    def _days_belong_to_after(self) -> Self:
-        _check_days(self.rule, self.days)
+    def _fields_belong_to_their_rule(self) -> Self:
+        self._check(self.rule)
         return self
 
 
-class SuppressionEntry(Entry):
+class SuppressionEntry(_WindowEntry):
     """The same for one action: `by_category` leaves it to the category of each thing that it promotes."""
 
-    rule: Literal["never", "after", "always", "by_category"] = "by_category"
-    days: Days | None = None
+    rule: Literal["never", "after", "always", "learned", "by_category"] = "by_category"
     match: Literal["any", "all"] = "any"
 
     @model_validator(mode="after")
-    def _days_belong_to_after(self) -> Self:
-        _check_days(self.rule, self.days)
+    def _fields_belong_to_their_rule(self) -> Self:
+        self._check(self.rule)
         return self
-
-
-def _check_days(rule: str, days: float | None) -> None:
-    if (rule == "after") != (days is not None):
-        raise ValueError("`after` must have days and no other rule may have them")
 
 
 class ChannelEntry(Entry):
@@ -83,6 +94,8 @@ class ItemEntry(Entry):
     category: Id | None = None
     name: str | None = None
     price: Money | None = None
+    variant_of: Id | None = None
+    contains: list[Id] = []
 
 
 class TreatmentEntry(Entry):

@@ -175,6 +175,8 @@ def _inline(items: list[ItemEntry]) -> pa.Table:
         pa.array([entry.category for entry in items], pa.string()),
         pa.array([entry.name for entry in items], pa.string()),
         pa.array([entry.price for entry in items], pa.float64()),
+        pa.array([entry.variant_of for entry in items], pa.string()),
+        pa.array([entry.contains or None for entry in items], pa.list_(pa.string())),
     ]
     return pa.Table.from_arrays(columns, schema=ITEM_SCHEMA)
 
@@ -186,7 +188,7 @@ def _table(name: str, folder: FilePath | None) -> pa.Table:
     if path.suffix == ".parquet":
         return pyarrow.parquet.read_table(path)
     if path.suffix == ".csv":
-        texts = {column.name: column.type for column in ITEM_SCHEMA}
+        texts = {column.name: pa.string() if column.name == "contains" else column.type for column in ITEM_SCHEMA}
         convert = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
         return pyarrow.csv.read_csv(path, convert_options=convert)
     raise ValueError(f"its name ends in {path.suffix!r}")

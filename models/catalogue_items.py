@@ -9,10 +9,21 @@ import pyarrow.compute as pc
 from models.catalogue import CatalogueInvalid, Fault
 
 ITEM_SCHEMA = pa.schema(
-    [("id", pa.string()), ("category", pa.string()), ("name", pa.string()), ("price", pa.float64())]
+    [
+        ("id", pa.string()),
+        ("category", pa.string()),
+        ("name", pa.string()),
+        ("price", pa.float64()),
+        ("variant_of", pa.string()),
+        ("contains", pa.list_(pa.string())),
+    ]
 )
 """id: the outside world's. category: id, null unknown. name: null none. price: per unit, catalogue currency, null
-unknown."""
+unknown. variant_of: the id of the item that it is a variant of, null none. contains: the ids of what a bundle is made
+of, null or empty for what is none."""
+
+SEPARATOR = ";"
+"""Between the ids of `contains` where it is one text, as in a CSV file."""
 
 _SHOWN = 20
 _BAD_ID = r"[\x00-\x1f\x7f]|^\s|\s$|^$"
@@ -38,7 +49,7 @@ def from_ipc(stored: bytes) -> pa.Table:
 
 
 def conformed(items: pa.Table) -> pa.Table:
-    """The table with exactly the columns of ITEM_SCHEMA; a missing category, name or price is null throughout.
+    """The table with exactly the columns of ITEM_SCHEMA; one that is missing, but for the ids, is null throughout.
 
     Integer ids become texts; other types are refused. Raises CatalogueInvalid.
     """
@@ -65,11 +76,16 @@ def _column(items: pa.Table, column: pa.Field) -> pa.ChunkedArray:
     if column.name not in items.column_names:
         if column.name == "id":
             raise KeyError("it is missing")
-        return pa.chunked_array([pa.nulls(items.num_rows, column.type)])
+        return pa.chunked_array([pa.array([None] * items.num_rows, column.type)])
     given = items[column.name]
     if column.type == pa.string() and pa.types.is_floating(given.type):
         raise pa.ArrowInvalid("an id as a floating-point number has lost its text")
-    return given.cast(column.type)
+    if not pa.types.is_list(column.type):
+        return given.cast(column.type)
+    parts = pc.split_pattern(given, SEPARATOR) if pa.types.is_string(given.type) else given
+    # Made anew, for lists of the same texts come in several layouts, and the digest of a catalogue is of bytes.
+    told = parts.cast(column.type).to_pylist()
+    return pa.chunked_array([pa.array([ids or None for ids in told], column.type)])
 
 
 def item_faults(items: pa.Table, categories: frozenset[str]) -> list[Fault]:
@@ -84,6 +100,25 @@ def item_faults(items: pa.Table, categories: frozenset[str]) -> list[Fault]:
         *_rows(items, "id", _repeated(ids), "an item may be listed once; remove the repetition"),
         *_rows(items, "category", unknown, "an item's category must be listed; add it to categories or leave it empty"),
         *_rows(items, "price", bad_price, "a price must be a finite number, 0 or more; correct it or leave it empty"),
+        *_relation_faults(items),
+    ]
+
+
+def _relation_faults(items: pa.Table) -> list[Fault]:
+    """Variants and bundles are one step deep: a head is no variant, a part is no bundle and no variant's head counts
+    twice."""
+    ids, head = items["id"], items["variant_of"]
+    heads = ids.filter(pc.is_null(head))
+    odd_head = pc.and_(pc.is_valid(head), pc.invert(pc.is_in(head, heads.combine_chunks())))
+    is_bundle = pc.greater(pc.fill_null(pc.list_value_length(items["contains"]), 0), 0)
+    parts = ids.filter(pc.invert(is_bundle)).combine_chunks()
+    contains = items["contains"].combine_chunks()
+    row, part = pc.list_parent_indices(contains), pc.list_flatten(contains)
+    odd = set(row.filter(pc.invert(pc.is_in(part, parts))).to_pylist())
+    odd_bundle = pa.chunked_array([pa.array([place in odd for place in range(items.num_rows)], pa.bool_())])
+    return [
+        *_rows(items, "variant_of", odd_head, "it must be a listed item that is no variant itself; correct the id"),
+        *_rows(items, "contains", odd_bundle, "parts must be listed items that are no bundles; correct the ids"),
     ]
 
 

@@ -7,7 +7,7 @@ a channel, in the order of the actions. Which treatment a row uses depends on th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -31,9 +31,11 @@ from models.catalogue import (
     parse,
 )
 from models.catalogue_items import from_ipc
+from models.item_relations import ItemRelations, item_relations
 from models.journey_rules import Trigger
 from models.policy_columns import PolicyColumns, policy_columns
 from models.promotions import Promotions, promotions
+from models.repurchase import Curves
 
 OPEN_START = 0
 OPEN_END = 2**62
@@ -83,10 +85,13 @@ class CompiledCatalogue:
     rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
     intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
-    action promotes and until when that is refused. policy: what else holds it back."""
+    action promotes and until when that is refused. policy: what else holds it back. relations: what buying an item is
+    also a purchase of. curves: of the things in promotions, from the model in service, None while none knows when
+    things are bought again."""
 
     catalogue: Catalogue
     facts: ItemFacts
+    relations: ItemRelations
     categories: Candidates
     all: Candidates
     row_start: NDArray[np.intp]
@@ -101,9 +106,10 @@ class CompiledCatalogue:
     action_number: Mapping[str, int]
     promotions: Promotions
     policy: PolicyColumns
-    _channel: Mapping[tuple[str, str | None], ChannelCandidates]
+    curves: Curves | None
+    _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
-    _table: NDArray[np.int32]
+    _table: NDArray[np.int32] = field(repr=False)
     _owner: Mapping[str, str]
 
     @property
@@ -182,7 +188,8 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     items = from_ipc(stored.items)
     codes = _item_codes(items, vocabulary)
     category, parent, price = _item_columns(catalogue, items, codes, vocabulary)
-    promoted = promotions(catalogue, category, parent, vocabulary)
+    relations = item_relations(items, codes, vocabulary)
+    promoted = promotions(catalogue, category, parent, relations.head, vocabulary)
     category_price = _category_prices(category, parent, price)
     groups = tuple(dict.fromkeys(action.group for action in catalogue.actions))
     topics = (None, *catalogue.topics)
@@ -202,6 +209,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
             action_category=_by_code(actions.action, actions.category, vocabulary),
             channel=codes_of_channels(vocabulary),
         ),
+        relations=relations,
         categories=_bare_categories(catalogue, category_price),
         all=everything,
         row_start=row_start,
@@ -216,6 +224,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
         policy=policy_columns(catalogue, actions.action),
+        curves=None,
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,
         _table=table,

@@ -16,14 +16,15 @@ from features.history import CustomerRecord
 from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Slate
 from models.policy.arbitration import Ranking, rank
+from models.policy.arms import arm_of
 from models.policy.exploration import Drawn
+from models.policy.maturity import maturity
 from models.policy.published import Published
 from models.policy.screening import Screening, screen
 from models.policy.situation import Situation
 from models.policy.slates import draw_slates
 from models.policy.trace import funnel, refusals
 from models.policy.version import POLICY, Policy
-from models.policy_rules import Arm
 from models.reasons import Explains, reasons
 from models.rows_digest import rows_digest
 from models.scoring import Scorer
@@ -44,11 +45,12 @@ def decide(
     """The best actions for one customer as of `moment` (ms UTC), channel by channel in the order of the request.
 
     Whoever objects to profiling is ranked as a person of whom nothing is known; the gates, which only withhold, know
-    them still. Raises UnknownChannel and UnknownPlacement. Gates that fail refuse; a model that fails degrades the
-    ranking.
+    them still, and the arm, which is no inference, is theirs as anybody's. Raises UnknownChannel and UnknownPlacement.
+    Gates that fail refuse; a model that fails degrades the ranking.
     """
     candidates = compiled.channels(request.channels, request.placement)
-    situation = Situation(request, customer, compiled, candidates, moment, published, Arm.FULL)
+    arm = arm_of(compiled.catalogue.arms, request.subject, moment)
+    situation = Situation(request, customer, compiled, candidates, moment, published, arm)
     screening = screen(policy.gates, situation)
     personalised = not objects_to_profiling(customer.consents, moment)
     ranked = situation if personalised else replace(situation, customer=_STRANGER)
@@ -57,6 +59,7 @@ def decide(
     why = _reasons(scorer, situation, ranking, drawn) if request.explain else {}
     return Decision(
         slates=tuple(_slate(number, situation, screening, ranking, one, why) for number, one in enumerate(drawn)),
+        arm=arm,
         degraded=ranking.fault is not None,
         personalised=personalised,
         feature_digest=rows_digest(ranking.rows),
@@ -102,6 +105,7 @@ def _slate(
             for position, one in enumerate(drawn.draws, start=1)
         ),
         no_action_probability=drawn.no_action,
+        end_probability=drawn.end,
         funnel=funnel(screening, situation, number),
         refused=refusals(screening, situation, number) if situation.request.explain else (),
     )
@@ -124,4 +128,5 @@ def _chosen(position: int, candidate: int, probability: float, situation: Situat
         value=action.value,
         priority=float(ranking.priority[candidate]),
         selection_probability=probability,
+        maturity=maturity(action, situation.published),
     )

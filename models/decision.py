@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from models.policy_rules import Arm
+
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
     """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best".
     deliver_at: ms UTC at which schedule, quiet hours and contact limits are judged. exclude: action ids. seed: of this
-    decision's draws. context: what the caller tells of the situation, for conditions; JSON values."""
+    decision's draws. subject: the outside name of the customer, or for somebody unknown what they were asked by; their
+    arm goes by it. context: what the caller tells of the situation, for conditions; JSON values."""
 
     channels: tuple[str, ...]
     limit: int
@@ -24,14 +27,16 @@ class DecisionRequest:
     exclude: frozenset[str]
     explain: bool
     seed: int
+    subject: str
     context: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenAction:
     """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the
-    earlier ranks. affinity: how likely the person needs what it promotes. Both are NaN when unknown (the model
-    failed). reasons: what added most to the response probability, in words; empty unless asked for."""
+    arm and on the earlier ranks. affinity: how likely the person needs what it promotes. response_probability and
+    affinity are NaN when unknown (the model failed). maturity: 0..1, see models.policy.maturity. reasons: what added
+    most to the response probability, in words; empty unless asked for."""
 
     rank: int
     action_id: str
@@ -43,6 +48,7 @@ class ChosenAction:
     value: float
     priority: float
     selection_probability: float
+    maturity: float
     reasons: tuple[str, ...] = ()
 
 
@@ -61,23 +67,28 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """One channel's answer. funnel: "candidates", first refusals per gate in gate order, "eligible"; it sums up."""
+    """One channel's answer. no_action_probability: of no action in the first draw. end_probability: that the slate
+    ended where it did, given its actions: of no action in the draw after the last, 1 where the limit ended it. funnel:
+    "candidates", first refusals per gate in gate order, "eligible"; it sums up."""
 
     channel: str
     actions: tuple[ChosenAction, ...]
     no_action_probability: float
+    end_probability: float
     funnel: Mapping[str, int]
     refused: tuple[Refusal, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """degraded: the model failed and the fallback ranking answered. personalised: False when the person objects to
-    profiling, and the ranking read nothing of theirs, not even their time zone. feature_rows: float64[eligible, F],
-    channel by channel in the order of candidates, without columns when the model failed. feature_digest: their hex
-    digest. faults: what raised in gates and model, a line each, for the log; empty is good."""
+    """arm: the customer's, on which every probability is conditional. degraded: the model failed and the fallback
+    ranking answered. personalised: False when the person objects to profiling, and the ranking read nothing of theirs,
+    not even their time zone. feature_rows: float64[eligible, F], channel by channel in the order of candidates, without
+    columns when the model failed. feature_digest: their hex digest. faults: what raised in gates and model, a line
+    each, for the log; empty is good."""
 
     slates: tuple[Slate, ...]
+    arm: Arm
     degraded: bool
     personalised: bool
     feature_digest: str

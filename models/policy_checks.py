@@ -18,6 +18,7 @@ def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
     for place, action in enumerate(document.actions):
         yield from _purpose_findings(("actions", place), action)
         yield from _basket_findings(("actions", place, "basket"), action)
+        yield from _fallback_findings(("actions", place, "fallback"), action)
 
 
 def _channel_findings(path: Path, named: Sequence[str], document: CatalogueDocument) -> Iterator[Finding]:
@@ -46,6 +47,11 @@ def _purpose_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
         yield here, sentence(here, action.purpose, "an offer is marketing or retention", "correct it, or the kind")
     if action.kind == "service" and action.purpose in ("marketing", "retention"):
         yield here, sentence(here, action.purpose, "a service is service, legal or survey", "correct it, or the kind")
+
+
+def _fallback_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
+    if action.fallback and action.trigger is not None:
+        yield path, sentence(path, "true", "what a journey triggers goes before everything else", "drop one of the two")
 
 
 def _basket_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from serving.deciding import Asked
 
 _encode = msgspec.json.Encoder().encode
-ARM = "full"
-"""Every customer is in the treated arm until experiments have others."""
 
 
 def decision_answer(
@@ -31,7 +29,7 @@ def decision_answer(
             "model_version": decision.model_version,
             "catalogue_version": decision.catalogue_version,
             "policy_version": decision.policy_version,
-            "arm": ARM,
+            "arm": decision.arm.value,
             "known": known,
             "degraded": decision.degraded,
             "personalised": decision.personalised,
@@ -44,7 +42,10 @@ def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer)
     answer: dict[str, object] = {
         "channel": slate.channel,
         "actions": [_action(action, slate.channel, decision_id, explain, signer) for action in slate.actions],
-        "no_action": {"selection_probability": slate.no_action_probability},
+        "no_action": {
+            "selection_probability": slate.no_action_probability,
+            "end_probability": slate.end_probability,
+        },
         "funnel": dict(slate.funnel),
     }
     if explain:
@@ -66,6 +67,7 @@ def _action(
         "value": action.value,
         "priority": action.priority,
         "selection_probability": action.selection_probability,
+        "maturity": action.maturity,
         "token": None if claims is None else signer.sign(claims),
     }
     if explain:

@@ -24,9 +24,10 @@ from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.policy.published import NOTHING
 from serving import metrics
-from serving.answers import ARM, decision_answer, error_entry
+from serving.answers import decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
+from serving.draws import seed_of
 from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened
 from serving.rights import no_decision
 from serving.runtime import InForce, Runtime
@@ -167,16 +168,17 @@ async def _made(
         if earlier is not None:
             return Made(_standing(earlier, digest), None)
     record = await _record(runtime, asked, identifier)
-    seed = secrets.randbits(63)
-    rng = np.random.default_rng(seed)
-    request = _decision_request(asked, seed)
-    decision = decide(request, record, asked.compiled, asked.in_force.model.scorer, asked.moment, rng, NOTHING)
+    scorer = asked.in_force.model.scorer
+    catalogue = asked.compiled.catalogue
+    seed = seed_of(runtime.signer, asked.question, asked.channels, record, catalogue, scorer.version, asked.moment)
+    request = _decision_request(asked, seed, record.customer_id)
+    decision = decide(request, record, asked.compiled, scorer, asked.moment, np.random.default_rng(seed), NOTHING)
     new_id = (decision_id or _new_id(asked.moment)) if asked.logged else None
     name = customer_id if customer_id is not None else record.customer_id
     for fault in decision.faults:
         runtime.tell_degraded(decision.model_version, fault, new_id)
     answer = decision_answer(decision, new_id, name, asked, record.known, runtime.signer)
-    metrics.DECISIONS.labels(str(decision.degraded).lower()).inc()
+    metrics.DECISIONS.labels(str(decision.degraded).lower(), decision.arm).inc()
     if new_id is None:
         return Made(answer, None)
     logged = _to_log(runtime, decision, record, name, new_id, asked.moment, seed, text, digest, answer)
@@ -197,7 +199,7 @@ async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> Cus
         raise ambiguous("identifier", identifier.type, error.customer_ids) from error
 
 
-def _decision_request(asked: Asked, seed: int) -> DecisionRequest:
+def _decision_request(asked: Asked, seed: int, subject: str) -> DecisionRequest:
     question = asked.question
     return DecisionRequest(
         channels=asked.channels,
@@ -209,6 +211,7 @@ def _decision_request(asked: Asked, seed: int) -> DecisionRequest:
         exclude=frozenset(question.exclude),
         explain=question.explain,
         seed=seed,
+        subject=subject,
         context=question.context,
     )
 
@@ -255,7 +258,7 @@ def _to_log(
         request_digest=digest,
         response=answer.decode(),
         seed=seed,
-        arm=ARM,
+        arm=decision.arm.value,
         history_version=record.version,
         catalogue_version=decision.catalogue_version,
         model_version=decision.model_version,

@@ -24,7 +24,11 @@ DURATION = Histogram(
     ["route"],
     buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0),
 )
-DECISIONS = Counter("nextbest_decisions", "Decisions made, by whether the fallback ranking answered.", ["degraded"])
+DECISIONS = Counter(
+    "nextbest_decisions",
+    "Decisions made, by whether the fallback ranking answered and by the customer's arm.",
+    ["degraded", "arm"],
+)
 EVENTS = Counter("nextbest_events", "Events told to us: stored, duplicate or refused (dead letter).", ["fate"])
 LETTERS_LEFT = Counter(
     "nextbest_dead_letters_left", "Dead letters that left the store for newer ones, too many or too old."

@@ -19,6 +19,7 @@ import features
 import models
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
+from models.learned_windows import with_learned_windows
 from serving import metrics
 from serving.clock import Clock, clock_of
 from serving.errors import unavailable
@@ -110,7 +111,12 @@ class Runtime:
     async def _look_for_model(self) -> None:
         before = self._in_force
         model = await asyncio.to_thread(self._champion, before.model, before.catalogue, before.clock)
-        self._in_force = replace(self._in_force, model=model)
+        if model.digest == before.model.digest:
+            self._in_force = replace(self._in_force, model=model)
+            return
+        async with self._looking:
+            catalogue = await asyncio.to_thread(self._with_windows, self._in_force.catalogue, model)
+            self._in_force = replace(self._in_force, model=model, catalogue=catalogue)
 
     async def _watching(self, look: Callable[[], Awaitable[None]]) -> None:
         failing: type[Exception] | None = None
@@ -168,10 +174,17 @@ class Runtime:
             return replace(before, keyring=keyring)
         stored = self.store.catalogue(version)
         catalogue = None if stored is None else compile_catalogue(stored, self.store.vocabulary)
+        catalogue = self._with_windows(catalogue, before.model)
         if catalogue is not None:
             logger.info("catalogue in force", extra={"catalogue_version": version})
             warm(catalogue, before.model.scorer, before.clock.present(None))
         return replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring)
+
+    def _with_windows(self, catalogue: CompiledCatalogue | None, model: LiveModel) -> CompiledCatalogue | None:
+        """The catalogue with the windows that the model has learned."""
+        if catalogue is None:
+            return None
+        return with_learned_windows(catalogue, model.repurchase, self.store.vocabulary)
 
     def _champion(self, current: LiveModel | None, catalogue: CompiledCatalogue | None, clock: Clock) -> LiveModel:
         """The model that should serve now, warmed."""

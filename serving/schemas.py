@@ -217,7 +217,8 @@ class _Response(BaseModel):
 
 
 class ActionAnswer(_Response):
-    """response_probability: the model's, calibrated. selection_probability: the policy's, given the earlier ranks."""
+    """response_probability: the model's, calibrated. selection_probability: the policy's, given the arm and the earlier
+    ranks. maturity: 0..1, how much of its exposure ceiling the action has behind it; 1 without one."""
 
     rank: int
     action_id: str
@@ -228,12 +229,17 @@ class ActionAnswer(_Response):
     value: float | None
     priority: float | None
     selection_probability: float
+    maturity: float
     token: str | None
     reasons: list[str] | None = None
 
 
 class NoActionAnswer(_Response):
+    """selection_probability: of no action in place of rank 1. end_probability: that nothing follows the last rank,
+    given the ranks before. The slate's own probability is the product of its actions' and this."""
+
     selection_probability: float
+    end_probability: float
 
 
 class RefusedAnswer(_Response):

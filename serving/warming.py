@@ -23,7 +23,9 @@ def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
         with suppress(Exception):  # a decision would degrade, and say so, which is not for here
             scorer.score(customer, moment, 0, compiled.all, compiled)
         for across in ("each", "best"):
-            request = DecisionRequest(channels, 2, across, False, moment, None, frozenset(), True, 0)
+            request = DecisionRequest(
+                channels, 2, across, False, moment, None, frozenset(), True, 0, customer.customer_id
+            )
             decide(request, customer, compiled, scorer, moment, np.random.default_rng(0), NOTHING)
 
 

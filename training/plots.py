@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,6 +66,19 @@ def reasons(probability: NDArray[np.float64], label: NDArray[np.intp], names: Se
     axes.errorbar(given, places, xerr=error, linestyle="", marker="o", label="given")
     axes.set_yticks(places, [_plain(name) for name in names])
     axes.legend()
+    return figure
+
+
+def windows(days: NDArray[np.float64], curves: Mapping[str, NDArray[np.float64]], enough: float) -> Figure:
+    """By days since the last purchase, the chance of buying again soon. curves: by name, float64[3, days]: the chance
+    and the ends of its interval. enough: from which chance on a thing is offered again."""
+    figure, axes = _sheet("Bought again within 28 days", "days since the last purchase", "chance")
+    for name, (middle, low, high) in curves.items():
+        (line,) = axes.plot(days, middle, label=_plain(name))
+        axes.fill_between(days, low, high, color=line.get_color(), alpha=0.2)
+    axes.axhline(enough, linestyle="--", color="grey", label="offered again from here on")
+    axes.set_ylim(0.0, 1.0)
+    axes.legend(fontsize="small")
     return figure
 
 

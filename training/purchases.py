@@ -57,7 +57,7 @@ def _of_person(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     lines = records[(records["kind"] == int(Kind.ORDERED)) & (records["item"] >= 0)]
     lines = as_of(lines[lines["item"] < len(facts.category)], known_at)
-    line, category = _upwards(facts.category[lines["item"]], facts.parent)
+    line, category = upwards(facts.category[lines["item"]], facts.parent)
     at, recorded_at = lines["occurred_at"][line], lines["recorded_at"][line]
     order = np.where(lines["order"][line] != 0, lines["order"][line], -at)
     sorting = np.lexsort((recorded_at, category, order, at))
@@ -67,7 +67,7 @@ def _of_person(
     return at[new], recorded_at[new], order[new], category[new]
 
 
-def _upwards(category: NDArray[np.int32], parent: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+def upwards(category: NDArray[np.int32], parent: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Each line's categories, its own and those above: the line's place and the category."""
     line = np.flatnonzero(category >= 0)
     category = category[line]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from features.progress import Progress
 from models.document_fields import text_of
-from training import affinity, contact_reasons, plots, table
+from training import affinity, contact_reasons, plots, repurchase, repurchase_report, table
 from training.contact_reasons import Learned
 from training.evaluate import Evaluation, evaluate
 from training.metrics import auc, calibration_error, log_loss
@@ -20,6 +20,7 @@ from training.train import Backtest, Trained, backtest, train
 TABLES = "evaluation.md"
 CARD = "model_card.md"
 REASONS = "contact_reasons.md"
+WINDOWS = "repurchase.md"
 DATASET_TAG = "dataset_digest"
 
 
@@ -45,10 +46,13 @@ def learn(
     trained = train(table.read(store, known_at, progress), settings, progress)
     evaluation = evaluate(trained.dataset, trained.backtest, settings, progress) if evaluated else None
     learned = contact_reasons.learn(trained.dataset, settings, progress)
+    again = repurchase.learn(trained.dataset, store.vocabulary, progress)
     with progress.step("Record the run", total=None):
-        bundle = replace(trained.bundle, contact_reason=learned.model)
-        registered = registry.register(bundle, _record(trained, learned, evaluation, settings))
-    return Run(registered, evaluation, (*trained.dataset.remarks, learned.remark))
+        known = None if again.windows is None else again.windows.model
+        bundle = replace(trained.bundle, contact_reason=learned.model, repurchase=known)
+        record = _record(trained, learned, evaluation, settings)
+        registered = registry.register(bundle, _with_windows(record, again))
+    return Run(registered, evaluation, (*trained.dataset.remarks, learned.remark, again.remark))
 
 
 def judge(
@@ -118,6 +122,21 @@ def _record(trained: Trained, learned: Learned, evaluation: Evaluation | None, s
         tags=_identity(dataset.digest, settings),
         figures=figures,
         texts=texts,
+    )
+
+
+def _with_windows(record: RunRecord, learned: repurchase.Learned) -> RunRecord:
+    """The record with what was learned of when things are bought again, or why nothing was."""
+    texts = {**record.texts, CARD: f"{record.texts[CARD]}{learned.remark}\n"}
+    windows = learned.windows
+    if windows is None:
+        return replace(record, texts=texts)
+    return replace(
+        record,
+        params={**record.params, **repurchase_report.params(windows)},
+        metrics={**record.metrics, **repurchase_report.metrics(windows)},
+        texts={**texts, WINDOWS: repurchase_report.markdown(windows)},
+        figures={**record.figures, "repurchase.png": repurchase_report.figure(windows)},
     )
 
 

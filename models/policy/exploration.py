@@ -1,4 +1,8 @@
-"""Choosing with known probabilities."""
+"""Choosing with known probabilities.
+
+A draw takes one candidate or no action. No action earns nothing, so its reward is 0; a candidate whose priority is 0
+still comes before it, and only dice let it win where there is a candidate.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.policy_rules import Exploration
 
 
 class Explorer(Protocol):
@@ -18,9 +24,12 @@ class Explorer(Protocol):
     @property
     def revision(self) -> int: ...
 
-    def probabilities(self, priority: NDArray[np.float64], tie: NDArray[np.intp]) -> NDArray[np.float64]:
+    def probabilities(
+        self, priority: NDArray[np.float64], tie: NDArray[np.intp], exploration: Exploration | None
+    ) -> NDArray[np.float64]:
         """float64[n + 1]: the exact probability with which one draw takes each of the n candidates, and last no
-        action; the sum is 1. n may be 0."""
+        action; the sum is 1. n may be 0. priority: 0 or more. tie: all different. exploration: what the channel allows,
+        None nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,70 @@ class Greedy:
     name: str = "greedy"
     revision: int = 1
 
-    def probabilities(self, priority: NDArray[np.float64], tie: NDArray[np.intp]) -> NDArray[np.float64]:
+    def probabilities(
+        self,
+        priority: NDArray[np.float64],
+        tie: NDArray[np.intp],
+        exploration: Exploration | None,  # noqa: ARG002 the best needs no permission
+    ) -> NDArray[np.float64]:
         chances = np.zeros(len(priority) + 1)
         best = np.flatnonzero(priority == priority.max()) if len(priority) else np.array([0])
         chances[best[np.argmin(tie[best])] if len(priority) else 0] = 1.0
         return chances
+
+
+@dataclass(frozen=True, slots=True)
+class InverseGap:
+    """Inverse-gap weighting (Foster and Rakhlin 2020, SquareCB). Of the K choices, no action among them, each one that
+    is not the best has the chance 1 / (K + gamma x gap), and the best has the rest. Where that leaves the best less
+    than 1 - share, the others' chances are scaled down to `share` together.
+
+    gap: 1 - priority / the best priority, so that no currency and no lever that all have in common changes a chance;
+    where the best priority is 0, nothing is known to be worse than anything, and all gaps are 0. Greedy where the
+    channel allows no exploration."""
+
+    name: str = "inverse_gap"
+    revision: int = 1
+
+    def probabilities(
+        self, priority: NDArray[np.float64], tie: NDArray[np.intp], exploration: Exploration | None
+    ) -> NDArray[np.float64]:
+        greedy = GREEDY.probabilities(priority, tie, exploration)
+        if exploration is None or len(priority) == 0:
+            return greedy
+        best = int(np.argmax(greedy))
+        chances = 1.0 / (len(greedy) + exploration.gamma * _gaps(priority, float(priority[best])))
+        chances[best] = 0.0
+        chances *= min(1.0, exploration.share / chances.sum())
+        chances[best] = 1.0 - chances.sum()
+        return chances
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Every candidate and no action alike, whatever the channel says: the random arm."""
+
+    name: str = "uniform"
+    revision: int = 1
+
+    def probabilities(
+        self,
+        priority: NDArray[np.float64],
+        tie: NDArray[np.intp],  # noqa: ARG002 nothing is equal to another by accident here
+        exploration: Exploration | None,  # noqa: ARG002 the arm's share is its permission
+    ) -> NDArray[np.float64]:
+        return np.full(len(priority) + 1, 1.0 / (len(priority) + 1))
+
+
+GREEDY = Greedy()
+UNIFORM = Uniform()
+
+
+def _gaps(priority: NDArray[np.float64], best: float) -> NDArray[np.float64]:
+    """float64[n + 1] in 0..1, no action last."""
+    if best <= 0.0:
+        return np.zeros(len(priority) + 1)
+    return 1.0 - np.append(priority, 0.0) / best
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +115,18 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A slate's draws in order, and the probability with which the first would have taken no action."""
+    """A slate's draws in order. no_action: the probability with which the first draw takes no action. end: the one with
+    which the slate ends where it does, given its draws: of no action in the next draw, 1 at the limit. So the slate's
+    own probability is the product of its draws' and `end`."""
 
     draws: tuple[Draw, ...]
     no_action: float
+    end: float
 
 
 def draw(
     explorer: Explorer,
+    exploration: Exploration | None,
     pool: NDArray[np.intp],
     priority: NDArray[np.float64],
     tie: NDArray[np.intp],
@@ -62,21 +134,23 @@ def draw(
     limit: int,
     rng: np.random.Generator,
 ) -> Drawn:
-    """Up to `limit` of `pool` (places in the ranking) without replacement; those that are `first` compete among
-    themselves until none of them is left. No action competes in every draw and ends the slate."""
-    left, draws, no_action = pool, list[Draw](), 1.0
+    """Up to `limit` of `pool` (places in the ranking) without replacement. Those that are `first` go before the others,
+    the best of them first and never left to the dice; among the others no action competes in every draw and ends the
+    slate."""
+    left, draws, no_action, end = pool, list[Draw](), 1.0, 1.0
     while len(draws) < limit:
         front = left[first[left]]
-        front = front if len(front) else left
-        chances = explorer.probabilities(priority[front], tie[front])
+        rule, front = (GREEDY, front) if len(front) else (explorer, left)
+        chances = rule.probabilities(priority[front], tie[front], exploration)
         if not draws:
             no_action = float(chances[-1])
         taken = _sample(chances, rng)
         if taken == len(front):
+            end = float(chances[-1])
             break
         draws.append(Draw(int(front[taken]), float(chances[taken])))
         left = left[left != front[taken]]
-    return Drawn(tuple(draws), no_action)
+    return Drawn(tuple(draws), no_action, end)
 
 
 def _sample(chances: NDArray[np.float64], rng: np.random.Generator) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from models.columns import CompiledCatalogue
 
 
 def things_of(compiled: CompiledCatalogue, items: Iterable[int]) -> frozenset[int]:
-    """The things (models.promotions) that items, by vocabulary code, are or belong to."""
+    """The things (models.promotions) that items, by vocabulary code, are, contain or belong to."""
     promoted, facts = compiled.promotions, compiled.facts
     found = set[int]()
-    for item in items:
+    _, told = compiled.relations.bought_with(np.array(list(items), np.int32))
+    for item in told.tolist():
         if 0 <= item < len(promoted.thing_of_item):
             found.add(int(promoted.thing_of_item[item]))
             category = int(facts.category[item])

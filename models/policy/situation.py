@@ -16,7 +16,8 @@ from models.policy_rules import Arm
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One question, about one customer, at one moment (ms UTC): what was known by then is all that counts."""
+    """One question, about one customer, at one moment (ms UTC): what was known by then is all that counts. arm: the
+    customer's, for the whole decision."""
 
     request: DecisionRequest
     customer: CustomerRecord

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from models.decision import DecisionRequest
 from models.policy.arbitration import Ranking
-from models.policy.exploration import Drawn, Explorer, draw
+from models.policy.exploration import UNIFORM, Drawn, Explorer, draw
 from models.policy.situation import Situation
+from models.policy_rules import Arm, Exploration
 
 
 def draw_slates(
     explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator
 ) -> tuple[Drawn, ...]:
-    """One Drawn for each channel, in the order of the request."""
+    """One Drawn for each channel, in the order of the request. The random arm draws by its own rule."""
+    rule = UNIFORM if situation.arm is Arm.RANDOM else explorer
     if situation.request.across == "best":
-        return _best(explorer, situation, ranking, rng)
-    return _each(explorer, situation.request, situation, ranking, rng)
+        return _best(rule, situation, ranking, rng)
+    return _each(rule, situation.request, situation, ranking, rng)
 
 
 def _each(
@@ -26,9 +31,10 @@ def _each(
     action = situation.candidates.action[ranking.place]
     free = np.ones(len(ranking.place), np.bool_)
     slates = []
-    for number in range(len(situation.candidates.channels)):
-        pool = np.flatnonzero((channel == number) & free)
-        drawn = draw(explorer, pool, ranking.priority, ranking.tie, ranking.triggered, request.limit, rng)
+    for number, name in enumerate(situation.candidates.channels):
+        pool = _before_fallbacks(np.flatnonzero((channel == number) & free), ranking)
+        allowed = situation.compiled.catalogue.channels[name].exploration
+        drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.triggered, request.limit, rng)
         if request.distinct:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
@@ -37,11 +43,28 @@ def _each(
 
 def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator) -> tuple[Drawn, ...]:
     """One draw over all (action, channel) pairs; equal ones go by the channels' order after the action's id. Every
-    slate reports that draw's probability of no action."""
+    slate reports that draw's probability of no action, and its end when it took none."""
     channel = situation.candidates.channel[ranking.place]
     tie = ranking.tie * len(situation.candidates.channels) + channel
-    pool = np.arange(len(ranking.place), dtype=np.intp)
-    drawn = draw(explorer, pool, ranking.priority, tie, ranking.triggered, 1, rng)
+    pool = _before_fallbacks(np.arange(len(ranking.place), dtype=np.intp), ranking)
+    names = situation.candidates.channels
+    allowed = _strictest(situation, [names[number] for number in np.unique(channel[pool])])
+    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.triggered, 1, rng)
     here = {int(channel[one.candidate]) for one in drawn.draws}
-    numbers = range(len(situation.candidates.channels))
-    return tuple(Drawn(drawn.draws if number in here else (), drawn.no_action) for number in numbers)
+    return tuple(replace(drawn, draws=drawn.draws if number in here else ()) for number in range(len(names)))
+
+
+def _before_fallbacks(pool: NDArray[np.intp], ranking: Ranking) -> NDArray[np.intp]:
+    """The pool without its fallbacks, unless it has nothing else."""
+    others = pool[~ranking.fallback[pool]]
+    return others if len(others) else pool
+
+
+def _strictest(situation: Situation, channels: list[str]) -> Exploration | None:
+    """What one draw over several channels may explore: as little as the strictest of them, for a draw that is not the
+    best on one channel takes from another."""
+    found = [situation.compiled.catalogue.channels[name].exploration for name in channels]
+    allowed = [one for one in found if one is not None]
+    if not allowed or len(allowed) < len(found):
+        return None
+    return Exploration(min(one.share for one in allowed), max(one.gamma for one in allowed))

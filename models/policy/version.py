@@ -6,17 +6,18 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from models.policy import arms
 from models.policy.arbitration import CONTEXT_WEIGHT, FORMULA
 from models.policy.basket import BASKET_DAYS
-from models.policy.exploration import Explorer, Greedy
+from models.policy.exploration import UNIFORM, Explorer, InverseGap
 from models.policy.gate import Gate
 from models.policy.gates import GATES
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """version: 16 hexadecimal digits; it changes with the gates, their order or revisions, the explorer and the
-    arbitration."""
+    """version: 16 hexadecimal digits; it changes with the gates, their order or revisions, the explorers, the arms
+    and the arbitration."""
 
     gates: tuple[Gate, ...]
     explorer: Explorer
@@ -30,11 +31,13 @@ def policy_version(gates: tuple[Gate, ...], explorer: Explorer) -> str:
     contents = {
         "gates": [[gate.name, gate.revision] for gate in gates],
         "explorer": [explorer.name, explorer.revision],
+        "random_arm": [UNIFORM.name, UNIFORM.revision],
+        "arms": arms.REVISION,
         "arbitration": [FORMULA, CONTEXT_WEIGHT],
         "basket_days": BASKET_DAYS,
     }
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]
 
 
-POLICY = Policy(GATES, Greedy())
+POLICY = Policy(GATES, InverseGap())
 """What decides unless a caller brings another."""

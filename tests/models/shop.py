@@ -127,10 +127,22 @@ def request(
     exclude: Sequence[str] = (),
     explain: bool = False,
     seed: int = 1,
+    subject: str = "c-7",
     context: Mapping[str, object] | None = None,
 ) -> DecisionRequest:
-    out, told = frozenset(exclude), {} if context is None else context
-    return DecisionRequest(channels, limit, across, distinct, deliver_at, placement, out, explain, seed, told)
+    return DecisionRequest(
+        channels=channels,
+        limit=limit,
+        across=across,
+        distinct=distinct,
+        deliver_at=deliver_at,
+        placement=placement,
+        exclude=frozenset(exclude),
+        explain=explain,
+        seed=seed,
+        subject=subject,
+        context={} if context is None else context,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +187,20 @@ class Absurd:
         return Scores(np.full(count, self.response), np.zeros(count), np.zeros((count, 1)))
 
 
-def items_table(category_of: Mapping[str, str | None], price_of: Mapping[str, float] | None = None) -> pa.Table:
-    prices = price_of or {}
+def items_table(
+    category_of: Mapping[str, str | None],
+    price_of: Mapping[str, float] | None = None,
+    variant_of: Mapping[str, str] | None = None,
+    contains: Mapping[str, Sequence[str]] | None = None,
+) -> pa.Table:
+    prices, heads, parts = price_of or {}, variant_of or {}, contains or {}
     return pa.table(
         {
             "id": pa.array(list(category_of), pa.string()),
             "category": pa.array(list(category_of.values()), pa.string()),
             "name": pa.nulls(len(category_of), pa.string()),
             "price": pa.array([prices.get(item) for item in category_of], pa.float64()),
+            "variant_of": pa.array([heads.get(item) for item in category_of], pa.string()),
+            "contains": pa.array([parts.get(item) for item in category_of], pa.list_(pa.string())),
         }
     )

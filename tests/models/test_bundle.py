@@ -21,6 +21,7 @@ from models.contact_reason import ContactReasonModel, contact_reason_inputs
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
+from models.repurchase import BINS, Pace, RepurchaseModel
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "bundle.json"
@@ -46,10 +47,27 @@ def reasons(inputs: tuple[str, ...] = contact_reason_inputs()) -> ContactReasonM
     )
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["without reasons", "with reasons"])
+def windows() -> RepurchaseModel:
+    rates = np.geomspace(1e-4, 0.25, 8 * BINS).round(5).reshape(8, BINS)
+    return RepurchaseModel(
+        as_of=1_699_999_999_999,
+        category_pace=Pace(2.0, 0.0),
+        item_pace=Pace(0.5, 0.25),
+        categories=("bread", "Käse"),
+        own=rates[:2],
+        below=rates[2:5],
+        within=rates[5:8],
+        items=("i-1", "i-2"),
+        home=np.array([1, -1], np.int32),
+        factor=np.array([0.5, 2.25]),
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["without options", "with options"])
 def made(request: pytest.FixtureRequest) -> Bundle:
     return Bundle(
         contact_reason=reasons() if request.param else None,
+        repurchase=windows() if request.param else None,
         provenance=Provenance(1_700_000_000_000, "ab" * 32, 3, 42, 1000, 10),
         affinity=forest(affinity_inputs(), 1),
         response=forest(response_inputs(), 2),
@@ -157,7 +175,9 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
         assert tuple(manifest.pop("contact_reason_inputs")) == contact_reason_inputs()
         assert len(manifest["sha256"].pop("contact_reason.txt")) == 64
         assert json.loads(files["contact_reason.json"]) == golden["contact_reason.json"]
-        golden["manifest.json"]["sha256"]["contact_reason.json"] = golden["sha256 of contact_reason.json"]
+        assert json.loads(files["repurchase.json"]) == golden["repurchase.json"]
+        for name in ("contact_reason.json", "repurchase.json"):
+            golden["manifest.json"]["sha256"][name] = golden[f"sha256 of {name}"]
     assert manifest == golden["manifest.json"]
     for name in ("calibration.json", "population.json"):
         assert json.loads(files[name]) == golden[name]
@@ -165,8 +185,8 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("name", bundle.OPTIONAL_PARTS)
-def test_the_reasons_are_whole_or_refused(name: str, made: Bundle, tmp_path: Path) -> None:
-    with_reasons = replace(made, contact_reason=reasons())
+def test_what_is_optional_is_whole_or_refused(name: str, made: Bundle, tmp_path: Path) -> None:
+    with_reasons = replace(made, contact_reason=reasons(), repurchase=windows())
     files = bundle.serialise(with_reasons)
     with pytest.raises(BundleCorrupt, match=name):
         bundle.load({**files, name: files[name].replace(b"1", b"2", 1)})
@@ -176,6 +196,31 @@ def test_the_reasons_are_whole_or_refused(name: str, made: Bundle, tmp_path: Pat
     (tmp_path / name).unlink()
     with pytest.raises(BundleCorrupt, match=name):
         bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize("with_reasons", [False, True])
+@pytest.mark.parametrize("with_windows", [False, True])
+def test_each_option_is_free(with_reasons: bool, with_windows: bool, made: Bundle) -> None:
+    own = replace(
+        made, contact_reason=reasons() if with_reasons else None, repurchase=windows() if with_windows else None
+    )
+    loaded = bundle.load(bundle.serialise(own))
+    assert (loaded.contact_reason is not None, loaded.repurchase is not None) == (with_reasons, with_windows)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("own", np.ones((1, BINS)), "rates are of shapes"),
+        ("own", np.full((2, BINS), -1.0), "a rate is below 0"),
+        ("below", np.full((3, BINS), np.nan), "a rate is below 0"),
+        ("factor", np.ones(3), "items are 2"),
+        ("home", np.array([2, 0], np.int32), "home is 0 to 2"),
+    ],
+)
+def test_windows_that_contradict_one_another_are_refused(field: str, value: object, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(windows(), **{field: value})
 
 
 def test_reasons_grown_on_other_columns_are_refused(made: Bundle) -> None:

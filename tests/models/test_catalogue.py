@@ -60,12 +60,15 @@ def test_the_documented_example_is_read_as_it_is_meant() -> None:
     assert pair.items == ("0042", "0043")
     assert (pair.kind, pair.lever, pair.success) == (ActionKind.OFFER, 1.2, "converted")
     assert text_of(pair.ends_at or 0) == "2026-03-31T23:00:00Z"
-    assert (pair.suppression.repurchase, pair.suppression.match) == (Repurchase.BY_CATEGORY, "all")
+    assert (pair.suppression.rule.repurchase, pair.suppression.match) == (Repurchase.BY_CATEGORY, "all")
     assert pair.treatments[1].placement == "homepage_hero"
     assert pair.treatments[1].content == {"image": "pair-wide.jpg", "link": "/laundry"}
     assert catalogue.channels["web"].placements == ("homepage_hero", "basket")
-    assert catalogue.repurchase_of("laundry") == RepurchaseRule(Repurchase.NEVER, 0.0)
-    assert catalogue.repurchase_of("home") == RepurchaseRule(Repurchase.AFTER, 30.0)
+    ruled = [catalogue.repurchase_of(name) for name in ("laundry", "home")]
+    assert [rule and (rule.repurchase, rule.days) for rule in ruled] == [
+        (Repurchase.NEVER, 0.0),
+        (Repurchase.AFTER, 30.0),
+    ]
     assert source.items["id"].to_pylist() == ["0042", "0043", "7001", "9100"]
     assert source.items["category"].to_pylist() == ["laundry", "laundry", "care", None]
 
@@ -112,6 +115,65 @@ def test_items_survive_their_stored_form() -> None:
     assert from_ipc(to_ipc(items)).equals(items)
     with pytest.raises(CatalogueInvalid, match="items is unreadable"):
         from_ipc(b"no arrow")
+
+
+def test_items_stored_before_variants_and_bundles_are_read_as_they_were_meant() -> None:
+    items = catalogue_file.read_text(EXAMPLE).items.select(["id", "category", "name", "price"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, items.schema) as writer:
+        writer.write_table(items)
+    older = from_ipc(bytes(sink.getvalue().to_pybytes()))
+    assert older.select(items.column_names).equals(items)
+    assert older["variant_of"].null_count == older["contains"].null_count == older.num_rows
+
+
+RELATED = """
+items:
+  - {id: a}
+  - {id: b, variant_of: a}
+  - {id: c, variant_of: b}
+  - {id: d, variant_of: gone}
+  - {id: e, contains: [a, b]}
+  - {id: f, contains: [a, e]}
+  - {id: g, contains: [gone]}
+"""
+
+
+def test_variants_and_bundles_are_one_step_deep() -> None:
+    faults = faults_of(EXAMPLE.split("items:")[0] + RELATED.strip() + "\nactions: []\n")
+    assert [fault.split(";")[0].split(": ", 1)[1] for fault in faults] == [
+        "item row 3: variant_of is 'b'",
+        "item row 4: variant_of is 'gone'",
+        "item row 6: contains is ['a', 'e']",
+        "item row 7: contains is ['gone']",
+    ]
+
+
+def test_a_csv_names_what_a_bundle_contains(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("id,variant_of,contains\n1,,\n2,1,\n3,,1;2\n")
+    text = EXAMPLE.split("items:")[0] + "items_file: items.csv\nactions: []\n"
+    items = catalogue_file.read_text(text, tmp_path).items
+    assert items["variant_of"].to_pylist() == [None, "1", None]
+    assert items["contains"].to_pylist() == [None, None, ["1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "named"),
+    [
+        ("{rule: learned}", "`learned` must have fallback_days"),
+        ("{rule: learned, fallback_days: 5, days: 5}", "`after` must have days"),
+        ("{rule: never, fallback_days: 5}", "`learned` must have fallback_days"),
+        ("{rule: never, chance: 0.2}", "a chance is for `learned` only"),
+        ("{rule: learned, fallback_days: 5, chance: 0}", "greater than 0"),
+    ],
+)
+def test_a_rule_has_its_own_fields_only(rule: str, named: str) -> None:
+    assert named in faults_of(EXAMPLE.replace("repurchase: {rule: after, days: 30}", f"repurchase: {rule}"))[0]
+
+
+def test_learned_asks_for_a_chance_by_default() -> None:
+    told = EXAMPLE.replace("{rule: after, days: 30}", "{rule: learned, fallback_days: 12}", 1)
+    assert parse(catalogue_file.read_text(told).document, 1).repurchase == RepurchaseRule(Repurchase.LEARNED, 12.0, 0.1)
 
 
 def test_the_published_schema_is_current() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.consent import objects_to_profiling
 from features.event import Event, Kind
 from features.vocabulary import Vocabulary
 from models.catalogue import Action, Repurchase
@@ -18,6 +20,7 @@ from models.policy.basket import in_basket
 from models.policy.gates import GATES
 from models.policy.gates.accepted import NotPending
 from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
@@ -30,9 +33,10 @@ from models.policy.gates.service_first import ServiceBeforeSales
 from models.policy.gates.survey import AfterwardsOnly
 from models.policy.gates.trigger import TriggerHolds
 from models.policy_rules import Purpose
+from models.repurchase import EDGES, MOST_UNITS, Pace
 from tests.checks.gate_contract import GateContract
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
-from tests.models.worlds import CATEGORIES, CHANNELS, ITEMS, World, worlds
+from tests.models.worlds import BUNDLES, CATEGORIES, CHANNELS, ITEMS, VARIANTS, World, worlds
 
 
 class TestSchedule(GateContract):
@@ -87,13 +91,17 @@ class TestExcluded(GateContract):
     gate = Excluded()
 
 
+class TestOutsideHoldout(GateContract):
+    gate = OutsideHoldout()
+
+
 def test_the_contract_covers_every_gate_in_force() -> None:
     covered = {contract.gate.name for contract in GateContract.__subclasses__()}
     assert covered == {gate.name for gate in GATES}
 
 
-def kept(events: tuple[Event, ...]) -> list[tuple[str, int]]:
-    """Slow and obvious: (item, bought at) of every line that did not come back, as we know it at NOW."""
+def kept(events: tuple[Event, ...]) -> list[tuple[str, int, float]]:
+    """Slow and obvious: (item, bought at, units) of every line that did not come back, as we know it at NOW."""
     known = [one for one in events if one.recorded_at <= NOW and one.occurred_at <= NOW]
     found = []
     for line in known:
@@ -108,7 +116,7 @@ def kept(events: tuple[Event, ...]) -> list[tuple[str, int]]:
             ):
                 units -= math.inf if back.item is None or math.isnan(back.quantity) else back.quantity
         if units > 0:
-            found.append((line.item, line.occurred_at))
+            found.append((line.item, line.occurred_at, units))
     return found
 
 
@@ -148,31 +156,93 @@ def line_up(category: str | None, world: World) -> list[str]:
     return [above.id for above in world.compiled.catalogue.lineage(category)]
 
 
-def counts(world: World, action: Action, bought: list[tuple[str, int]], thing: str, is_item: bool) -> bool:
-    category = ITEMS[thing] if is_item else thing
-    rule = action.suppression
-    when = (rule.repurchase, rule.days)
+def bought_too(item: str) -> list[str]:
+    """What a purchase of the item is a purchase of."""
+    return [item, *BUNDLES.get(item, [])]
+
+
+def is_of(item: str, thing: str, is_item: bool, world: World) -> bool:
+    if is_item:
+        return VARIANTS.get(item, item) == VARIANTS.get(thing, thing)
+    return thing in line_up(ITEMS.get(item), world)
+
+
+def rates(world: World, thing: str, is_item: bool) -> tuple[np.ndarray, Pace] | None:
+    """Slow and obvious: those of the thing itself, else of its kind in the nearest known category."""
+    model = world.model
+    assert model is not None
+    head = VARIANTS.get(thing, thing)
+    if is_item and head in model.items:
+        place = model.items.index(head)
+        return model.factor[place] * model.within[model.home[place]], model.item_pace
+    lineage = line_up(ITEMS[head] if is_item else thing, world)
+    known = [model.categories.index(name) for name in lineage if name in model.categories]
+    if not known:
+        return None
+    if is_item:
+        return model.within[known[0]], model.item_pace
+    return (model.own if thing in model.categories else model.below)[known[0]], model.category_pace
+
+
+def likely(told: tuple[np.ndarray, Pace], bought: list[tuple[int, float]]) -> float:
+    """Slow and obvious: the chance of buying again within 28 days. bought: (at, units), the oldest first."""
+    rate, pace = told
+    spells: list[list[float]] = []
+    for at, units in bought:
+        if spells and at - spells[-1][0] < DAY:
+            spells[-1][1] += units
+        else:
+            spells.append([at, units])
+
+    def expected(days: float, units: float) -> float:
+        days /= min(max(units, 1.0), MOST_UNITS) ** pace.wear
+        ends = [*EDGES[1:], math.inf]
+        return sum(one * max(0.0, min(days, end) - start) for one, start, end in zip(rate, EDGES, ends, strict=True))
+
+    spent = sum(expected((one[0] - before[0]) / DAY, before[1]) for before, one in itertools.pairwise(spells))
+    at, units = spells[-1]
+    spent += expected((NOW - at) / DAY, units)
+    ahead = expected((NOW - at) / DAY + 28, units) - expected((NOW - at) / DAY, units)
+    return 1.0 - ((pace.shape + spent) / (pace.shape + spent + ahead)) ** (pace.shape + len(spells) - 1)
+
+
+def counts(world: World, action: Action, thing: str, is_item: bool) -> bool:
+    rule = action.suppression.rule
     if rule.repurchase is Repurchase.BY_CATEGORY:
-        by_category = world.compiled.catalogue.repurchase_of(category)
+        by_category = world.compiled.catalogue.repurchase_of(ITEMS[thing] if is_item else thing)
         assert by_category is not None
-        when = (by_category.repurchase, by_category.days)
-    for item, at in bought:
-        same = item == thing if is_item else thing in line_up(ITEMS.get(item), world)
-        recent = when[0] is Repurchase.NEVER or (when[0] is Repurchase.AFTER and at > NOW - when[1] * DAY)
-        if same and recent:
-            return True
-    return False
+        rule = by_category
+    lying = [one for item, _ in basket(world.events) for one in bought_too(item) if is_of(one, thing, is_item, world)]
+    lying = lying if action.basket == "exclude" else []
+    own = [
+        (at, units)
+        for item, at, units in kept(world.events)
+        for one in bought_too(item)
+        if is_of(one, thing, is_item, world)
+    ]
+    if rule.repurchase is Repurchase.ALWAYS or not (own or lying):
+        return False
+    if rule.repurchase is Repurchase.NEVER or (lying and rule.days > 0):
+        return True
+    if rule.repurchase is Repurchase.LEARNED and world.model is not None:
+        told = rates(world, thing, is_item)
+        if told is not None:
+            return likely(told, sorted(own)[-1:] if objects(world) else sorted(own)) < rule.chance
+    return any(at > NOW - rule.days * DAY for at, _ in own)
 
 
-@settings(max_examples=150, deadline=None)
+def objects(world: World) -> bool:
+    return objects_to_profiling(world.customer.consents, NOW)
+
+
+@settings(max_examples=300, deadline=None)
 @given(world=worlds())
 def test_already_purchased_agrees_with_the_oracle(world: World) -> None:
     expected = []
     for number in world.situation.candidates.action:
         action = world.compiled.catalogue.actions[number]
-        bought = kept(world.events) + (basket(world.events) if action.basket == "exclude" else [])
-        things = [counts(world, action, bought, item, True) for item in action.items]
-        things += [counts(world, action, bought, category, False) for category in action.categories]
+        things = [counts(world, action, item, True) for item in action.items]
+        things += [counts(world, action, category, False) for category in action.categories]
         expected.append(bool(things) and (all(things) if action.suppression.match == "all" else any(things)))
     assert AlreadyPurchased().refuses(world.situation).tolist() == expected
 

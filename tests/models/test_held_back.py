@@ -27,8 +27,8 @@ from models.policy.gates.survey import AfterwardsOnly
 from models.policy.quiet import quiet_until
 from models.policy_rules import OWED, Purpose, QuietHours
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, records, request
-from tests.models.test_gates import basket, line_up
-from tests.models.worlds import ITEMS, World, worlds
+from tests.models.test_gates import basket, bought_too, is_of
+from tests.models.worlds import World, worlds
 
 HOUR = DAY // 24
 LAW = settings(max_examples=100, deadline=None)
@@ -218,9 +218,10 @@ def test_what_was_rejected_rests(world: World) -> None:
 
 
 def promoted(world: World, action: Action, item: str | None) -> bool:
-    return item is not None and (
-        item in action.items or bool(set(action.categories) & set(line_up(ITEMS.get(item), world)))
-    )
+    if item is None:
+        return False
+    own = any(is_of(one, thing, True, world) for one in bought_too(item) for thing in action.items)
+    return own or any(is_of(one, thing, False, world) for one in bought_too(item) for thing in action.categories)
 
 
 @settings(max_examples=200, deadline=None)

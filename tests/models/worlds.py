@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from hypothesis import strategies as st
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from features.event import Event, Kind
 from features.history import CustomerRecord
@@ -14,13 +17,28 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
 from models.document_fields import text_of
+from models.learned_windows import with_learned_windows
+from models.policy.arms import arm_of
 from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
 from models.policy_rules import Arm
+from models.repurchase import BINS, Pace, RepurchaseModel
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
 CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": None}
-ITEMS = {"w1": "washers", "w2": "washers", "d1": "laundry", "h1": "home", "f1": "food", "f2": "food", "loose": None}
+ITEMS = {
+    "w1": "washers",
+    "w2": "washers",
+    "d1": "laundry",
+    "h1": "home",
+    "f1": "food",
+    "f2": "food",
+    "f3": "food",
+    "set": "laundry",
+    "loose": None,
+}
+VARIANTS = {"w2": "w1", "f3": "f1"}
+BUNDLES = {"set": ["w1", "d1", "f3"]}
 CHANNELS = {
     "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14, "needs": "email"},
     "mail": {
@@ -41,9 +59,10 @@ SERVICE_FIRST = {
     "retention_reasons": ["cancellation"],
 }
 GROUPS = [{"id": "g", "cool_off_days": 3}]
+GREEDY_ARMS = tuple(arm for arm in Arm if arm is not Arm.RANDOM)
 PURPOSES = {
     "offer": ["marketing", "marketing", "marketing", "retention"],
-    "message": ["marketing", "marketing", "survey", "service", "legal"],
+    "message": ["marketing", "marketing", "survey", "service", "legal", "retention"],
     "service": [None, "legal", "survey"],
 }
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
@@ -58,20 +77,34 @@ class World:
     request: DecisionRequest
     scorer: ByAction
     published: Published = NOTHING
+    model: RepurchaseModel | None = None
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG002
+        """As hypothesis shows it, which is at most 30 kB: what was drawn, not what was made of it."""
+        shown = (self.compiled.catalogue.actions, self.events, self.customer.traits, self.request, self.scorer)
+        printer.text(repr(shown)[:25_000])
 
     @property
     def situation(self) -> Situation:
         candidates = self.compiled.channels(self.request.channels, self.request.placement)
-        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, Arm.FULL)
+        return Situation(self.request, self.customer, self.compiled, candidates, NOW, self.published, self.arm)
+
+    @property
+    def arm(self) -> Arm:
+        return arm_of(self.compiled.catalogue.arms, self.request.subject, NOW)
+
+
+_WINDOW = st.sampled_from([0.5, 1, 7, 30])
+_TOLD = {
+    "after": {"days": _WINDOW},
+    "learned": {"fallback_days": _WINDOW, "chance": st.sampled_from([0.02, 0.1, 0.3, 0.6])},
+}
+RULES = ("never", "after", "always", "learned")
 
 
 def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
     return st.sampled_from(kinds).flatmap(
-        lambda rule: (
-            st.fixed_dictionaries({"rule": st.just(rule), "days": st.sampled_from([0.5, 1, 7, 30])})
-            if rule == "after"
-            else st.just({"rule": rule})
-        )
+        lambda rule: st.fixed_dictionaries({"rule": st.just(rule), **_TOLD.get(rule, {})})
     )
 
 
@@ -82,7 +115,7 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     starts, ends = draw(st.none() | days), draw(st.none() | days)
     if starts is not None and ends is not None and starts >= ends:
         ends = None
-    suppression = draw(_rules(("never", "after", "always", "by_category")))
+    suppression = draw(_rules((*RULES, "by_category")))
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
     kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
     items = draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True))
@@ -90,6 +123,7 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "id": f"a{number}",
         "kind": kind,
         "purpose": draw(st.sampled_from(PURPOSES[kind])),
+        "fallback": trigger is None and draw(st.sampled_from([False, False, False, True])),
         "basket": draw(st.sampled_from(["exclude", "exclude", "ignore", "require"] if items else ["exclude"])),
         "cool_off_days": draw(st.sampled_from([None, None, 0, 1, 7])),
         "pending_days": draw(st.sampled_from([0, 1, 7])),
@@ -111,14 +145,24 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     }
 
 
+def _arms(arm: Arm) -> dict[str, object] | None:
+    """Everybody in that one."""
+    return None if arm is Arm.FULL else {"period_days": 30, arm.value: 1}
+
+
 @st.composite
-def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
-    rule = st.none() | _rules(("never", "after", "always"))
+def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
+    explorations = st.none() | st.sampled_from([{"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}])
+    rule = st.none() | _rules(RULES)
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
-        "repurchase": draw(_rules(("never", "after", "always"))),
-        "channels": CHANNELS,
+        "repurchase": draw(_rules(RULES)),
+        "channels": {
+            name: {**fields, "exploration": draw(explorations) if exploring else None}
+            for name, fields in CHANNELS.items()
+        },
+        "arms": _arms(draw(st.sampled_from(arms))),
         "topics": TOPICS,
         "journey": JOURNEY,
         "groups": draw(st.sampled_from([[], GROUPS])),
@@ -127,7 +171,30 @@ def _shops(draw: st.DrawFn) -> tuple[CompiledCatalogue, Vocabulary]:
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
         "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
     }
-    return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0})))
+    return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
+
+
+def repurchase_model(seed: int) -> RepurchaseModel:
+    """Invented rates of most of the things: nobody learned them."""
+    rng = np.random.default_rng(seed)
+    categories = tuple(name for name in CATEGORIES if rng.random() < 0.7)
+    items = tuple(name for name in ITEMS if name not in VARIANTS and rng.random() < 0.6)
+    own, below, within = (
+        10.0 ** rng.uniform(-4.0, 0.0, (len(categories) + more, 1)) * rng.uniform(0.2, 1.0, (1, BINS))
+        for more in (0, 1, 1)
+    )
+    return RepurchaseModel(
+        as_of=NOW - 40 * DAY,
+        category_pace=Pace(float(rng.uniform(0.3, 3.0)), float(rng.uniform(0.0, 1.0))),
+        item_pace=Pace(float(rng.uniform(0.3, 3.0)), 0.0),
+        categories=categories,
+        own=own,
+        below=below,
+        within=within,
+        items=items,
+        home=rng.integers(-1, len(categories), len(items)).astype(np.int32),
+        factor=rng.uniform(0.2, 5.0, len(items)),
+    )
 
 
 _DAYS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])
@@ -225,8 +292,11 @@ def _baskets(draw: st.DrawFn) -> Event:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    shop, vocabulary = draw(_shops())
+def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = False) -> World:
+    """arms: in one of which the customer is. exploring: channels may allow it."""
+    shop, vocabulary = draw(_shops(arms, exploring))
+    model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
+    shop = with_learned_windows(shop, model, vocabulary)
     happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
@@ -250,4 +320,4 @@ def worlds(draw: st.DrawFn) -> World:
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, person, asked, scorer)
+    return World(shop, vocabulary, events, person, asked, scorer, model=model)

@@ -125,4 +125,4 @@ def test_metrics_are_summed_over_the_workers(home: Path) -> None:
             assert httpx.post(f"{running.url}/recommend", json={"customer_id": "a"}).status_code == 200
         text = httpx.get(f"{running.url}/metrics").text
     assert f'nextbest_requests_total{{route="POST /recommend",status="200"}} {asked}.0' in text
-    assert f'nextbest_decisions_total{{degraded="true"}} {asked}.0' in text
+    assert f'nextbest_decisions_total{{arm="full",degraded="true"}} {asked}.0' in text

@@ -76,7 +76,10 @@ def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> Non
     assert (
         kept.data.metrics["Contact reasons/log loss/nextbest"] < kept.data.metrics["Contact reasons/log loss/base rate"]
     )
-    (remark,) = trained.first.remarks
+    remark, again = trained.first.remarks
+    assert again.startswith("repurchase windows: of ")
+    assert {"repurchase.png", run.WINDOWS} <= files
+    assert 0.0 < kept.data.metrics["repurchase.log_loss"] < kept.data.metrics["repurchase.log_loss_of_share"]
     assert remark in mlflow.artifacts.load_text(f"{kept.info.artifact_uri}/{run.CARD}")
     assert kept.info.artifact_uri.startswith((trained.home / "artifacts").as_uri())
 

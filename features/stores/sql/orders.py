@@ -31,7 +31,11 @@ def orders_in(records: Records, numbers: NDArray[np.int64] | int) -> NDArray[np.
     """(code, profile) of every order in the records, each once, ascending. numbers: the profile of each record."""
     told = np.isin(records["kind"], _KINDS) & (records["order"] != 0)
     pairs = np.column_stack((records["order"], np.broadcast_to(numbers, len(records))))[told]
-    return np.unique(pairs, axis=0) if len(pairs) else pairs
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    first = np.ones(len(pairs), dtype=np.bool_)
+    first[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    found: NDArray[np.int64] = pairs[first]
+    return found
 
 
 def import_orders(session: Session, records: Records, numbers: NDArray[np.int64]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.policy.gate import Gate
 from models.policy.gates.accepted import NotPending
 from models.policy.gates.already_purchased import AlreadyPurchased
+from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.excluded import Excluded
@@ -31,5 +32,7 @@ GATES: tuple[Gate, ...] = (
     LiesInBasket(),
     CooledOff(),
     Excluded(),
+    OutsideHoldout(),
 )
-"""Cheap first; the funnel counts the first that refuses."""
+"""Cheap first; the funnel counts the first that refuses. The arm is last, so that what it counts is what the holdout
+alone withheld."""

@@ -1,8 +1,9 @@
 """What a person has bought, on any channel, is not offered again within its window (t - w, t].
 
-Each thing that an action promotes has a window: for ever, N days, or none (models.promotions). An item counts by itself
-and for every category above it. What lies in the basket and the plan of a running subscription count as bought now;
-what came back, and a subscription that has ended, do not count.
+Each thing that an action promotes has a window: for ever, N days, none, or a learned one, which holds while the person
+is less likely to buy it again soon than the catalogue asks for (models.repurchase). An item counts for all its variants
+and for every category above it, a bundle also for its parts. What lies in the basket and the plan of a running
+subscription count as bought now; what came back, and a subscription that has ended, do not count.
 """
 
 from __future__ import annotations
@@ -13,48 +14,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.compiled import compiled
+from features.consent import objects_to_profiling
+from features.history import Records
 from features.ledger import owned
 from models.document_fields import text_of
 from models.policy.basket import in_basket
 from models.policy.gate import Account
 from models.policy.situation import Situation
 from models.promotions import DAY, FOREVER
+from models.repurchase import EDGES, HORIZON_DAYS, NEVER, Curves, Evidence, evidence
 
-NEVER_BOUGHT = -(2**63)
+_DAYS_AHEAD = np.arange(1.0, EDGES[-1])
+"""Looked through for the day from which on something is likely enough again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bought:
+    """Of each promoted thing. held: int64[things] ms UTC, last bought and kept (the moment itself while it is
+    subscribed to). last: the same, or now where it lies in the basket. running: since when the newest running
+    subscription to it runs. NEVER where there is none. likely: float64[things], the chance of buying it again, NaN
+    where no model says or something else decides. found: what that rests on, None without a model."""
+
+    held: NDArray[np.int64]
+    last: NDArray[np.int64]
+    running: NDArray[np.int64]
+    likely: NDArray[np.float64]
+    found: Evidence | None
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyPurchased:
     name: str = "already_purchased"
-    revision: int = 2
+    revision: int = 3
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
-        promoted = situation.compiled.promotions
-        last, _ = _held(situation)
-        columns = (promoted.start, promoted.thing, promoted.window, promoted.needs_all)
-        by_purchase = _refused(last, *columns, situation.moment)
-        _add_basket(last, situation)
-        refused = np.where(_minds_basket(situation), _refused(last, *columns, situation.moment), by_purchase)
+        minds = _minds_basket(situation)
+        refused = _verdict(situation, _bought(situation, minding=True))
+        if not minds.all():
+            refused = np.where(minds, refused, _verdict(situation, _bought(situation, minding=False)))
         return refused[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:
-        promoted = situation.compiled.promotions
-        held, running = _held(situation)
-        last, number = held.copy(), int(situation.candidates.action[place])
-        if _minds_basket(situation)[number]:
-            _add_basket(last, situation)
+        promoted, number = situation.compiled.promotions, int(situation.candidates.action[place])
+        bought = _bought(situation, bool(_minds_basket(situation)[number]))
+        counts = _counts(bought.last, bought.likely, promoted.thing, promoted.window, promoted.chance, situation.moment)
         places = range(promoted.start[number], promoted.start[number + 1])
-        counting = [at for at in places if last[promoted.thing[at]] > situation.moment - int(promoted.window[at])]
-        newest = max(counting, key=lambda at: (last[promoted.thing[at]], -at))
+        newest = max((at for at in places if counts[at]), key=lambda at: (bought.last[promoted.thing[at]], -at))
         name = _name(situation, number, newest - int(promoted.start[number]))
-        thing, window = promoted.thing[newest], int(promoted.window[newest])
-        if held[thing] < last[thing]:
+        thing = promoted.thing[newest]
+        if bought.held[thing] < bought.last[thing]:
             return Account(
                 "in_basket", f"{name} in the basket", "not in it", f"{name} lies in the basket, about to be bought"
             )
-        if running[thing] != NEVER_BOUGHT:
-            return _account_of_subscription(name, int(running[thing]))
-        return _account_of_purchase(name, int(held[thing]), window, situation.moment)
+        if bought.running[thing] != NEVER:
+            return _account_of_subscription(name, int(bought.running[thing]))
+        return _account_of_purchase(name, situation, newest, bought)
+
+
+def _verdict(situation: Situation, bought: _Bought) -> NDArray[np.bool_]:
+    """bool[actions]."""
+    promoted = situation.compiled.promotions
+    counts = _counts(bought.last, bought.likely, promoted.thing, promoted.window, promoted.chance, situation.moment)
+    return _refused(counts, promoted.start, promoted.needs_all)
 
 
 def _minds_basket(situation: Situation) -> NDArray[np.bool_]:
@@ -68,13 +89,38 @@ def _account_of_subscription(name: str, since: int) -> Account:
     return Account("subscribed", f"subscribed since {when}", "no running subscription", story)
 
 
-def _account_of_purchase(name: str, bought_at: int, window: int, moment: int) -> Account:
+def _account_of_purchase(name: str, situation: Situation, at: int, bought: _Bought) -> Account:
+    promoted, moment = situation.compiled.promotions, situation.moment
+    thing, window = int(promoted.thing[at]), int(promoted.window[at])
+    bought_at = int(bought.held[thing])
     when, days = text_of(bought_at), (moment - bought_at) // DAY
     story = f"{name} was bought {days} {'day' if days == 1 else 'days'} ago ({when})"
     if window == FOREVER:
         return Account("never", f"bought {when}", "never bought", f"{story} and is not offered again")
+    chance = float(promoted.chance[at])
+    if not np.isnan(chance) and not np.isnan(bought.likely[thing]):
+        again = _likely_again(situation, bought, thing, chance)
+        soon = f"bought again within {HORIZON_DAYS:.0f} days with a chance of"
+        observed = f"bought {when}, {soon} {bought.likely[thing]:.1%}"
+        until = "unless it is bought again" if again is None else f"before {again}"
+        told = f"{story}, is {soon} {bought.likely[thing]:.1%} and is not offered again {until}"
+        return Account("learned", observed, f"a chance of {chance:.1%}", told)
     again = text_of(bought_at + window)
-    return Account("after", f"bought {when}", f"from {again}", f"{story} and is not offered again before {again}")
+    rule = "after" if np.isnan(chance) else "fallback"
+    why = "" if np.isnan(chance) else ", when it is bought again is not learned yet"
+    return Account(rule, f"bought {when}", f"from {again}", f"{story}{why} and is not offered again before {again}")
+
+
+def _likely_again(situation: Situation, bought: _Bought, thing: int, chance: float) -> str | None:
+    """From when on, if nothing is bought until then; None: not in the years that the model looks ahead."""
+    known, found = situation.compiled.curves, bought.found
+    if known is None or found is None:
+        return None
+    days = (situation.moment - int(found.began[thing])) / DAY + _DAYS_AHEAD
+    things = np.full(len(days), thing, np.int32)
+    told = (np.full(len(days), one[thing]) for one in (found.units, found.count, found.spent))
+    enough = np.flatnonzero(known.chance(things, days, *told) >= chance)
+    return text_of(situation.moment + int(_DAYS_AHEAD[enough[0]]) * DAY) if len(enough) else None
 
 
 def _name(situation: Situation, number: int, place: int) -> str:
@@ -84,32 +130,51 @@ def _name(situation: Situation, number: int, place: int) -> str:
     return f"category {action.categories[place - len(action.items)]}"
 
 
-def _held(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """int64[things], twice: when each promoted thing was last bought and kept (ms UTC; the moment itself while it is
-    subscribed to), and since when the newest running subscription to it runs. NEVER_BOUGHT where there is none."""
-    last = np.full(situation.compiled.promotions.things, NEVER_BOUGHT, np.int64)
-    running = last.copy()
+def _bought(situation: Situation, minding: bool) -> _Bought:
+    """minding: the basket."""
+    things = situation.compiled.promotions.things
+    held, running = np.full(things, NEVER, np.int64), np.full(things, NEVER, np.int64)
     have = owned(situation.customer.ledger, situation.moment)
     plans = have[have["subscribed"]]
     at = np.where(have["subscribed"], situation.moment, have["occurred_at"])
-    _raise_to(last, have["item"], at, situation)
+    _raise_to(held, have["item"], at, situation)
     if len(plans):
         _raise_to(running, plans["item"], plans["occurred_at"], situation)
-    return last, running
-
-
-def _add_basket(last: NDArray[np.int64], situation: Situation) -> None:
-    wanted = in_basket(situation.customer.page, situation.moment)
-    if len(wanted):
+    last, wanted = held.copy(), in_basket(situation.customer.page, situation.moment)
+    if minding and len(wanted):
         _raise_to(last, wanted, np.full(len(wanted), situation.moment, np.int64), situation)
+    likely = np.full(things, np.nan)
+    known = situation.compiled.curves
+    if known is None or np.isnan(situation.compiled.promotions.chance).all():
+        return _Bought(held, last, running, likely, None)
+    found = _evidence(situation, have[~have["subscribed"]], known)
+    decides = np.flatnonzero((found.began != NEVER) & (running == NEVER) & (last == held)).astype(np.int32)
+    days = (situation.moment - found.began[decides]) / DAY
+    told = (one[decides] for one in (found.units, found.count, found.spent))
+    likely[decides] = known.chance(decides, days, *told)
+    return _Bought(held, last, running, likely, found)
+
+
+def _evidence(situation: Situation, have: Records, known: Curves) -> Evidence:
+    """Of somebody who objects to profiling only what was bought last and when; the rest is as of anybody."""
+    facts, promoted = situation.compiled.facts, situation.compiled.promotions
+    line, item = situation.compiled.relations.bought_with(np.ascontiguousarray(have["item"]))
+    order = np.argsort(have["occurred_at"][line], kind="stable")
+    at, units = have["occurred_at"][line][order], have["quantity"][line][order].astype(np.float64)
+    things = (facts.category, facts.parent, promoted.thing_of_item, promoted.first_category)
+    found = evidence(item[order], at, units, things, known)
+    if objects_to_profiling(situation.customer.consents, situation.moment):
+        return Evidence(found.began, found.units, np.zeros_like(found.count), np.zeros_like(found.spent))
+    return found
 
 
 def _raise_to(last: NDArray[np.int64], item: NDArray[np.int32], at: NDArray[np.int64], situation: Situation) -> None:
     facts, promoted = situation.compiled.facts, situation.compiled.promotions
+    line, bought = situation.compiled.relations.bought_with(np.ascontiguousarray(item))
     _mark(
         last,
-        np.ascontiguousarray(item),
-        np.ascontiguousarray(at),
+        bought,
+        np.ascontiguousarray(at[line]),
         facts.category,
         facts.parent,
         promoted.thing_of_item,
@@ -142,22 +207,34 @@ def _mark(
 
 
 @compiled
-def _refused(
+def _counts(
     last: NDArray[np.int64],
-    start: NDArray[np.int32],
+    likely: NDArray[np.float64],
     thing: NDArray[np.int32],
     window: NDArray[np.int64],
-    needs_all: NDArray[np.bool_],
+    chance: NDArray[np.float64],
     moment: int,
 ) -> NDArray[np.bool_]:
-    """bool[actions]: any, or where needed all, of what it promotes was bought within its window."""
+    """bool[...] beside `thing`: whether it was bought within its window."""
+    counts = np.zeros(len(thing), np.bool_)
+    for place in range(len(thing)):
+        one = thing[place]
+        if np.isnan(chance[place]) or np.isnan(likely[one]):
+            counts[place] = last[one] > moment - window[place]
+        else:
+            counts[place] = likely[one] < chance[place]
+    return counts
+
+
+@compiled
+def _refused(counts: NDArray[np.bool_], start: NDArray[np.int32], needs_all: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """bool[actions]: any, or where needed all, of what it promotes counts."""
     count = len(start) - 1
     refused = np.zeros(count, np.bool_)
     for action in range(count):
         counting = 0
         for place in range(start[action], start[action + 1]):
-            if last[thing[place]] > moment - window[place]:
-                counting += 1
+            counting += counts[place]
         wanted = start[action + 1] - start[action] if needs_all[action] else 1
         refused[action] = counting > 0 and counting >= wanted
     return refused

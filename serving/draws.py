@@ -1,0 +1,52 @@
+"""Where the dice of a decision come from.
+
+Where the customer comes to us, whoever reloads a page or asks another worker must be told the same: the seed is a keyed
+hash of the person, their journey (without one, their day), the question, and of everything that the answer is made
+from. It changes with the next event, catalogue or model, and nobody without the store's secret can tell it. Where we
+write first, each decision is a contact of its own, and draws anew.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from features.history import CustomerRecord
+from features.journey import present
+from models.catalogue import Catalogue, Direction
+from models.local_time import utc_offset
+from models.policy_rules import DAY
+from serving.schemas import DecisionQuestion
+from serving.tokens import Signer
+
+SEED_BITS = 63
+_ASKED_OTHERWISE = {"decision_id", "explain", "dry_run", "at", "customer_id", "identifier", "customer_ids"}
+"""What of a question changes no answer, or is in the seed by the person's name."""
+
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+def seed_of(
+    signer: Signer,
+    question: DecisionQuestion,
+    channels: tuple[str, ...],
+    record: CustomerRecord,
+    catalogue: Catalogue,
+    model_version: str,
+    moment: int,
+) -> int:
+    """SEED_BITS for a decision at `moment` (ms UTC): the same as before when one of the channels is inbound and nothing
+    has changed, else random."""
+    if all(catalogue.channels[name].direction is Direction.OUTBOUND for name in channels):
+        return secrets.randbits(SEED_BITS)
+    asked = question.model_dump(mode="python", exclude=_ASKED_OTHERWISE)
+    state = (record.customer_id, _occasion(record, catalogue, moment), record.version, catalogue.version, model_version)
+    return signer.number(_canonical([*state, channels, asked])) >> (64 - SEED_BITS)
+
+
+def _occasion(record: CustomerRecord, catalogue: Catalogue, moment: int) -> tuple[str, int]:
+    journey = present(record.page, moment, catalogue.journey.idle)
+    if journey is not None:
+        return "journey", journey.started_at
+    return "day", (moment + utc_offset(record.time_zone, catalogue.time_zone, moment)) // DAY
