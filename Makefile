@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PORT ?= 3000
 NEXTBEST_HOME ?= .nextbest
+PROCESSES ?= 2
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -20,12 +21,12 @@ demo: $(INSTALLED) ## real data in, a trained model out, the service running (PO
 	@exec $(BIN)/nextbest demo --port $(PORT)
 
 .PHONY: test
-test: $(INSTALLED) lint ## lint, types, import contracts, then the whole suite
-	$(BIN)/python -m pytest
+test: $(INSTALLED) lint ## lint, types, import contracts, then the whole suite (PROCESSES=0 for one test at a time)
+	$(BIN)/python -m pytest -n $(PROCESSES)
 
 .PHONY: test-long
 test-long: $(INSTALLED) ## what takes minutes: the demo on its real data, hundreds of killed writers, twenty killed servers
-	$(BIN)/python -m pytest -m long --timeout 1800
+	$(BIN)/python -m pytest -n $(PROCESSES) -m long --timeout 1800
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, mypy --strict, import contracts

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from features.candidates import Candidates, ItemFacts
+from features.candidates import Candidates, ItemFacts, no_offer
 from features.definitions import FEATURES
 from features.history import EVENT, Records
 from features.kernel import fill
@@ -21,6 +21,8 @@ from features.plan import plan_of_columns
 
 Matrix = NDArray[np.float64]
 Columns = NDArray[np.intp]
+
+_NO_OFFER = no_offer()
 
 
 def category_feature_index() -> Columns:
@@ -49,6 +51,12 @@ def rows(
     chosen = np.arange(count, dtype=np.int32)
     moments, offsets = np.array([moment], dtype=np.int64), np.array([utc_offset], dtype=np.int64)
     return table(page, moments, offsets, start, chosen, candidates, facts, only, out)
+
+
+def customer_row(page: Records, moment: int, utc_offset: int, facts: ItemFacts, only: Columns) -> NDArray[np.float64]:
+    """float64[len(only)]: features of scope "customer", without a candidate; equal to those columns of any row."""
+    row: NDArray[np.float64] = rows(page, moment, utc_offset, _NO_OFFER, facts, only)[0]
+    return row
 
 
 def table(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.event import NO_CODE
+from features.history import NO_CHANNEL
 from features.vocabulary import Vocabulary
 
 CHANNELS = ("email", "sms", "push", "mail", "social", "web", "app", "ivr", "agent", "chat", "store")
@@ -64,3 +66,20 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.action)
+
+
+def no_offer() -> Candidates:
+    """One candidate that promotes nothing anywhere, for whoever asks only for features of the customer."""
+    return Candidates(
+        action=np.full(1, NO_CODE, np.int32),
+        group=np.full(1, NO_CODE, np.int32),
+        category=np.full(1, NO_CODE, np.int32),
+        channel=np.full(1, NO_CHANNEL, np.uint8),
+        item_start=np.zeros(2, np.int32),
+        item=np.zeros(0, np.int32),
+        price=np.full(1, np.nan),
+        value=np.zeros(1),
+        kind=np.zeros(1, np.int8),
+        starts_at=np.zeros(1, np.int64),
+        ends_at=np.full(1, 2**62, np.int64),
+    )

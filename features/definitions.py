@@ -30,7 +30,8 @@ LAST, FIRST, GAP, GAP_SD, OVERDUE = Timing.LAST, Timing.FIRST, Timing.MEAN, Timi
 _BOUGHT = of_kinds(Kind.ORDERED)
 _BACK = of_kinds(Kind.REFUNDED, Kind.CANCELLED)
 _SEEN = of_kinds(Kind.VIEWED)
-_ANY = frozenset(Kind) - LOG_ONLY
+_ANY = frozenset(Kind) - LOG_ONLY - {Kind.RESERVED}
+"""A reservation is made with a decision whose row must not see it; what came of it is told by a contact."""
 _POSITIVE = of_kinds(Kind.CLICKED, Kind.ACCEPTED, Kind.CONVERTED)
 
 ORDERS = Sum("orders", Measure.ORDERS, _BOUGHT, "orders", "orders placed")
@@ -347,6 +348,16 @@ FEATURES: tuple[Feature, ...] = (
 def names() -> tuple[str, ...]:
     """Column names of a feature matrix, in order."""
     return tuple(feature.name for feature in FEATURES)
+
+
+def columns_of_customer() -> dict[str, int]:
+    """The columns that tell of the customer alone, by the names that conditions have for them: without `customer.` and
+    with underscores for points, as in `orders_28d`. The local hour and weekday are not among them."""
+    return {
+        feature.name.removeprefix("customer.").replace(".", "_"): column
+        for column, feature in enumerate(FEATURES)
+        if feature.scope == "customer" and feature.terms[0].whose != Role.MOMENT
+    }
 
 
 def schema_digest() -> str:

@@ -96,6 +96,9 @@ are is kept whole beside the page, and some senders tell it again with every cal
 LOG_ONLY = frozenset({Kind.DECIDED})
 """Kinds that stay in the log and never enter a page."""
 
+INTENTS = frozenset({Kind.DECIDED, Kind.RESERVED, Kind.NOT_SENT})
+"""Kinds that tell what we meant to do, and nothing of the person: of whom there is nothing else is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -117,7 +120,8 @@ class Event:
     decision are the outside world's texts, None for none. quantity is in units, amount in the catalogue's currency
     for the whole line (not per unit); NaN is unknown for both. properties is the rest of the payload as JSON text; it
     lives in the log only. topic: what a statement of consent is about, None for everything on the channel. ends_at: of
-    a subscription's term, ms UTC, None when it renews by itself; such an event has no decision.
+    a subscription's term, ms UTC, None when it renews by itself; such an event has no decision. Of a reservation, until
+    when it is held; such an event has no order.
     """
 
     message_id: str

@@ -8,6 +8,9 @@ from features import definitions
 from features.declaration import Feature
 from features.definitions import FEATURES
 
+_READ = """A condition of the catalogue reads them, but for the last two, as `history.` and the name without
+`customer.`, with underscores for points: `customer.orders.28d` is `history.orders_28d`.
+"""
 _SCOPES = {
     "customer": "Of the customer at the moment: the same for every candidate",
     "category": "Of the customer and the candidate's category: the affinity models read these and the former",
@@ -21,7 +24,8 @@ def markdown() -> str:
     parts = [f"# Features\n\nMade from `features/definitions.py`; {len(FEATURES)} columns.\n\n{rules}\n"]
     for scope, title in _SCOPES.items():
         lines = [_line(feature) for feature in FEATURES if feature.scope == scope]
-        head = f"## {title} ({len(lines)})\n\n| name | unit | what it is |\n|---|---|---|\n"
+        read = f"{_READ}\n" if scope == "customer" else ""
+        head = f"## {title} ({len(lines)})\n\n{read}| name | unit | what it is |\n|---|---|---|\n"
         parts.append(head + "\n".join(lines) + "\n")
     return "\n".join(parts)
 

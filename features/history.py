@@ -23,7 +23,7 @@ EVENT = np.dtype(
         ("occurred_at", "<i8"),  # ms UTC
         ("recorded_at", "<i8"),  # ms UTC
         ("sequence", "<i8"),  # the log's own order, unique
-        ("order", "<i8"),  # text_code of the order id; 0 none
+        ("order", "<i8"),  # text_code of the order id; 0 none. Of a reservation: ms UTC, until when it is held
         ("decision", "<i8"),  # text_code of the decision id; 0 none
         ("amount", "<f8"),  # currency of the catalogue, whole line; NaN unknown
         ("quantity", "<f4"),  # units; NaN unknown
@@ -106,10 +106,11 @@ class CustomerRecord:
     """Everything held on one person that a decision may read, consistent at one version.
 
     person: the internal integer, -1 when unknown. customer_id: the outside name. known: something of the person has
-    been recorded other than our decisions. version: the sequence of the newest event or change of traits (0 none); a
-    decision changes nothing. page: EVENT records sorted by (occurred_at, sequence). ledger and consents: complete,
-    sorted by sequence. traits: the latest value by trait name. time_zone: IANA name, None when unknown. addresses: the
-    types of the person's identifiers; None: they were not asked for. Arrays are read-only.
+    been recorded other than what we meant to do (features.event.INTENTS). version: the sequence of the newest event or
+    change of traits (0 none); a decision that reserves nothing changes nothing. page: EVENT records sorted by
+    (occurred_at, sequence). ledger and consents: complete, sorted by sequence. traits: the latest value by trait
+    name. time_zone: IANA name, None when unknown. addresses: the types of the person's identifiers; None: they were
+    not asked for. Arrays are read-only.
     """
 
     person: int

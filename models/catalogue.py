@@ -199,9 +199,9 @@ class Action:
     """items and categories are what it promotes (ids). value: worth of a positive outcome, in the catalogue's
     currency. lever: a factor set by people, 1 neutral. starts_at, ends_at: ms UTC, half-open [starts_at, ends_at),
     None open. success: the outcome that counts as a positive response ("converted", "accepted" or "clicked").
-    eligibility: a condition, None: everybody. fallback: weighed only where nothing else is eligible. cost: of one
-    contact beside the channel's. pending: ms for which an acceptance waits for its order. cool_off: ms of rest after a
-    rejection, None as its group or the catalogue says."""
+    eligibility: a condition, None: everybody. urgent: goes before others, whatever the priorities. fallback: weighed
+    only where nothing else is eligible. cost: of one contact beside the channel's. pending: ms for which an acceptance
+    waits for its order. cool_off: ms of rest after a rejection, None as its group or the catalogue says."""
 
     id: str
     name: str
@@ -220,6 +220,7 @@ class Action:
     trigger: Trigger | None
     purpose: Purpose
     eligibility: str | None
+    urgent: bool
     fallback: bool
     cost: float
     basket: Basket
@@ -385,6 +386,7 @@ def _action(entry: ActionEntry) -> Action:
         trigger=None if entry.trigger is None else Trigger(entry.trigger),
         purpose=_purpose(entry),
         eligibility=entry.eligibility,
+        urgent=entry.urgent,
         fallback=entry.fallback,
         cost=entry.cost,
         basket=Basket(entry.basket),

@@ -165,6 +165,7 @@ class ActionEntry(Entry):
     success: Literal["converted", "accepted", "clicked"]
     purpose: Literal["marketing", "service", "legal", "retention", "survey"] | None = None
     eligibility: Condition | None = None
+    urgent: bool = False
     fallback: bool = False
     cost: Money = 0.0
     basket: Literal["exclude", "require", "ignore"] = "exclude"

@@ -31,6 +31,8 @@ from models.catalogue import (
     parse,
 )
 from models.catalogue_items import from_ipc
+from models.conditions.compiled import Conditions, compile_conditions
+from models.contact_limits import ContactLimits, contact_limits
 from models.item_relations import ItemRelations, item_relations
 from models.journey_rules import Trigger
 from models.policy_columns import PolicyColumns, policy_columns
@@ -84,16 +86,16 @@ class CompiledCatalogue:
     the order of catalogue.categories, as are category numbers. all: see the module. row_start: intp[channels + 1], the
     rows of `all` of each channel. action: intp[rows]. alphabetical: intp[actions], the rank of an action's id among the
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
-    intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. promotions: what each
-    action promotes and until when that is refused. policy: what else holds it back. relations: what buying an item is
-    also a purchase of. curves: of the things in promotions, from the model in service, None while none knows when
-    things are bought again."""
+    intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. conditions: of eligibility
+    and of weights. promotions: what each action promotes and until when that is refused. policy: what else holds it
+    back. limits: the contact limits. relations: what buying an item is also a purchase of. curves: of the things in
+    promotions, from the model in service, None while none knows when things are bought again."""
 
     catalogue: Catalogue
-    facts: ItemFacts
+    facts: ItemFacts = field(repr=False)
     relations: ItemRelations
-    categories: Candidates
-    all: Candidates
+    categories: Candidates = field(repr=False)
+    all: Candidates = field(repr=False)
     row_start: NDArray[np.intp]
     action: NDArray[np.intp]
     alphabetical: NDArray[np.intp]
@@ -101,12 +103,14 @@ class CompiledCatalogue:
     topic_codes: Mapping[str | None, int]
     topic: NDArray[np.intp]
     trigger: NDArray[np.int8]
+    conditions: Conditions = field(repr=False)
     groups: tuple[str, ...]
     channel_codes: Mapping[str, int]
     action_number: Mapping[str, int]
-    promotions: Promotions
-    policy: PolicyColumns
-    curves: Curves | None
+    promotions: Promotions = field(repr=False)
+    policy: PolicyColumns = field(repr=False)
+    limits: ContactLimits = field(repr=False)
+    curves: Curves | None = field(repr=False)
     _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
     _table: NDArray[np.int32] = field(repr=False)
@@ -199,13 +203,14 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     everything = _on_channels(take(actions, action), channel_codes, row_start)
     table = np.full((vocabulary.size("action"), 256), NO_CODE, np.int32)
     table[everything.action, everything.channel] = np.arange(len(everything))
+    action_group = _by_code(actions.action, actions.group, vocabulary)
     return CompiledCatalogue(
         catalogue=catalogue,
         facts=ItemFacts(
             category=category,
             parent=parent,
             price=price,
-            action_group=_by_code(actions.action, actions.group, vocabulary),
+            action_group=action_group,
             action_category=_by_code(actions.action, actions.category, vocabulary),
             channel=codes_of_channels(vocabulary),
         ),
@@ -219,11 +224,13 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         topic_codes={topic: text_code(topic) for topic in topics},
         topic=np.array([topics.index(entry.topic) for entry in catalogue.actions], np.intp),
         trigger=np.array([TRIGGER_CODES[entry.trigger] for entry in catalogue.actions], np.int8),
+        conditions=compile_conditions(catalogue, row_start, action),
         groups=groups,
         channel_codes=channel_codes,
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
         policy=policy_columns(catalogue, actions.action),
+        limits=contact_limits(catalogue, vocabulary, groups, action_group, channel_codes),
         curves=None,
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,

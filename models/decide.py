@@ -44,9 +44,10 @@ def decide(
 ) -> Decision:
     """The best actions for one customer as of `moment` (ms UTC), channel by channel in the order of the request.
 
-    Whoever objects to profiling is ranked as a person of whom nothing is known; the gates, which only withhold, know
-    them still, and the arm, which is no inference, is theirs as anybody's. Raises UnknownChannel and UnknownPlacement.
-    Gates that fail refuse; a model that fails degrades the ranking.
+    Whoever objects to profiling is ranked, by the model and by the weights of the context, as a person of whom nothing
+    is known; the gates, which only withhold, know them still, and the arm, which is no inference, is theirs as
+    anybody's. Raises UnknownChannel and UnknownPlacement. Gates that fail refuse; weights that fail weigh nothing; a
+    model that fails degrades the ranking.
     """
     candidates = compiled.channels(request.channels, request.placement)
     arm = arm_of(compiled.catalogue.arms, request.subject, moment)
@@ -66,7 +67,7 @@ def decide(
         catalogue_version=compiled.version,
         model_version=scorer.version,
         policy_version=policy.version,
-        faults=screening.faults if ranking.fault is None else (*screening.faults, ranking.fault),
+        faults=(*screening.faults, *ranking.doubts, *(() if ranking.fault is None else (ranking.fault,))),
         feature_rows=ranking.rows,
     )
 

@@ -84,8 +84,8 @@ class Decision:
     """arm: the customer's, on which every probability is conditional. degraded: the model failed and the fallback
     ranking answered. personalised: False when the person objects to profiling, and the ranking read nothing of theirs,
     not even their time zone. feature_rows: float64[eligible, F], channel by channel in the order of candidates, without
-    columns when the model failed. feature_digest: their hex digest. faults: what raised in gates and model, a line
-    each, for the log; empty is good."""
+    columns when the model failed. feature_digest: their hex digest. faults: what raised in gates, weights and model, a
+    line each, for the log; empty is good."""
 
     slates: tuple[Slate, ...]
     arm: Arm

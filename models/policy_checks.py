@@ -17,6 +17,7 @@ def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
     yield from _weight_findings(document)
     for place, action in enumerate(document.actions):
         yield from _purpose_findings(("actions", place), action)
+        yield from _urgent_findings(("actions", place, "urgent"), action)
         yield from _basket_findings(("actions", place, "basket"), action)
         yield from _fallback_findings(("actions", place, "fallback"), action)
 
@@ -50,8 +51,14 @@ def _purpose_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
 
 
 def _fallback_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
-    if action.fallback and action.trigger is not None:
-        yield path, sentence(path, "true", "what a journey triggers goes before everything else", "drop one of the two")
+    if action.fallback and (action.trigger is not None or action.urgent):
+        rule = "what is urgent or triggered goes before everything else"
+        yield path, sentence(path, "true", rule, "drop one of the two")
+
+
+def _urgent_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:
+    if action.urgent and action.kind != "service":
+        yield path, sentence(path, True, f"it is for a service and the kind is {action.kind}", "correct one")
 
 
 def _basket_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:

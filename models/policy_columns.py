@@ -14,12 +14,13 @@ from models.policy_rules import OWED, Basket, Purpose
 
 @dataclass(frozen=True, slots=True)
 class PolicyColumns:
-    """All [actions]. owed: no limit, holdout or consent to marketing holds it back. fallback: it waits until nothing
-    else is eligible. legal, retention, survey: of that
+    """All [actions]. owed: no limit, holdout or consent to marketing holds it back. first: urgent or triggered, it goes
+    before all that is neither. fallback: it waits until nothing else is eligible. legal, retention, survey: of that
     purpose. requires_basket, ignores_basket. action_rest, group_rest: int64, ms of rest after a rejection of it, or of
     any of its group. number: the place of an action by its vocabulary code."""
 
     owed: NDArray[np.bool_]
+    first: NDArray[np.bool_]
     fallback: NDArray[np.bool_]
     legal: NDArray[np.bool_]
     retention: NDArray[np.bool_]
@@ -38,6 +39,7 @@ def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColu
     baskets = [action.basket for action in actions]
     return PolicyColumns(
         owed=np.array([purpose in OWED for purpose in purposes], np.bool_),
+        first=np.array([action.urgent or action.trigger is not None for action in actions], np.bool_),
         fallback=np.array([action.fallback for action in actions], np.bool_),
         legal=np.array([purpose is Purpose.LEGAL for purpose in purposes], np.bool_),
         retention=np.array([purpose is Purpose.RETENTION for purpose in purposes], np.bool_),

@@ -23,14 +23,14 @@ from features.vocabulary import Vocabulary
 from features.wire.names import FAMILY_CHANNELS
 from models.catalogue import Catalogue
 from models.local_time import utc_offset
-from serving import context_orders, context_parts
+from serving import context_orders, context_parts, context_shown
 from serving.call import Call
 from serving.consents import CONSENT_KINDS, consents_of, topic_names
 from serving.errors import invalid
 from serving.handoff_answers import HANDOFF_KINDS, HandoffView, shown
 from serving.item_names import ItemNames
 from serving.journey_answers import TELLING, journey_answer
-from serving.know_answers import CONTEXT, ContextAnswer, HourAnswer, PreferredChannelAnswer
+from serving.know_answers import CONTEXT, ContextAnswer, HourAnswer, PreferredChannelAnswer, ShownAnswer
 from serving.person import Known, known_customer
 from serving.runtime import Runtime
 from serving.schemas import Instant
@@ -40,6 +40,7 @@ ASKED: Sequence[tuple[frozenset[Kind], int]] = (
     (HANDOFF_KINDS, 100),
     (SUBSCRIPTION_KINDS, 100),
     (CONSENT_KINDS, 100),
+    (context_shown.SHOWN_KINDS, 100),
     (frozenset({Kind.FORM_FIELD_CAPTURED}), 100),
     (context_orders.ORDER_KINDS | context_parts.TALK_KINDS | (TELLING - context_parts.CASE_KINDS - HANDOFF_KINDS), 200),
 )
@@ -61,7 +62,12 @@ async def context(runtime: Runtime, customer_id: str, channel: str | None, call:
 def _rendered(runtime: Runtime, known: Known, channel: str | None, catalogue: Catalogue) -> bytes:
     """Beside the event loop: for a long history it takes as long as a hundred decisions."""
     names, events = told_of(runtime, known, catalogue.version)
-    return CONTEXT.dump_json(context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names))
+    contacts = context_shown.shown_actions(
+        _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
+    )
+    return CONTEXT.dump_json(
+        context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts)
+    )
 
 
 def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
@@ -107,8 +113,10 @@ def context_answer(
     catalogue: Catalogue,
     vocabulary: Vocabulary,
     names: ItemNames,
+    contacts: list[ShownAnswer],
 ) -> ContextAnswer:
-    """events: known at the moment, the newest first. Of somebody who objects to profiling nothing is inferred."""
+    """events: known at the moment, the newest first. contacts: what the customer was shown. Of somebody who objects to
+    profiling nothing is inferred."""
     record, moment, rules = known.record, known.moment, catalogue.journey
     handoffs = HandoffView.of(record.page, moment, rules.patience)
     profiled = not objects_to_profiling(record.consents, moment)
@@ -122,6 +130,7 @@ def context_answer(
         journey=journey_answer(record.page, events, rules, moment, vocabulary, names),
         cases=context_parts.open_cases(_of(events, context_parts.CASE_KINDS), moment),
         orders=context_orders.last_orders(orders, record, vocabulary, names, moment),
+        shown=contacts,
         basket=context_orders.basket(record.page, vocabulary, names, moment),
         fields=context_parts.captured_fields(_of(events, frozenset({Kind.FORM_FIELD_CAPTURED}))),
         last_agent=context_parts.last_agent(talks),

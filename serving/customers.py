@@ -96,6 +96,7 @@ def _consents(runtime: Runtime, known: Known) -> list[ConsentAnswer]:
 
 
 def _recent(record: CustomerRecord, vocabulary: Vocabulary) -> list[RecentAnswer]:
+    shown = record.page[record.page["kind"] != Kind.RESERVED]
     return [
         RecentAnswer(
             occurred_at=Instant(event["occurred_at"]),
@@ -105,5 +106,5 @@ def _recent(record: CustomerRecord, vocabulary: Vocabulary) -> list[RecentAnswer
             action=vocabulary.text("action", int(event["action"])),
             amount=None if math.isnan(event["amount"]) else float(event["amount"]),
         )
-        for event in record.page[: -RECENT - 1 : -1]
+        for event in shown[: -RECENT - 1 : -1]
     ]

@@ -1,4 +1,8 @@
-"""POST /recommend and /recommend_batch: ask the store, decide, log durably, answer."""
+"""POST /recommend and /recommend_batch: ask the store, decide, log durably, answer.
+
+A decision that reserves stands only when nothing has happened to its person since their record was read; else it is
+made afresh. Those whom somebody has overtaken take turns within a worker, and meet only those of other workers then.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +11,38 @@ import hashlib
 import io
 import logging
 import secrets
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
-from features.event import Event, Identifier, Kind
+from features.event import Identifier
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier, normalise
 from features.instants import render_instant
-from features.stores.protocol import AmbiguousIdentifier, DecisionConflict, LogDecision, LoggedDecision
+from features.stores.protocol import (
+    AmbiguousIdentifier,
+    DecisionConflict,
+    DecisionReceipt,
+    HistoryMoved,
+    LogDecision,
+    LoggedDecision,
+)
 from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.policy.published import NOTHING
 from serving import metrics
+from serving.addresses import with_addresses
 from serving.answers import decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
+from serving.decided_events import after_reservations, decision_events
 from serving.draws import seed_of
-from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened
+from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened, unavailable
 from serving.rights import no_decision
 from serving.runtime import InForce, Runtime
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
@@ -37,6 +51,8 @@ logger = logging.getLogger("nextbest.decision")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 _ID: TypeAdapter[str] = TypeAdapter(IdText)
 _SAMPLE_GRAIN = 10_000
+TRIES = 16
+"""Times that a reservation is decided afresh, in its turn. Of W workers at one person, each wins one in W."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,15 @@ class Made:
 
     answer: bytes
     write: LogDecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """One customer of a question. customer_id: as named, None by an identifier alone. decision_id: the caller's key."""
+
+    identifier: Identifier
+    customer_id: str | None
+    decision_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +83,6 @@ class Asked:
     channels: tuple[str, ...]
 
     @property
-    def needs_addresses(self) -> bool:
-        """Some channel is closed to who has not the right kind of address."""
-        return any(self.compiled.catalogue.channels[channel].needs is not None for channel in self.channels)
-
-    @property
     def logged(self) -> bool:
         return not self.question.dry_run and self.question.at is None
 
@@ -70,33 +90,44 @@ class Asked:
 async def recommend(runtime: Runtime, request: RecommendRequest, call: Call) -> bytes:
     asked = _asked(runtime, request, call)
     identifier = identifier_of(request, runtime.settings.region)
-    made = await _made(runtime, asked, identifier, request.customer_id, request.decision_id)
-    return (await _logged(runtime, [made]))[0]
+    who = Who(identifier, request.customer_id, request.decision_id)
+    return await _settled(runtime, asked, who, _submitted(runtime, await _made(runtime, asked, who)))
 
 
 async def recommend_batch(runtime: Runtime, request: RecommendBatchRequest, call: Call) -> bytes:
     asked = _asked(runtime, request.question(), call)
-    entries: list[Made] = []
+    entries: list[tuple[Who | None, Made]] = []
     for position, customer_id in enumerate(request.customer_ids):
         await asyncio.sleep(0)  # other requests wait for one decision, not for a thousand
         decision_id = None if request.decision_id is None else f"{request.decision_id}:{position}"
         entries.append(await _entry(runtime, asked, position, customer_id, decision_id))
-    answers = await _logged(runtime, entries)
+    pending = [(who, _submitted(runtime, made)) for who, made in entries]
+    answers = [await _settled_entry(runtime, asked, who, one) for who, one in pending]
     return b'{"decisions":[' + b",".join(answers) + b"]}"
 
 
 async def _entry(
     runtime: Runtime, asked: Asked, position: int, customer_id: JsonValue, decision_id: str | None
-) -> Made:
+) -> tuple[Who | None, Made]:
     """One customer of a batch; a fault of this one is its answer."""
     try:
         known = checked(_ID, customer_id, ("customer_ids", position))
-        return await _made(runtime, asked, customer_identifier(known), known, decision_id)
+        who = Who(customer_identifier(known), known, decision_id)
+        return who, await _made(runtime, asked, who)
     except IdentityError as error:
         refusal = invalid_sentence(f"customer_ids[{position}]", customer_id, str(error))
-        return Made(error_entry(shortened(customer_id), refusal), None)
+        return None, Made(error_entry(shortened(customer_id), refusal), None)
     except Refusal as refusal:
-        return Made(error_entry(shortened(customer_id), refusal), None)
+        return None, Made(error_entry(shortened(customer_id), refusal), None)
+
+
+async def _settled_entry(runtime: Runtime, asked: Asked, who: Who | None, one: Submitted) -> bytes:
+    if who is None:
+        return one.made.answer
+    try:
+        return await _settled(runtime, asked, who, one)
+    except Refusal as refusal:
+        return error_entry(shortened(who.customer_id), refusal)
 
 
 def identifier_of(request: RecommendRequest, region: str | None) -> Identifier:
@@ -118,7 +149,7 @@ async def look(runtime: Runtime, request: RecommendRequest) -> bytes:
     """A dry run for whoever has the store at hand, and so needs no key. Raises Refusal."""
     asked = _understood(runtime, request.model_copy(update={"dry_run": True}), None)
     identifier = identifier_of(request, runtime.settings.region)
-    return (await _made(runtime, asked, identifier, request.customer_id, None)).answer
+    return (await _made(runtime, asked, Who(identifier, request.customer_id, None))).answer
 
 
 def _asked(runtime: Runtime, question: DecisionQuestion, call: Call) -> Asked:
@@ -158,23 +189,23 @@ def _channels(question: DecisionQuestion, compiled: CompiledCatalogue) -> tuple[
     return tuple(question.channels)
 
 
-async def _made(
-    runtime: Runtime, asked: Asked, identifier: Identifier, customer_id: str | None, decision_id: str | None
-) -> Made:
-    text = _request_text(asked.question, identifier)
+async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
+    text = _request_text(asked.question, who.identifier)
     digest = hashlib.sha256(text).hexdigest()
-    if decision_id is not None and asked.logged:
-        earlier = runtime.store.decision(decision_id)
+    if who.decision_id is not None and asked.logged:
+        earlier = runtime.store.decision(who.decision_id)
         if earlier is not None:
             return Made(_standing(earlier, digest), None)
-    record = await _record(runtime, asked, identifier)
+    record = await _record(runtime, asked, who.identifier)
+    if asked.question.at is None:
+        asked = replace(asked, moment=after_reservations(record.page, asked.moment))
     scorer = asked.in_force.model.scorer
     catalogue = asked.compiled.catalogue
     seed = seed_of(runtime.signer, asked.question, asked.channels, record, catalogue, scorer.version, asked.moment)
     request = _decision_request(asked, seed, record.customer_id)
     decision = decide(request, record, asked.compiled, scorer, asked.moment, np.random.default_rng(seed), NOTHING)
-    new_id = (decision_id or _new_id(asked.moment)) if asked.logged else None
-    name = customer_id if customer_id is not None else record.customer_id
+    new_id = (who.decision_id or _new_id(asked.moment)) if asked.logged else None
+    name = who.customer_id if who.customer_id is not None else record.customer_id
     for fault in decision.faults:
         runtime.tell_degraded(decision.model_version, fault, new_id)
     answer = decision_answer(decision, new_id, name, asked, record.known, runtime.signer)
@@ -182,7 +213,9 @@ async def _made(
     if new_id is None:
         return Made(answer, None)
     logged = _to_log(runtime, decision, record, name, new_id, asked.moment, seed, text, digest, answer)
-    return Made(answer, LogDecision(identifier, logged, decided_events(decision, new_id, asked.moment)))
+    channels = asked.compiled.catalogue.channels
+    events = decision_events(decision, channels, new_id, asked.moment, request.deliver_at)
+    return Made(answer, LogDecision(who.identifier, logged, events))
 
 
 async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
@@ -192,9 +225,7 @@ async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> Cus
             record = store.read(identifier)
         else:
             record = await asyncio.to_thread(store.read_as_of, identifier, at)
-        if not record.known or not asked.needs_addresses:
-            return record
-        return replace(record, addresses=store.addresses(identifier, at))
+        return with_addresses(store, identifier, record, asked.compiled, asked.channels, at)
     except AmbiguousIdentifier as error:
         raise ambiguous("identifier", identifier.type, error.customer_ids) from error
 
@@ -278,44 +309,44 @@ def _sampled_rows(decision: Decision, seed: int, share: float) -> bytes | None:
     return buffer.getvalue()
 
 
-def decided_events(decision: Decision, decision_id: str, moment: int) -> tuple[Event, ...]:
-    """One `decided` for each chosen action; one without action when nothing was chosen."""
-    chosen = [(slate.channel, action.action_id) for slate in decision.slates for action in slate.actions]
-    return tuple(
-        Event(
-            message_id=f"decided:{decision_id}",
-            kind=Kind.DECIDED,
-            name="Action Decided",
-            occurred_at=moment,
-            recorded_at=moment,
-            line=line,
-            channel=channel,
-            action=action,
-            decision=decision_id,
-        )
-        for line, (channel, action) in enumerate(chosen or [(None, None)])
-    )
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """receipt: None where nothing is to be logged."""
+
+    made: Made
+    receipt: Future[tuple[DecisionReceipt, ...]] | None
 
 
-async def _logged(runtime: Runtime, entries: list[Made]) -> list[bytes]:
-    """The answers, once everything that is to be logged is durable."""
-    writes = [entry.write for entry in entries if entry.write is not None]
-    if not writes:
-        return [entry.answer for entry in entries]
+def _submitted(runtime: Runtime, made: Made) -> Submitted:
+    """Each by itself, so that one whose person has moved on hinders no other; the store commits them together."""
+    return Submitted(made, None if made.write is None else runtime.store.log_decisions([made.write]))
+
+
+async def _settled(runtime: Runtime, asked: Asked, who: Who, one: Submitted) -> bytes:
+    """The answer, once all that is to be logged is durable."""
     try:
-        stood = await asyncio.wrap_future(runtime.store.log_decisions(writes))
+        return await _logged(one)
+    except HistoryMoved:
+        metrics.DECIDED_AGAIN.inc()
+    async with runtime.turns.of(who.identifier):
+        for _ in range(TRIES):
+            try:
+                return await _logged(_submitted(runtime, await _made(runtime, asked, who)))
+            except HistoryMoved:
+                metrics.DECIDED_AGAIN.inc()
+    raise unavailable("others kept reserving for the same customer; nothing was changed")
+
+
+async def _logged(one: Submitted) -> bytes:
+    """Raises HistoryMoved."""
+    if one.receipt is None:
+        return one.made.answer
+    try:
+        (receipt,) = await asyncio.wrap_future(one.receipt)
     except DecisionConflict as error:
         raise conflict("decision_id", str(error), "it stands for another request", "use a new decision_id") from error
-    receipts = iter(stood)
-    answers: list[bytes] = []
-    for entry in entries:
-        if entry.write is None:
-            answers.append(entry.answer)
-            continue
-        receipt = next(receipts)
-        answers.append(receipt.decision.response.encode() if receipt.replayed else entry.answer)
-        _note(receipt.decision, receipt.replayed)
-    return answers
+    _note(receipt.decision, receipt.replayed)
+    return receipt.decision.response.encode() if receipt.replayed else one.made.answer
 
 
 def _note(decision: LoggedDecision, replayed: bool) -> None:

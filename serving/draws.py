@@ -38,11 +38,18 @@ def seed_of(
 ) -> int:
     """SEED_BITS for a decision at `moment` (ms UTC): the same as before when one of the channels is inbound and nothing
     has changed, else random."""
-    if all(catalogue.channels[name].direction is Direction.OUTBOUND for name in channels):
+    if not _stable(channels, catalogue):
         return secrets.randbits(SEED_BITS)
     asked = question.model_dump(mode="python", exclude=_ASKED_OTHERWISE)
     state = (record.customer_id, _occasion(record, catalogue, moment), record.version, catalogue.version, model_version)
     return signer.number(_canonical([*state, channels, asked])) >> (64 - SEED_BITS)
+
+
+def _stable(channels: tuple[str, ...], catalogue: Catalogue) -> bool:
+    """Whether the draws must be the same again; where nothing is left to dice, no journey need be looked for."""
+    asked = [catalogue.channels[name] for name in channels]
+    dice = catalogue.arms is not None or any(channel.exploration is not None for channel in asked)
+    return dice and any(channel.direction is Direction.INBOUND for channel in asked)
 
 
 def _occasion(record: CustomerRecord, catalogue: Catalogue, moment: int) -> tuple[str, int]:

@@ -6,7 +6,19 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import TypeAdapter
 
-from serving import contact_reasons, context, customers, deciding, feedback, handoff, health, ingest, rights, timeline
+from serving import (
+    confirming,
+    contact_reasons,
+    context,
+    customers,
+    deciding,
+    feedback,
+    handoff,
+    health,
+    ingest,
+    rights,
+    timeline,
+)
 from serving.body import checked
 from serving.call import Call
 from serving.catalogue_endpoints import CATALOGUE_ENDPOINTS
@@ -25,6 +37,8 @@ from serving.runtime import Runtime
 from serving.schemas import (
     BatchAnswer,
     BatchTrackAnswer,
+    ConfirmAnswer,
+    ConfirmRequest,
     DecisionAnswer,
     FeedbackAnswer,
     FeedbackRequest,
@@ -38,6 +52,7 @@ from serving.schemas import (
 _RECOMMEND: TypeAdapter[RecommendRequest] = TypeAdapter(RecommendRequest)
 _RECOMMEND_BATCH: TypeAdapter[RecommendBatchRequest] = TypeAdapter(RecommendBatchRequest)
 _HANDOFF: TypeAdapter[HandoffRequest] = TypeAdapter(HandoffRequest)
+_CONFIRM: TypeAdapter[ConfirmRequest] = TypeAdapter(ConfirmRequest)
 _TAKE: TypeAdapter[TakeRequest] = TypeAdapter(TakeRequest)
 
 
@@ -101,6 +116,11 @@ async def _export(runtime: Runtime, asked: Asked) -> bytes:
 
 async def _decision(runtime: Runtime, asked: Asked) -> bytes:
     return await deciding.logged_decision(runtime, asked.path["decision_id"], asked.call)
+
+
+async def _confirm(runtime: Runtime, asked: Asked) -> bytes:
+    request = checked(_CONFIRM, asked.body)
+    return await confirming.confirmed(runtime, asked.path["decision_id"], request, asked.call)
 
 
 def _told(name: str) -> Handler:
@@ -263,6 +283,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answer=TypeAdapter(CustomerAnswer),
     ),
     Endpoint("DELETE", "/customers/{customer_id:path}", "admin", "Forget one customer, for good.", _erase, bulk=True),
+    Endpoint(
+        "POST",
+        "/decisions/{decision_id:path}/confirm",
+        "decide",
+        "Whether what was decided may still be sent, just before it is.",
+        _confirm,
+        _SMALL,
+        TypeAdapter(ConfirmRequest),
+        TypeAdapter(ConfirmAnswer),
+    ),
     Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
     *CATALOGUE_ENDPOINTS,
     Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),

@@ -198,6 +198,23 @@ class SubscriptionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownAnswer:
+    """An action that the customer was sent or shown. outcome: what became of it last, null when nothing was told.
+    content: the treatment, as the decision answered it; null where no decision of ours is named. price: as told with
+    the contact, else as the treatment's `price`."""
+
+    action_id: str
+    name: str
+    channel: str | None
+    at: Instant
+    how: Literal["sent", "displayed"]
+    outcome: Literal["clicked", "accepted", "rejected", "converted"] | None
+    outcome_at: Instant | None
+    price: float | None
+    content: dict[str, JsonValue] | None
+
+
+@dataclass(frozen=True, slots=True)
 class HandoffAnswer:
     """A journey that was passed to another channel, as it stood then. state: "open" until take_by, then "lost"; "taken"
     once somebody took it or the customer came to the channel in time. about: in words."""
@@ -231,6 +248,7 @@ class ContextAnswer:
     journey: JourneyAnswer | None
     cases: list[CaseAnswer]
     orders: list[OrderAnswer]
+    shown: list[ShownAnswer]
     basket: list[BasketLineAnswer]
     fields: list[FieldAnswer]
     last_agent: LastAgentAnswer | None

@@ -29,6 +29,9 @@ DECISIONS = Counter(
     "Decisions made, by whether the fallback ranking answered and by the customer's arm.",
     ["degraded", "arm"],
 )
+DECIDED_AGAIN = Counter(
+    "nextbest_decided_again", "Reservations decided afresh because their person's history had moved meanwhile."
+)
 EVENTS = Counter("nextbest_events", "Events told to us: stored, duplicate or refused (dead letter).", ["fate"])
 LETTERS_LEFT = Counter(
     "nextbest_dead_letters_left", "Dead letters that left the store for newer ones, too many or too old."

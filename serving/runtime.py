@@ -29,6 +29,7 @@ from serving.opening import open_configured
 from serving.security import Keyring
 from serving.settings import Settings
 from serving.tokens import Signer, signing_secret
+from serving.turns import Turns
 from serving.warming import warm
 
 logger = logging.getLogger("nextbest.runtime")
@@ -69,6 +70,7 @@ class Runtime:
         self.signer = Signer(signing_secret(self.store))
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
+        self.turns = Turns()
         self._faults_told: set[tuple[str, str]] = set()
         self._letters_told = False
         self._in_force = self._first_look()

@@ -6,7 +6,7 @@ Validation is strict: a number is not a text, and what is not declared is refuse
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -30,6 +30,12 @@ from features.wire.fields import MAX_NUMBER
 
 BATCH_LIMIT = 1000
 """Customers in one /recommend_batch, and reports in one /feedback."""
+
+CONTEXT_LIMIT = 1000
+"""Values in a request's context, those inside others counted too."""
+
+CONTEXT_DEPTH = 8
+"""Lists and objects inside one another in a request's context."""
 
 
 def _printable(text: str) -> str:
@@ -60,6 +66,26 @@ class Instant(int):
         return {"type": "string", "format": "date-time"}
 
 
+def _small(context: dict[str, object]) -> dict[str, object]:
+    """Conditions may walk through all of it, and it is logged with each decision."""
+    level: list[object] = [context]
+    count = 0
+    for _ in range(CONTEXT_DEPTH + 1):
+        level = [part for one in level for part in _parts(one)]
+        count += len(level)
+        if count > CONTEXT_LIMIT:
+            raise ValueError(f"must hold at most {CONTEXT_LIMIT} values")
+    if level:
+        raise ValueError(f"must be at most {CONTEXT_DEPTH} deep")
+    return context
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def _finite(value: object) -> object:
     """JSON's grammar allows 1e400; no number type of ours does."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -74,7 +100,7 @@ def _finite(value: object) -> object:
 
 
 IdText = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_printable)]
-Context = Annotated[dict[str, object], AfterValidator(_finite)]
+Context = Annotated[dict[str, object], AfterValidator(_small), AfterValidator(_finite)]
 Channels = Annotated[list[IdText], Field(min_length=1, max_length=64)]
 Outcome = Literal["sent", "not_sent", "displayed", "clicked", "accepted", "rejected", "converted"]
 
@@ -146,6 +172,13 @@ class RecommendBatchRequest(DecisionQuestion):
 
     def question(self) -> DecisionQuestion:
         return DecisionQuestion.model_construct(**{name: getattr(self, name) for name in DecisionQuestion.model_fields})
+
+
+class ConfirmRequest(_Request):
+    """What is about to be sent of a decision's outbound actions: all of them, or those that both fields leave."""
+
+    action_id: IdText | None = None
+    channel: IdText | None = None
 
 
 class FeedbackReport(_Request):
@@ -306,6 +339,25 @@ class BatchAnswer(_Response):
     """In the order of customer_ids."""
 
     decisions: list[DecisionAnswer | FailedEntry]
+
+
+class ConfirmedAction(_Response):
+    """gate and reason: what cancels it and why; null when it may be sent."""
+
+    action_id: str
+    channel: str
+    verdict: Literal["send", "cancel"]
+    gate: str | None
+    reason: str | None
+
+
+class ConfirmAnswer(_Response):
+    """verdict: of the one action, where it is one."""
+
+    decision_id: str
+    confirmed_at: str
+    verdict: Literal["send", "cancel"] | None = None
+    actions: list[ConfirmedAction]
 
 
 class FeedbackAnswer(_Response):

@@ -1,15 +1,47 @@
-"""What several folders of tests share: one PostgreSQL server, and a fresh store on each engine."""
+"""What several folders of tests share: one PostgreSQL server, a fresh store on each engine; and how a run begins."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.checks import beside, leaving
 from tests.checks.postgres import server_or_skip
 
 postgres = pytest.fixture(scope="session")(server_or_skip)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    return bool(config.getoption("tx", default=None)) and not _is_worker(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if _has_workers(session.config):
+        beside.refuse_one_server_for_several(dict(os.environ))
+        beside.compile_once()
+    else:
+        leaving.watch_over_this_process()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> beside.ByFile | None:
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return beside.ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _is_worker(config):
+        beside.in_order(items)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features import consent, ledger
-from features.event import Event
+from features.event import Event, Kind
 from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, PAGE_LIMIT, Records, page, text_code
 
 TAIL_LIMIT = 32
@@ -38,13 +38,18 @@ NOTHING = Sealed()
 
 def record_of(event: Event, sequence: int, channel: int, item: int, action: int) -> bytes:
     """One EVENT record. A statement of consent has no order and no decision: its topic takes the order's place; the end
-    of a subscription's term takes the decision's."""
+    of a subscription's term takes the decision's, the end of a reservation the order's."""
+    order, decision = text_code(event.order if event.topic is None else event.topic), text_code(event.decision)
+    if event.ends_at is not None and event.kind == Kind.RESERVED:
+        order = event.ends_at
+    elif event.ends_at is not None:
+        decision = event.ends_at
     return RECORD.pack(
         event.occurred_at,
         event.recorded_at,
         sequence,
-        text_code(event.order if event.topic is None else event.topic),
-        text_code(event.decision) if event.ends_at is None else event.ends_at,
+        order,
+        decision,
         event.amount,
         event.quantity,
         item,

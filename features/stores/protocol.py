@@ -10,6 +10,7 @@ see every acknowledged write of every process. A store never reads a clock: ever
     |   +-- DecisionConflict    same decision id, another request
     |   +-- CatalogueConflict   the catalogue changed since it was read
     |   +-- HistoryGone         the person whose record was read for the decision was erased since
+    |   +-- HistoryMoved        the person's record has changed since it was read for the write
     +-- AmbiguousIdentifier     several known people answer to it
     +-- InvalidEvent            a value that no store can hold: clocks out of order, infinite amounts, broken text
     +-- InvalidImport           a bulk import was refused whole
@@ -22,7 +23,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from features.event import Event, Identifier
+from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
 from features.stores.catalogues import CatalogueVersion
 from features.stores.people import IdentityStore, RightsStore, Timeline
@@ -62,6 +63,10 @@ class HistoryGone(Conflict):
     """The person from whose record the decision was made was erased meanwhile; decide again."""
 
 
+class HistoryMoved(Conflict):
+    """The person's record has changed since the version that the write was made from; read it and decide again."""
+
+
 class AmbiguousIdentifier(StoreError):
     """Several known people answer to the identifier; `customer_ids` are the candidates."""
 
@@ -90,7 +95,10 @@ class Append:
     of the three goes without events, which date them: InvalidEvent.
 
     decision: the id of the decision that the events answer: they are told under the profile that it is filed under, and
-    under `identifier` only when there is no such decision."""
+    under `identifier` only when there is no such decision.
+
+    seen: the CustomerRecord.version that the events were made from: HistoryMoved when the person has another by now.
+    None: they are true whatever else has happened."""
 
     identifier: Identifier
     events: tuple[Event, ...]
@@ -99,6 +107,7 @@ class Append:
     previous: tuple[Identifier, ...] = ()
     addressed: tuple[Identifier, ...] = ()
     decision: str | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +147,18 @@ class LoggedDecision:
 
 @dataclass(frozen=True, slots=True)
 class LogDecision:
-    """Store the decision and its events (one `decided` per chosen action, or one without action) for the person."""
+    """Store the decision and its events for the person: one `decided` per chosen action, or one without action; one
+    `reserved` per action that was chosen on an outbound channel."""
 
     identifier: Identifier
     decision: LoggedDecision
     events: tuple[Event, ...]
+
+    @property
+    def reserves(self) -> bool:
+        """Whether it is true only of the record that it was made from: another reservation beside it might be one too
+        many."""
+        return any(event.kind == Kind.RESERVED for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +301,9 @@ class HistoryStore(Protocol):
 
 class DecisionLog(Protocol):
     def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
-        """Durable together. The future raises DecisionConflict when an id stands for another request."""
+        """Durable together. The future raises DecisionConflict when an id stands for another request, and HistoryMoved
+        when a decision that reserves was made from another version of its person than the present one, or beside
+        another of the same person; a decision that stands already is returned, whatever has happened since."""
 
     def decision(self, decision_id: str) -> LoggedDecision | None: ...
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.policy.allowance import Allowance
 from models.policy_rules import Exploration
 
 
@@ -131,14 +132,17 @@ def draw(
     priority: NDArray[np.float64],
     tie: NDArray[np.intp],
     first: NDArray[np.bool_],
+    allowance: Allowance,
     limit: int,
     rng: np.random.Generator,
 ) -> Drawn:
     """Up to `limit` of `pool` (places in the ranking) without replacement. Those that are `first` go before the others,
     the best of them first and never left to the dice; among the others no action competes in every draw and ends the
-    slate."""
+    slate. What the contact limits do not allow beside what was drawn before is out of every draw, and the chances are
+    of what is left. The allowance is left as the slate leaves it."""
     left, draws, no_action, end = pool, list[Draw](), 1.0, 1.0
     while len(draws) < limit:
+        left = left[allowance.allowed(left)]
         front = left[first[left]]
         rule, front = (GREEDY, front) if len(front) else (explorer, left)
         chances = rule.probabilities(priority[front], tie[front], exploration)
@@ -149,6 +153,7 @@ def draw(
             end = float(chances[-1])
             break
         draws.append(Draw(int(front[taken]), float(chances[taken])))
+        allowance.take(int(front[taken]))
         left = left[left != front[taken]]
     return Drawn(tuple(draws), no_action, end)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.history import CustomerRecord
 from models.columns import ChannelCandidates, CompiledCatalogue
+from models.conditions.answers import Answers
 from models.decision import DecisionRequest
 from models.policy.published import Published
 from models.policy_rules import Arm
@@ -17,7 +18,8 @@ from models.policy_rules import Arm
 @dataclass(frozen=True, slots=True)
 class Situation:
     """One question, about one customer, at one moment (ms UTC): what was known by then is all that counts. arm: the
-    customer's, for the whole decision."""
+    customer's, for the whole decision. answers: of the catalogue's conditions about that customer, kept as they are
+    given."""
 
     request: DecisionRequest
     customer: CustomerRecord
@@ -26,10 +28,18 @@ class Situation:
     moment: int
     published: Published
     arm: Arm
+    answers: Answers = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        asked = self.request
+        answers = Answers(self.compiled, self.customer, asked.context, self.moment, asked.deliver_at)
+        object.__setattr__(self, "answers", answers)
 
     def at(self, places: NDArray[np.intp]) -> Situation:
         """The same with only the candidates at `places`, in that order."""
-        return replace(self, candidates=self.candidates.at(places))
+        narrowed = replace(self, candidates=self.candidates.at(places))
+        object.__setattr__(narrowed, "answers", self.answers)
+        return narrowed
 
     def action_id(self, place: int) -> str:
         return self.compiled.catalogue.actions[int(self.candidates.action[place])].id

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.decision import DecisionRequest
+from models.policy.allowance import allowance
 from models.policy.arbitration import Ranking
 from models.policy.exploration import UNIFORM, Drawn, Explorer, draw
 from models.policy.situation import Situation
@@ -17,7 +18,8 @@ from models.policy_rules import Arm, Exploration
 def draw_slates(
     explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator
 ) -> tuple[Drawn, ...]:
-    """One Drawn for each channel, in the order of the request. The random arm draws by its own rule."""
+    """One Drawn for each channel, in the order of the request; all together are within the contact limits. The random
+    arm draws by its own rule."""
     rule = UNIFORM if situation.arm is Arm.RANDOM else explorer
     if situation.request.across == "best":
         return _best(rule, situation, ranking, rng)
@@ -30,11 +32,13 @@ def _each(
     channel = situation.candidates.channel[ranking.place]
     action = situation.candidates.action[ranking.place]
     free = np.ones(len(ranking.place), np.bool_)
+    left = allowance(situation, ranking.place)
     slates = []
     for number, name in enumerate(situation.candidates.channels):
-        pool = _before_fallbacks(np.flatnonzero((channel == number) & free), ranking)
+        here = np.flatnonzero((channel == number) & free)
+        pool = _before_fallbacks(here[left.allowed(here)], ranking)
         allowed = situation.compiled.catalogue.channels[name].exploration
-        drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.triggered, request.limit, rng)
+        drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.first, left, request.limit, rng)
         if request.distinct:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
@@ -46,10 +50,12 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.ra
     slate reports that draw's probability of no action, and its end when it took none."""
     channel = situation.candidates.channel[ranking.place]
     tie = ranking.tie * len(situation.candidates.channels) + channel
-    pool = _before_fallbacks(np.arange(len(ranking.place), dtype=np.intp), ranking)
+    left = allowance(situation, ranking.place)
+    everything = np.arange(len(ranking.place), dtype=np.intp)
+    pool = _before_fallbacks(everything[left.allowed(everything)], ranking)
     names = situation.candidates.channels
     allowed = _strictest(situation, [names[number] for number in np.unique(channel[pool])])
-    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.triggered, 1, rng)
+    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.first, left, 1, rng)
     here = {int(channel[one.candidate]) for one in drawn.draws}
     return tuple(replace(drawn, draws=drawn.draws if number in here else ()) for number in range(len(names)))
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 
 from models.policy import arms
-from models.policy.arbitration import CONTEXT_WEIGHT, FORMULA
+from models.policy.arbitration import FORMULA
 from models.policy.basket import BASKET_DAYS
 from models.policy.exploration import UNIFORM, Explorer, InverseGap
 from models.policy.gate import Gate
@@ -33,7 +33,7 @@ def policy_version(gates: tuple[Gate, ...], explorer: Explorer) -> str:
         "explorer": [explorer.name, explorer.revision],
         "random_arm": [UNIFORM.name, UNIFORM.revision],
         "arms": arms.REVISION,
-        "arbitration": [FORMULA, CONTEXT_WEIGHT],
+        "arbitration": FORMULA,
         "basket_days": BASKET_DAYS,
     }
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from features.stores import open_store
+from tests.checks.leaving import folder_prefix
 from tests.checks.store_examples import VAULT
 
 URL = "NEXTBEST_TEST_POSTGRES_URL"
@@ -129,7 +130,7 @@ def _unprivileged() -> dict[str, str]:
 @contextmanager
 def cluster(folder: Path) -> Iterator[Server]:
     """Started, with durability on, reachable by a socket in a folder of its own alone; gone at the end."""
-    home = Path(tempfile.mkdtemp(prefix="nextbest-postgres-", dir="/tmp"))
+    home = Path(tempfile.mkdtemp(prefix=folder_prefix(), dir="/tmp"))
     user = _unprivileged()
     if user:
         shutil.chown(home, user["user"])
@@ -137,7 +138,12 @@ def cluster(folder: Path) -> Iterator[Server]:
     try:
         initdb = [str(folder / "initdb"), "-D", str(server.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         subprocess.run(
-            [*initdb, "--locale=C.UTF-8"], check=True, timeout=60, cwd=home, stdout=subprocess.DEVNULL, **user
+            [*initdb, "--no-sync", "--locale=C.UTF-8"],
+            check=True,
+            timeout=60,
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+            **user,
         )
         settings = f"listen_addresses = ''\nunix_socket_directories = '{home}'\nfsync = on\nmax_connections = 200\n"
         with (home / "data" / "postgresql.conf").open("a") as file:

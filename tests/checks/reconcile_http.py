@@ -3,6 +3,7 @@ log is what was acknowledged, no more and no less."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -12,6 +13,9 @@ from features.stores.people import LoggedEvent
 from features.stores.protocol import Store
 from tests.checks.http_load import Ledger, Meaning
 from tests.checks.reconcile import Logged, projection_faults
+
+OUTBOUND = ("email", "sms")
+"""Of the synthetic shop."""
 
 Lines = Mapping[str, Sequence[LoggedEvent]]
 
@@ -50,7 +54,7 @@ def faults_of(store: Store, ledgers: Sequence[Ledger]) -> list[str]:
 
 
 def _known(name: str, messages: Mapping[str, Meaning], answers: Mapping[str, bytes]) -> bool:
-    return name in messages or name.removeprefix("decided:") in answers
+    return name in messages or name.removeprefix("decided:").removeprefix("reserved:") in answers
 
 
 def _message_faults(lines: Lines, messages: Mapping[str, Meaning]) -> Iterator[str]:
@@ -82,6 +86,13 @@ def _decision_faults(store: Store, lines: Lines, answers: Mapping[str, bytes]) -
             yield f"decision {name} stands with another answer than was given"
         if not lines.get(f"decided:{name}"):
             yield f"decision {name} has no event"
+        held, due = len(lines.get(f"reserved:{name}", ())), _outbound(answer)
+        if held != due:
+            yield f"decision {name} chose {due} outbound actions and reserved {held}"
+
+
+def _outbound(answer: bytes) -> int:
+    return sum(len(one["actions"]) for one in json.loads(answer)["channels"] if one["channel"] in OUTBOUND)
 
 
 def _people_faults(store: Store, meanings: Iterable[Meaning]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +55,14 @@ def decision(decision_id: str, request: str = "{}", decided_at: int = NOON) -> L
 def log_decision(name: str, decision_id: str, request: str = "{}") -> LogDecision:
     decided = event(f"{decision_id}:decided", Kind.DECIDED, action="a-1", channel="email", decision=decision_id)
     return LogDecision(user(name), decision(decision_id, request), (decided,))
+
+
+def reserving(name: str, decision_id: str, seen: int, request: str = "{}") -> LogDecision:
+    """A decision that reserves, made from the version `seen` of the person."""
+    fields = {"action": "a-1", "channel": "email", "decision": decision_id}
+    made = log_decision(name, decision_id, request)
+    held = event(f"reserved:{decision_id}", Kind.RESERVED, ends_at=NOON + 1000, **fields)
+    return replace(made, decision=replace(made.decision, history_version=seen), events=(*made.events, held))
 
 
 def items_table(ids: Sequence[str]) -> bytes:

@@ -37,6 +37,17 @@ def taken(candidates: Candidates, order: NDArray[np.intp]) -> Candidates:
     return Candidates(**plain, item_start=start, item=np.concatenate([*parts, np.zeros(0, np.int32)], dtype=np.int32))
 
 
+@QUICK
+@given(worlds(), st.data())
+def test_the_customers_own_features_need_no_candidate(world: World, data: st.DataObject) -> None:
+    named = definitions.columns_of_customer()
+    assert {FEATURES[column].scope for column in named.values()} == {"customer"}
+    chosen = data.draw(st.lists(st.sampled_from(sorted(named.values())), min_size=1, max_size=9, unique=True))
+    only = np.array(chosen, np.intp)
+    alone = build.customer_row(world.records, world.moment, world.utc_offset, world.facts, only)
+    assert all(same(alone, row) for row in rows(world, only))
+
+
 @given(worlds(), st.lists(st.integers(-60 * DAY, 60 * DAY), max_size=4), st.data())
 @QUICK
 def test_a_training_table_holds_the_rows_of_requests_bit_for_bit(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving.running import replica_path
 from tests.serving.synthetic import make_shop
 from tests.training.small_shop import open_shop
 from tests.training.test_erased import MARK, marked_rows
@@ -18,8 +19,14 @@ from tests.training.test_erased import MARK, marked_rows
 ROOT = Path(__file__).resolve().parents[2]
 
 
+OF_A_REPLICA = {"serve", "recommend", "check", "keys", "audit"}
+"""Commands that need nothing but what a replica has."""
+
+
 def nextbest(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     told = {key: value for key, value in os.environ.items() if not key.startswith(("NEXTBEST_", "MLFLOW_"))}
+    if arguments[0] in OF_A_REPLICA:
+        told["PYTHONPATH"] = replica_path()
     return subprocess.run(
         [sys.executable, "-m", "nextbest", *arguments],
         cwd=ROOT,
@@ -80,7 +87,7 @@ def test_a_setting_that_is_wrong_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nextbest", "serve"],
         cwd=ROOT,
-        env={**os.environ, "NEXTBEST_HOME": str(tmp_path), "NEXTBEST_PORT": "many"},
+        env={**os.environ, "PYTHONPATH": replica_path(), "NEXTBEST_HOME": str(tmp_path), "NEXTBEST_PORT": "many"},
         capture_output=True,
         text=True,
         check=False,
@@ -110,26 +117,6 @@ def test_recommend_leaves_no_trace(shop: Path) -> None:
 @pytest.mark.parametrize("arguments", [("a\x01b",), ("1", "--channel", "fax")])
 def test_recommend_refuses_in_one_line(shop: Path, arguments: tuple[str, ...]) -> None:
     one_line(nextbest(shop, "recommend", *arguments))
-
-
-def test_keys_come_and_go(tmp_path: Path) -> None:
-    made = nextbest(tmp_path, "keys", "add", "--right", "decide", "--right", "write", "--note", "till 4")
-    key = made.stdout.strip()
-    listed = nextbest(tmp_path, "keys", "list").stdout
-    header, line = (row.split("\t") for row in listed.splitlines())
-    assert header == ["key", "rights", "origins", "created", "note"]
-    key_id, rights, origins, _, note = line
-    assert (rights, origins, note) == ("decide,write", "", "till 4")
-    (told,) = json.loads(nextbest(tmp_path, "keys", "list", "--json").stdout)
-    assert (told["key"], told["rights"], told["origins"], told["note"]) == (key_id, ["decide", "write"], [], note)
-    assert key not in listed
-    assert key.encode() not in (tmp_path / "store.db").read_bytes()
-    assert nextbest(tmp_path, "keys", "revoke", key_id).returncode == 0
-    assert nextbest(tmp_path, "keys", "list").stdout == ""
-    one_line(nextbest(tmp_path, "keys", "revoke", key_id))
-    one_line(nextbest(tmp_path, "keys", "add", "--right", "everything"))
-    page = nextbest(tmp_path, "keys", "add", "--right", "write", "--origin", "HTTPS://Shop.example:443/")
-    assert "may write from pages of https://shop.example; it is not shown again" in page.stderr
 
 
 def test_keys_do_not_keep_the_owner_of_the_store_out(shop: Path) -> None:

@@ -137,6 +137,26 @@ def test_who_somebody_is_and_cutting_off_what_is_not_theirs(home: Path) -> None:
     assert "nobody has it" in one_line(nextbest(home, "identity", "show", "eve-1"))
 
 
+def test_keys_come_and_go(tmp_path: Path) -> None:
+    made = nextbest(tmp_path, "keys", "add", "--right", "decide", "--right", "write", "--note", "till 4")
+    key = made.stdout.strip()
+    listed = nextbest(tmp_path, "keys", "list").stdout
+    header, line = (row.split("\t") for row in listed.splitlines())
+    assert header == ["key", "rights", "origins", "created", "note"]
+    key_id, rights, origins, _, note = line
+    assert (rights, origins, note) == ("decide,write", "", "till 4")
+    (told,) = json.loads(nextbest(tmp_path, "keys", "list", "--json").stdout)
+    assert (told["key"], told["rights"], told["origins"], told["note"]) == (key_id, ["decide", "write"], [], note)
+    assert key not in listed
+    assert key.encode() not in (tmp_path / "store.db").read_bytes()
+    assert nextbest(tmp_path, "keys", "revoke", key_id).returncode == 0
+    assert nextbest(tmp_path, "keys", "list").stdout == ""
+    one_line(nextbest(tmp_path, "keys", "revoke", key_id))
+    one_line(nextbest(tmp_path, "keys", "add", "--right", "everything"))
+    page = nextbest(tmp_path, "keys", "add", "--right", "write", "--origin", "HTTPS://Shop.example:443/")
+    assert "may write from pages of https://shop.example; it is not shown again" in page.stderr
+
+
 def test_a_customer_is_copied_and_erased(home: Path, tmp_path: Path) -> None:
     copy = tmp_path / "ann.json"
     assert nextbest(home, "customers", "export", "ann-17", "--output", str(copy)).returncode == 0

@@ -55,7 +55,7 @@ def records(events: Sequence[Event], vocabulary: Vocabulary) -> Records:
             event.occurred_at,
             event.recorded_at,
             row + 1,
-            text_code(event.order if event.topic is None else event.topic),
+            (event.ends_at or 0) if event.kind is Kind.RESERVED else text_code(event.order or event.topic),
             text_code(event.decision),
             event.amount,
             event.quantity,
@@ -68,7 +68,12 @@ def records(events: Sequence[Event], vocabulary: Vocabulary) -> Records:
     return rows
 
 
-def customer(events: Sequence[Event], vocabulary: Vocabulary, time_zone: str | None = None) -> CustomerRecord:
+def customer(
+    events: Sequence[Event],
+    vocabulary: Vocabulary,
+    time_zone: str | None = None,
+    traits: Mapping[str, object] | None = None,
+) -> CustomerRecord:
     """A known customer with these events, whoever they come from in whatever order."""
     rows = records(events, vocabulary)
     return CustomerRecord(
@@ -79,6 +84,7 @@ def customer(events: Sequence[Event], vocabulary: Vocabulary, time_zone: str | N
         page=page(rows),
         ledger=ledger.entries(rows),
         consents=consent.entries(rows),
+        traits=traits or {},
         time_zone=time_zone,
     )
 
@@ -96,8 +102,9 @@ def event(
     action: str | None = None,
     decision: str | None = None,
     severity: int = 0,
+    held_days: float | None = None,
 ) -> Event:
-    """An event `days_ago` before NOW, known to us `lag_days` later."""
+    """An event `days_ago` before NOW, known to us `lag_days` later. held_days: from then on, of a reservation."""
     occurred_at = NOW - round(days_ago * DAY)
     recorded_at = occurred_at + round(lag_days * DAY)
     return Event(
@@ -114,6 +121,7 @@ def event(
         action=action,
         decision=decision,
         severity=severity,
+        ends_at=None if held_days is None else occurred_at + round(held_days * DAY),
     )
 
 

@@ -23,6 +23,8 @@ from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.contact_limits import WithinContactLimits
+from models.policy.gates.eligibility import Eligibility
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.in_basket import LiesInBasket
 from models.policy.gates.quiet_hours import OutsideQuietHours
@@ -85,6 +87,14 @@ class TestLiesInBasket(GateContract):
 
 class TestCooledOff(GateContract):
     gate = CooledOff()
+
+
+class TestWithinContactLimits(GateContract):
+    gate = WithinContactLimits()
+
+
+class TestEligibility(GateContract):
+    gate = Eligibility()
 
 
 class TestExcluded(GateContract):

@@ -40,10 +40,11 @@ class Personal(ByAction):
         return Scores(response, response, response[:, None])
 
 
-def objecting(world: World, time_zone: str = "Asia/Tokyo") -> World:
+def objecting(world: World, time_zone: str | None = "Asia/Tokyo") -> World:
     """The same with an objection to profiling that nothing follows."""
     objection = event(Kind.CONSENT_WITHDRAWN, 0, topic="profiling")
-    return replace(world, customer=customer([*world.events, objection], world.vocabulary, time_zone))
+    told = world.customer.traits
+    return replace(world, customer=customer([*world.events, objection], world.vocabulary, time_zone, told))
 
 
 @LAW
@@ -52,7 +53,7 @@ def test_two_who_object_to_profiling_get_one_ranking(world: World) -> None:
     """On the same candidates, whatever else is known of either."""
     everything = Policy((ChannelPlacement(),), Greedy())
     world = replace(world, request=replace(world.request, limit=20, distinct=False, across="each"))
-    nobody = replace(world, events=())
+    nobody = replace(world, events=(), customer=STRANGER)
     one = answered(objecting(world, "Asia/Tokyo"), everything, Personal())
     two = answered(objecting(nobody, "Europe/Lisbon"), everything, Personal())
     assert one == two
@@ -64,9 +65,9 @@ def test_two_who_object_to_profiling_get_one_ranking(world: World) -> None:
 @given(world=worlds())
 def test_the_gates_know_whoever_objects_to_profiling(world: World) -> None:
     spared = tuple(one for one in world.events if one.topic != "profiling")
-    plain = replace(world, customer=customer(spared, world.vocabulary))
+    plain = replace(world, customer=customer(spared, world.vocabulary, traits=world.customer.traits))
     assert answered(plain).personalised
-    assert [slate.funnel for slate in answered(objecting(world)).slates] == [
+    assert [slate.funnel for slate in answered(objecting(world, None)).slates] == [
         slate.funnel for slate in answered(plain).slates
     ]
 
@@ -86,3 +87,25 @@ def test_an_objection_to_profiling_takes_the_person_out_of_the_ranking_until_it_
     assert ranked(seen, objection) == ranked(bought, objection) == (False, ranked(objection)[1])
     assert ranked(seen, objection, agreement)[0]
     assert ranked(seen, objection, agreement)[1] != ranked(bought, objection, agreement)[1]
+
+
+def test_weights_read_nothing_of_whoever_objects_to_profiling_and_eligibility_does() -> None:
+    personal = ["customer.vip", "history.orders_ever > 0", "has(customer.city) || history.viewed_last < 9"]
+    shop, vocabulary = small_shop(
+        {"a": {"eligibility": "customer.vip"}},
+        traits={"vip": "yes_no", "city": "text"},
+        weights=[
+            *({"when": text, "weight": 2.0} for text in personal),
+            {"when": "context.sale == true", "weight": 3.0},
+        ],
+    )
+    asked = replace(ASKED, context={"sale": True})
+
+    def priority(*events: Event) -> float:
+        lived = (event(Kind.ORDERED, 2, item="f2", order="o"), event(Kind.VIEWED, 3, item="f1"), *events)
+        record = customer(lived, vocabulary, traits={"vip": True, "city": "York"})
+        decision = decide(asked, record, shop, ByAction(), NOW, np.random.default_rng(1), NOTHING)
+        return decision.slates[0].actions[0].priority
+
+    assert priority() == 0.5 * 2.0 * 2.0 * 2.0 * 3.0
+    assert priority(event(Kind.CONSENT_WITHDRAWN, 1, topic="profiling")) == 0.5 * 3.0

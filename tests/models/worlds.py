@@ -45,6 +45,7 @@ CHANNELS = {
         "direction": "outbound",
         "consent": "opt_out",
         "reward_window_days": 30,
+        "reserve_hours": 24,
         "quiet_hours": {"begin": "18:00", "end": "20:00", "closed": ["sunday"]},
     },
     "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
@@ -58,13 +59,26 @@ SERVICE_FIRST = {
     "in_service": ["web"],
     "retention_reasons": ["cancellation"],
 }
-GROUPS = [{"id": "g", "cool_off_days": 3}]
 GREEDY_ARMS = tuple(arm for arm in Arm if arm is not Arm.RANDOM)
 PURPOSES = {
     "offer": ["marketing", "marketing", "marketing", "retention"],
     "message": ["marketing", "marketing", "survey", "service", "legal", "retention"],
     "service": [None, "legal", "survey"],
 }
+TRAITS = {"postcode": "text", "household_size": "number", "member": "yes_no", "since": "time", "likes": "texts"}
+CONDITIONS = (
+    'customer.postcode.startsWith("021")',
+    "customer.household_size >= 2",
+    'has(customer.member) && customer.member ? "dogs" in customer.likes : history.orders_ever > 0',
+    "!has(customer.since) || now - customer.since > duration('720h')",
+    "history.orders_last < 10.0 || history.viewed_7d >= 1",
+    'has(context.page) && context.page == "laundry"',
+    "context.level > 2",
+    "local.getHours() >= 9",
+)
+"""What actions and weights may ask in a world. The seventh could not be evaluated if the level were a text; in a world
+it never is."""
+
 SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
@@ -108,6 +122,18 @@ def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
     )
 
 
+_LIMIT = st.fixed_dictionaries({"contacts": st.integers(0, 3)}).flatmap(
+    lambda limit: st.sampled_from(
+        [{**limit, **span} for span in ({"days": 1}, {"days": 3}, {"days": 30}, {"hours": 6}, {"hours": 36.5})]
+    )
+)
+
+
+def _limits(most: int) -> st.SearchStrategy[list[dict[str, object]]]:
+    """Mostly none, so that something is left to be decided."""
+    return st.one_of(st.just([]), st.just([]), st.lists(_LIMIT, max_size=most))
+
+
 @st.composite
 def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=4, unique=True))
@@ -119,11 +145,12 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
     kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
     items = draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True))
+    fallback = trigger is None and draw(st.sampled_from([False, False, False, True]))
     return {
         "id": f"a{number}",
         "kind": kind,
         "purpose": draw(st.sampled_from(PURPOSES[kind])),
-        "fallback": trigger is None and draw(st.sampled_from([False, False, False, True])),
+        "fallback": fallback,
         "basket": draw(st.sampled_from(["exclude", "exclude", "ignore", "require"] if items else ["exclude"])),
         "cool_off_days": draw(st.sampled_from([None, None, 0, 1, 7])),
         "pending_days": draw(st.sampled_from([0, 1, 7])),
@@ -137,6 +164,9 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "starts_at": None if starts is None else text_of(NOW + starts * DAY),
         "ends_at": None if ends is None else text_of(NOW + ends * DAY),
         "success": "converted",
+        "limits": draw(_limits(2)),
+        "eligibility": draw(st.sampled_from([None, None, *CONDITIONS])),
+        "urgent": trigger is None and kind == "service" and not fallback and draw(st.booleans()),
         "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
         "treatments": [
             {"id": f"t{place}", "channel": channel, "placement": placement}
@@ -151,25 +181,40 @@ def _arms(arm: Arm) -> dict[str, object] | None:
 
 
 @st.composite
+def _weights(draw: st.DrawFn, groups: list[object]) -> dict[str, object]:
+    return {
+        "when": draw(st.sampled_from(CONDITIONS)),
+        "weight": draw(st.sampled_from([0.0, 0.5, 1.5, 3.0])),
+        "actions": draw(st.sampled_from([[], [], ["a0"]])),
+        "groups": draw(st.lists(st.sampled_from(groups), max_size=1)),
+        "channels": draw(st.lists(st.sampled_from(sorted(CHANNELS)), max_size=2, unique=True)),
+    }
+
+
+@st.composite
 def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
     explorations = st.none() | st.sampled_from([{"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}])
     rule = st.none() | _rules(RULES)
+    actions = [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))]
     document = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(RULES)),
         "channels": {
-            name: {**fields, "exploration": draw(explorations) if exploring else None}
+            name: {**fields, "limits": draw(_limits(1)), "exploration": draw(explorations) if exploring else None}
             for name, fields in CHANNELS.items()
         },
         "arms": _arms(draw(st.sampled_from(arms))),
+        "groups": [{"id": "g", "limits": draw(_limits(1)), "cool_off_days": draw(st.sampled_from([None, 3]))}],
+        "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in draw(_limits(1))],
         "topics": TOPICS,
         "journey": JOURNEY,
-        "groups": draw(st.sampled_from([[], GROUPS])),
         "cool_off": draw(st.sampled_from([None, {"action_days": 2, "group_days": 1}])),
         "service_first": draw(st.sampled_from([None, SERVICE_FIRST])),
         "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
-        "actions": [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))],
+        "actions": actions,
+        "traits": TRAITS,
+        "weights": draw(st.lists(_weights([action["group"] for action in actions]), max_size=3)),
     }
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
 
@@ -284,6 +329,21 @@ def _outcomes(draw: st.DrawFn) -> Event:
     return event(kind, draw(_DAYS), channel="web", action=action, lag_days=draw(_LAG))
 
 
+def contacts_told(draw: st.DrawFn) -> Event:
+    """Of decisions and of none, of actions that the catalogue knows and of others; reported in whatever order."""
+    kind = draw(st.sampled_from([Kind.SENT, Kind.SENT, Kind.DISPLAYED, Kind.NOT_SENT, Kind.RESERVED, Kind.RESERVED]))
+    reserved = kind is Kind.RESERVED
+    return event(
+        kind,
+        draw(_DAYS | st.sampled_from([1 / 24, 6 / 24, 30 / 24])),
+        action=draw(st.sampled_from(["a0", "a1", "a2", "retired", None])),
+        channel=draw(st.sampled_from([*sorted(CHANNELS), "elsewhere"])),
+        decision=draw(st.sampled_from(["d1", "d2"] if reserved else ["d1", "d2", None])),
+        lag_days=draw(_LAG),
+        held_days=draw(st.sampled_from([0.5, 1.0, 2.0, 5.0])) if reserved else None,
+    )
+
+
 @st.composite
 def _baskets(draw: st.DrawFn) -> Event:
     days = draw(_DAYS)
@@ -292,12 +352,31 @@ def _baskets(draw: st.DrawFn) -> Event:
 
 
 @st.composite
+def told_traits(draw: st.DrawFn) -> dict[str, object]:
+    """Some of the declared ones, some of the wrong type, and some that nobody declared."""
+    values: dict[str, list[object]] = {
+        "postcode": ["02115", "90210", "", 2115],
+        "household_size": [1, 2, 3.5, "many", True, 10**400],
+        "member": [True, False, "yes"],
+        "since": ["2025-12-31T00:00:00Z", "2020-01-01T00:00:00+01:00", "2020-01-01", 0],
+        "likes": [["dogs"], [], ["cats", "dogs"], ["dogs", 1], "dogs"],
+        "undeclared": [1],
+    }
+    return {name: draw(st.sampled_from(some)) for name, some in values.items() if draw(st.booleans())}
+
+
+_CONTEXTS: st.SearchStrategy[dict[str, object]] = st.sampled_from(
+    [{}, {"page": "laundry", "reason": "cancellation"}, {"page": 7, "level": 3}, {"page": None, "level": 1.5}]
+)
+
+
+@st.composite
 def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = False) -> World:
     """arms: in one of which the customer is. exploring: channels may allow it."""
     shop, vocabulary = draw(_shops(arms, exploring))
     model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
     shop = with_learned_windows(shop, model, vocabulary)
-    happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes()
+    happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes() | contacts_told()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
     action_ids = [action.id for action in shop.catalogue.actions]
@@ -311,11 +390,11 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
         exclude=draw(st.lists(st.sampled_from([*action_ids, "no-such-action"]), max_size=2)),
         explain=draw(st.booleans()),
         seed=draw(st.integers(0, 2**63 - 1)),
-        context=draw(st.sampled_from([{}, {}, {"reason": "cancellation"}, {"reason": 7}])),
+        context=draw(_CONTEXTS),
     )
+    traits = {**draw(told_traits()), **draw(st.sampled_from([{}, {}, {"do_not_contact": True}]))}
     person = replace(
-        customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"]))),
-        traits=draw(st.sampled_from([{}, {}, {}, {"do_not_contact": True}, {"do_not_contact": "no"}])),
+        customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"])), traits=traits),
         addresses=draw(st.sampled_from([None, frozenset(["user_id", "email"]), frozenset(["email"])])),
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])

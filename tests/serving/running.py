@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -16,13 +17,25 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+REPLICA = ROOT / "tests" / "checks" / "replica"
 _PATIENCE = 60.0
+_PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to clients: until the server has taken it, one of them may have it again."""
+_dice = random.SystemRandom()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One of many, because others look for one at the same time."""
+    while True:
+        port = _dice.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def replica_path() -> str:
+    """PYTHONPATH of a process that is to have what a replica has."""
+    return os.pathsep.join(filter(None, (str(REPLICA), os.environ.get("PYTHONPATH"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, st
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": replica_path(),
         **extra,
     }
 

@@ -49,6 +49,8 @@ DECIDE_FAULTS = [
     ('{"customer_id": "c", "deliver_at": "9999-12-31T23:59:59-14:00"}', 422, "invalid_value", "deliver_at"),
     ('{"customer_id": "c", "context": {"price": 1e400}}', 422, "invalid_value", "context"),
     ('{"customer_id": "c", "context": []}', 422, "invalid_value", "context"),
+    ('{"customer_id": "c", "context": {"a": ' + "[" * 8 + "1" + "]" * 8 + "}}", 422, "invalid_value", "context"),
+    ('{"customer_id": "c", "context": {"a": [' + "1," * 999 + "1]}}", 422, "invalid_value", "context"),
 ]
 
 

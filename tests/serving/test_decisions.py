@@ -66,7 +66,7 @@ def test_the_answer_is_logged_with_its_events_before_it_is_given(
     events = logged(store, person)
     chosen = sum(len(slate["actions"]) for slate in answer["channels"])
     assert chosen == 4
-    assert [Kind(kind) for kind in events["kind"]] == [Kind.DECIDED] * chosen
+    assert [Kind(kind) for kind in events["kind"]] == [Kind.DECIDED] * chosen + [Kind.RESERVED] * 2
 
 
 def test_a_decision_without_any_action_is_an_event_too(client: httpx.Client, store: Store, person: str) -> None:

@@ -23,6 +23,7 @@ from features.stores.protocol import (
     DecisionConflict,
     DecisionReceipt,
     HistoryGone,
+    HistoryMoved,
     LogDecision,
     LoggedDecision,
     StoreError,
@@ -180,6 +181,7 @@ class _Group:
                 self.profiles.check_decided(write.identifier)
             self._check_decisions(member)
             self._check_read(member)
+        self._check_seen(member)
         mark = self.interning.mark()
         try:
             codes = [[self._codes(event) for event in write.events] for write in member.writes]
@@ -208,6 +210,28 @@ class _Group:
         if read - {person for (person,) in there}:
             message = "customer is erased; it was known while the decision was made; decide again"
             raise HistoryGone(message)
+
+    def _check_seen(self, member: Appends | Decisions) -> None:
+        """The rows of the people are locked: a version that is the present one stays so until this is committed."""
+        taken: set[object] = set()
+        for write in member.writes:
+            if isinstance(write, Append):
+                profile, seen = self.profiles.told_of(write), write.seen
+            else:
+                profile, seen = self.profiles.deciding(write.identifier), self._made_from(write)
+            if seen is None:
+                continue
+            who = write.identifier if profile is None else profile.person.person
+            if seen != (0 if profile is None else profile.person.version) or who in taken:
+                message = (
+                    f"history version is not {seen} any more; the write was made from it; read it and decide again"
+                )
+                raise HistoryMoved(message)
+            taken.add(who)
+
+    def _made_from(self, write: LogDecision) -> int | None:
+        stands = write.decision.decision_id in self.decisions
+        return write.decision.history_version if write.reserves and not stands else None
 
     def _codes(self, event: Event) -> tuple[int, int, int]:
         code = self.interning.code

@@ -123,6 +123,15 @@ class Profiles:
             raise found
         return self.states[found] if found in self.states else self.of(identifier, since)
 
+    def deciding(self, identifier: Identifier) -> ProfileState | None:
+        """For whom a decision on the identifier would be logged; None for somebody who is new."""
+        found = self._decided[identifier]
+        return None if isinstance(found, StoreError) else self.states.get(found)
+
+    def told_of(self, write: Append) -> ProfileState | None:
+        """Under whom the events would be told; None for somebody who is new."""
+        return self.states.get(self._anchor(write)) or self.states.get(self.digest(write.identifier))
+
     def _anchor(self, write: Append) -> bytes:
         answered = None if write.decision is None else self._answered.get(write.decision)
         return self.digest(write.identifier) if answered is None else answered

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from features import ledger
-from features.event import Identifier
+from features.event import INTENTS, Identifier
 from features.history import CustomerRecord, Records, page
 from features.identity import outside_name
 from features.partition import Person
@@ -34,6 +34,8 @@ _TYPES = """SELECT DISTINCT i.type FROM person m JOIN claim c ON c.profile = m.p
             WHERE m.root = ? AND (c.severed = 0 OR c.anchor IS NOT NULL)"""
 _DIGEST = columns(digest="bytes")
 _ROOT = columns(root="integer")
+
+_INTENT = np.isin(np.arange(256), sorted(INTENTS))
 
 _PORTION = 128
 """People whose logs are in memory together."""
@@ -63,14 +65,17 @@ def present(session: Session, vault: Vault, identifier: Identifier) -> CustomerR
 def _record(vault: Vault, row: Row) -> CustomerRecord:
     person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row
     traits = json.loads(traits_text) if traits_text != "{}" else {}
+    events = packed.read_page(sealed_page or b"", tail)
+    lines = packed.read_ledger(sealed_ledger or b"", tail)
+    consents = packed.read_consents(sealed_consents or b"", tail)
     return CustomerRecord(
         person=person,
         customer_id=vault.open(customer_id),
-        known=version > 0,
+        known=_known(version, events, traits, lines, consents),
         version=version,
-        page=packed.read_page(sealed_page or b"", tail),
-        ledger=packed.read_ledger(sealed_ledger or b"", tail),
-        consents=packed.read_consents(sealed_consents or b"", tail),
+        page=events,
+        ledger=lines,
+        consents=consents,
         traits=traits,
         time_zone=_time_zone(traits),
     )
@@ -82,13 +87,14 @@ def earlier(session: Session, vault: Vault, identifier: Identifier, moment: int)
     if person is None:
         return CustomerRecord(-1, outside_name(identifier), known=False)
     (made,) = assemble(session, [person], moment)
+    events, lines = page(made.log.records), ledger.entries(made.log.records)
     return CustomerRecord(
         person=person.root,
         customer_id=person.name,
-        known=made.version > 0,
+        known=_known(made.version, events, made.traits, lines, made.log.consents),
         version=made.version,
-        page=_frozen(page(made.log.records)),
-        ledger=_frozen(ledger.entries(made.log.records)),
+        page=_frozen(events),
+        ledger=_frozen(lines),
         consents=_frozen(made.log.consents),
         traits=made.traits,
         time_zone=_time_zone(made.traits),
@@ -162,6 +168,14 @@ def _joined(logs: Mapping[int, Records], linked: Mapping[int, int]) -> Records:
         return logs[next(iter(linked))]
     joined = np.concatenate([shown(logs[profile], at) for profile, at in linked.items()])
     return joined[np.argsort(joined["sequence"], kind="stable")]
+
+
+def _known(version: int, events: Records, traits: Mapping[str, object], *others: Records) -> bool:
+    """Whether anything but our own intents has been recorded. others: ledger and consents. Whose page is empty was told
+    of by traits."""
+    if version == 0 or traits or not len(events) or any(len(one) for one in others):
+        return version > 0
+    return not bool(_INTENT[events["kind"]].all())
 
 
 def _time_zone(traits: dict[str, Any]) -> str | None:

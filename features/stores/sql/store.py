@@ -223,7 +223,7 @@ class SQLStore:
     # Decisions
 
     def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
-        """Raises InvalidEvent at once; the future raises DecisionConflict."""
+        """Raises InvalidEvent at once; the future raises the Conflict."""
         for write in writes:
             check_decision(write)
         return self._writer.submit(Decisions(tuple(writes)))

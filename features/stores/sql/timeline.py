@@ -103,7 +103,7 @@ class _Words:
         sequence, record, source, message, line, name, order_id, decision_id, properties = row
         (one,) = packed.events(record)
         kind, text = Kind(int(one["kind"])), self._vocabulary.text
-        stated, term = kind in CONSENT_KINDS, kind in _TERMS and decision_id is None and one["decision"] != 0
+        stated = kind in CONSENT_KINDS
         event = Event(
             message_id=str(message) if source == 0 else f"{self._sources[source]}:{message}",
             kind=kind,
@@ -121,6 +121,13 @@ class _Words:
             severity=int(one["severity"]),
             properties=properties,
             topic=order_id if stated else None,
-            ends_at=int(one["decision"]) if term else None,
+            ends_at=_end(one, kind, decision_id),
         )
         return LoggedEvent(sequence, self._names[1], event)
+
+
+def _end(one: np.void, kind: Kind, decision_id: str | None) -> int | None:
+    """Of a subscription's term or of a reservation (features.stores.packed.record_of)."""
+    if kind == Kind.RESERVED:
+        return int(one["order"]) or None
+    return int(one["decision"]) if kind in _TERMS and decision_id is None and one["decision"] != 0 else None

@@ -8,6 +8,8 @@ from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.arm import OutsideHoldout
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
+from models.policy.gates.contact_limits import WithinContactLimits
+from models.policy.gates.eligibility import Eligibility
 from models.policy.gates.excluded import Excluded
 from models.policy.gates.in_basket import LiesInBasket
 from models.policy.gates.quiet_hours import OutsideQuietHours
@@ -24,6 +26,7 @@ GATES: tuple[Gate, ...] = (
     TriggerHolds(),
     Reachable(),
     ConsentGiven(),
+    Eligibility(),
     OutsideQuietHours(),
     ServiceBeforeSales(),
     AfterwardsOnly(),
@@ -31,6 +34,7 @@ GATES: tuple[Gate, ...] = (
     NotPending(),
     LiesInBasket(),
     CooledOff(),
+    WithinContactLimits(),
     Excluded(),
     OutsideHoldout(),
 )

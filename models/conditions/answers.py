@@ -1,0 +1,178 @@
+"""Asking the conditions of a catalogue about one customer in one request: each distinct one once, when it is needed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cel_expr_python import cel
+
+from features.build import customer_row
+from features.history import CustomerRecord
+from models.columns import CompiledCatalogue
+from models.conditions.compiled import WANTED, Batch, Condition
+from models.conditions.known import Known, known_traits
+from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name
+from models.local_time import utc_offset
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_ABSENT = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"')
+
+
+class Truth(Enum):
+    """MET and UNMET are what the condition says. UNKNOWN: it read what is not known, without asking has() first, and so
+    is not met. BROKEN: it could not be evaluated."""
+
+    MET = "met"
+    UNMET = "unmet"
+    UNKNOWN = "unknown"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """words: what is unknown, or what went wrong; else empty."""
+
+    truth: Truth
+    words: str = ""
+
+
+MET, UNMET = Answer(Truth.MET), Answer(Truth.UNMET)
+
+
+@dataclass(slots=True)
+class Answers:
+    """customer: as of `moment` (ms UTC). deliver_at: ms UTC, what conditions call now. Whatever was asked is kept, so
+    that nothing is evaluated twice; asking in another order gives the same answers."""
+
+    compiled: CompiledCatalogue
+    customer: CustomerRecord
+    context: Mapping[str, object]
+    moment: int
+    deliver_at: int
+    _given: dict[int, Answer] = field(default_factory=dict)
+    _traits: dict[str, Known] | None = None
+    _history: dict[str, float] | None = None
+    _known: dict[bool, set[str]] = field(default_factory=dict)
+    _read: dict[bool, dict[str, object]] = field(default_factory=dict)
+    _activations: dict[bool, cel.Activation] = field(default_factory=dict)
+
+    def truths(self, numbers: Sequence[int]) -> list[Truth]:
+        """Of the conditions in these places: evaluated together where everything that they read is known, else one by
+        one."""
+        pending = {number for number in numbers if number not in self._given}
+        for batch in self.compiled.conditions.batches:
+            if not pending.isdisjoint(batch.numbers):
+                self._ask_together(batch, pending)
+        return [self.of(number).truth for number in numbers]
+
+    def of(self, number: int) -> Answer:
+        """The answer of the condition in place `number`."""
+        answer = self._given.get(number)
+        if answer is None:
+            answer = self._given[number] = self._asked(self.compiled.conditions.all[number])
+        return answer
+
+    def observed(self, condition: Condition) -> dict[Name, object]:
+        """What is known under each of the condition's names that has a field; None where nothing is."""
+        held = self._held(condition.reads_history)
+        return {name: held[name.root].get(name.field) for name in condition.names if name.field is not None}
+
+    def _ask_together(self, batch: Batch, pending: set[int]) -> None:
+        """Nothing is answered when one of them cannot be evaluated: which one shows when each is by itself."""
+        conditions = self.compiled.conditions.all
+        try:
+            known = self._names(batch.reads_history)
+            wanted = [number in pending and conditions[number].reads <= known for number in batch.numbers]
+            if sum(wanted) < 2:
+                return
+            values = self._values(batch.reads_history) | {WANTED: wanted}
+            found = batch.program.eval(self.compiled.conditions.environment.Activation(values)).plain_value()
+        except Exception:  # noqa: BLE001 whatever it raises, each will be asked by itself
+            return
+        if isinstance(found, list):
+            for number, asked, value in zip(batch.numbers, wanted, found, strict=True):
+                if asked and isinstance(value, bool):
+                    self._given[number] = MET if value else UNMET
+
+    def _names(self, with_history: bool) -> set[str]:
+        """Those of the names in conditions under which something is known."""
+        known = self._known.get(with_history)
+        if known is None:
+            held = self._held(with_history)
+            names = self.compiled.conditions.names.items()
+            known = self._known[with_history] = {
+                text for text, name in names if name.field is None or name.field in held[name.root]
+            }
+        return known
+
+    def _held(self, with_history: bool) -> dict[str, Mapping[str, object]]:
+        """What has fields of what conditions read; the history only for those that do."""
+        return {
+            CUSTOMER: self._told(),
+            HISTORY: self._lived() if with_history else {},
+            CONTEXT: self.context,
+        }
+
+    def _asked(self, condition: Condition) -> Answer:
+        try:
+            result = condition.program.eval(self._activation(condition.reads_history))
+            value = result.value()
+            kind = result.type() if value is not True and value is not False else cel.Type.BOOL
+        except Exception as error:  # noqa: BLE001 whatever it raises, the condition could not be evaluated
+            return Answer(Truth.BROKEN, f"{type(error).__name__}: {error}")
+        if value is True:
+            return MET
+        if value is False:
+            return UNMET
+        if kind != cel.Type.ERROR:
+            return Answer(Truth.BROKEN, f"it is {value!r}, and neither true nor false")
+        absent = _ABSENT.fullmatch(value)
+        if absent is None:
+            return Answer(Truth.BROKEN, str(value))
+        return Answer(Truth.UNKNOWN, self._called(condition, absent[1]))
+
+    def _called(self, condition: Condition, key: str) -> str:
+        """What the condition calls the key that was not found."""
+        unknown = (name for name, value in self.observed(condition).items() if name.field == key and value is None)
+        return str(next(unknown, key))
+
+    def _told(self) -> dict[str, Known]:
+        if self._traits is None:
+            self._traits = known_traits(self.customer.traits, self.compiled.conditions.traits)
+        return self._traits
+
+    def _lived(self) -> dict[str, float]:
+        """The features of the customer alone that conditions read, by the one compiled way; NaN is unknown."""
+        if self._history is None:
+            conditions = self.compiled.conditions
+            offset = utc_offset(self.customer.time_zone, self.compiled.catalogue.time_zone, self.moment)
+            row = customer_row(self.customer.page, self.moment, offset, self.compiled.facts, conditions.columns)
+            pairs = zip(conditions.features, row.tolist(), strict=True)
+            self._history = {name: value for name, value in pairs if value == value}  # noqa: PLR0124 NaN alone differs
+        return self._history
+
+    def _activation(self, with_history: bool) -> cel.Activation:
+        found = self._activations.get(with_history)
+        if found is None:
+            values = self._values(with_history)
+            found = self._activations[with_history] = self.compiled.conditions.environment.Activation(values)
+        return found
+
+    def _values(self, with_history: bool) -> dict[str, object]:
+        values = self._read.get(with_history)
+        if values is None:
+            zones = self.customer.time_zone, self.compiled.catalogue.time_zone
+            values = self._read[with_history] = {
+                **self._held(with_history),
+                NOW: _clock(self.deliver_at),
+                LOCAL: _clock(self.deliver_at + utc_offset(*zones, self.deliver_at)),
+            }
+        return values
+
+
+def _clock(moment: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(milliseconds=moment)

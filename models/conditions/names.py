@@ -1,0 +1,53 @@
+"""The names in the text of a condition: `customer.postcode`, `history.orders_28d`, `context.page`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+CUSTOMER, HISTORY, CONTEXT, NOW, LOCAL = "customer", "history", "context", "now", "local"
+ROOTS = (CUSTOMER, HISTORY, CONTEXT, NOW, LOCAL)
+"""Everything that a condition may read. now: a timestamp, the moment of delivery in UTC; local: what the customer's own
+clock shows then, written as if it were UTC."""
+
+_FIELDS = frozenset({CUSTOMER, HISTORY, CONTEXT})
+_RAW = r"""(?:[bB][rR]|[rR][bB]?)(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"[^"\n]*"|'[^'\n]*')"""
+_TEXT = (
+    r"""[bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+)
+_TOKEN = re.compile(rf"(?P<blank>\s+|//[^\n]*)|(?P<text>{_RAW}|{_TEXT})|(?P<name>[A-Za-z_]\w*)|\.?\d[\w.]*|[\s\S]")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """root: one of ROOTS that has fields. field: None where the root stands by itself."""
+
+    root: str
+    field: str | None
+
+    def __str__(self) -> str:
+        return self.root if self.field is None else f"{self.root}.{self.field}"
+
+
+def names_in(text: str) -> tuple[Name, ...]:
+    """The distinct names, in the order of the text; what stands in quotes or behind // is none."""
+    return tuple(dict.fromkeys(_names(text)))
+
+
+def _names(text: str) -> Iterator[Name]:
+    tokens = [found for found in _TOKEN.finditer(text) if found.lastgroup != "blank"]
+    words = [found[0] for found in tokens]
+    for place, word in enumerate(words):
+        if word in _FIELDS and not _is_member(tokens, place):
+            selected = words[place + 1 : place + 2] == ["."] and place + 2 < len(words)
+            field = words[place + 2] if selected and tokens[place + 2].lastgroup == "name" else None
+            yield Name(word, field)
+
+
+def _is_member(tokens: list[re.Match[str]], place: int) -> bool:
+    """Whether the token is selected out of something, as in context.customer."""
+    if place < 2 or tokens[place - 1][0] != ".":
+        return False
+    before = tokens[place - 2]
+    return before.lastgroup in ("text", "name") or before[0] in (")", "]", "}")

@@ -1,0 +1,100 @@
+"""How many more contacts each limit allows at the moment of delivery, and what is left of that while a slate is drawn.
+
+`days: N` are N days of the customer's calendar, the last of them the day of delivery; `hours` the span (t - w, t]. What
+lies after the moment of delivery counts too: a contact that was made while this one waited is there when it arrives.
+Within one decision everything that it chose counts as made, also on inbound channels, where it may be displayed
+together. Actions that are owed are bound by nothing, but are contacts like others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.contact_limits import ContactLimits
+from models.local_time import start_of_day
+from models.policy.contacts import Contacts, contacts
+from models.policy.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """made: the person's n contacts. counts: bool[L, n], whether each limit counts them at the moment of delivery."""
+
+    made: Contacts
+    counts: NDArray[np.bool_]
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """int64[L]."""
+        return np.asarray(self.counts.sum(axis=1), np.int64)
+
+
+def standing(situation: Situation) -> Standing:
+    rules = situation.compiled.limits
+    made = contacts(situation.customer.page, situation.moment)
+    if not len(made) or not len(rules):
+        return Standing(made, np.zeros((len(rules), len(made)), np.bool_))
+    begins = np.array([_begin(situation, days, span) for days, span in rules.windows], np.int64)[rules.window]
+    return Standing(made, rules.counted(rules.keys(made.action, made.channel)) & (made.at[None, :] > begins[:, None]))
+
+
+def _begin(situation: Situation, days: int | None, span: int | None) -> int:
+    """ms UTC of the last moment before the window."""
+    moment = situation.request.deliver_at
+    if days is None:
+        return moment - (span or 0)
+    return _day(situation, moment, 1 - days) - 1
+
+
+def permitted_from(situation: Situation, limit: int, made: NDArray[np.int64]) -> int | None:
+    """ms UTC from when on a limit allows one more, if nothing else happens; None for never. made: the moments of the
+    contacts that it counts."""
+    rule = situation.compiled.limits.limits[limit]
+    if rule.contacts == 0:
+        return None
+    last = int(np.sort(made)[-rule.contacts])
+    return _day(situation, last, rule.days) if rule.days is not None else last + (rule.span or 0)
+
+
+def _day(situation: Situation, moment: int, days: int) -> int:
+    return start_of_day(situation.customer.time_zone, situation.compiled.catalogue.time_zone, moment, days)
+
+
+def keys_of(situation: Situation, places: NDArray[np.intp]) -> NDArray[np.int32]:
+    """int32[4, places] of the situation's candidates."""
+    columns = situation.candidates.candidates
+    return situation.compiled.limits.keys(columns.action[places], columns.channel[places])
+
+
+@dataclass(slots=True)
+class Allowance:
+    """For a slate being drawn. binds: bool[L, e], the limits of each of the e candidates. counted: bool[L, e], those
+    that count it once it is taken. left: int64[L]."""
+
+    binds: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    left: NDArray[np.int64]
+
+    def allowed(self, pool: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """bool[pool]: whether one more contact with each is within every limit that binds it."""
+        closed = self.left <= 0
+        if not closed.any():
+            return np.ones(len(pool), np.bool_)
+        return np.asarray(~self.binds[np.ix_(closed, pool)].any(axis=0), np.bool_)
+
+    def take(self, candidate: int) -> None:
+        self.left = self.left - self.counted[:, candidate]
+
+
+def allowance(situation: Situation, places: NDArray[np.intp]) -> Allowance:
+    """For the candidates at `places` of the situation, as numbers from 0."""
+    rules: ContactLimits = situation.compiled.limits
+    if not len(rules) or not len(places):
+        none = np.zeros((0, len(places)), np.bool_)
+        return Allowance(none, none, np.zeros(0, np.int64))
+    counted = rules.counted(keys_of(situation, places))
+    binds = counted & ~rules.owed[situation.candidates.action[places]]
+    return Allowance(binds, counted, rules.most - standing(situation).used)

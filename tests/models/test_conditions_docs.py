@@ -1,0 +1,55 @@
+"""What docs/catalogue.md says of conditions is true: every example in it is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from features.event import Kind
+from models.catalogue_file import read_text
+from models.conditions.answers import Truth
+from models.document_fields import moment_of
+from models.policy.published import NOTHING
+from models.policy.situation import Situation
+from models.policy_rules import Arm
+from tests.models.shop import NOW, compiled, customer, event, request
+from tests.models.test_catalogue import EXAMPLE, GUIDE
+
+SECTION = GUIDE.split("\n## Conditions\n")[1].split("\n## ")[0]
+FACTS = json.loads(SECTION.split("```json\n")[1].split("```")[0])
+TABLE = re.findall(r"^\| `(.+)` \| ((?:not )?met.*) \|$", SECTION, re.MULTILINE)
+
+
+def test_the_facts_are_those_that_the_examples_are_asked_of() -> None:
+    assert moment_of(FACTS["now"]) == NOW
+    assert FACTS["history"] == "one order of one line, two days ago; nothing else"
+    assert len(TABLE) >= 10
+
+
+@pytest.mark.parametrize(("text", "said"), TABLE)
+def test_each_example_says_what_it_is_said_to(text: str, said: str) -> None:
+    situation = _situation(text.replace("\\|", "|"))
+    conditions, number = situation.compiled.conditions, situation.compiled.action_number["gift-card"]
+    answer = situation.answers.of(int(conditions.of_action[number]))
+    words = {Truth.MET: "met", Truth.UNMET: "not met", Truth.UNKNOWN: f"not met: {answer.words} is unknown"}
+    assert words[answer.truth] == said
+
+
+def test_the_urgent_example_is_a_catalogues_action() -> None:
+    action = SECTION.split("```yaml\n")[1].split("```")[0]
+    ivr = "channels:\n  ivr: {direction: inbound, consent: not_needed, reward_window_days: 1}\n"
+    text = EXAMPLE.replace("channels:\n", ivr, 1) + "".join(f"  {line}\n" for line in action.splitlines())
+    shop, _ = compiled(read_text(text))
+    assert shop.first[shop.action_number["power-cut"]]
+
+
+def _situation(condition: str) -> Situation:
+    line = "  - id: gift-card\n"
+    source = read_text(EXAMPLE.replace(line, f"{line}    eligibility: {json.dumps(condition)}\n"))
+    shop, vocabulary = compiled(source)
+    bought = [event(Kind.ORDERED, 2, item="7001", order="o-1")]
+    record = customer(bought, vocabulary, FACTS["time_zone"], FACTS["customer"])
+    asked = request("web", context=FACTS["context"])
+    return Situation(asked, record, shop, shop.channels(("web",)), NOW, NOTHING, Arm.FULL)

@@ -1,0 +1,81 @@
+"""The laws of a decision's slates, drawn one after the other: within the contact limits all together, best first, with
+chances that are of what is left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+
+from models.decision import Decision, Slate
+from models.policy.gates import GATES
+from models.policy.version import POLICY, Policy
+from tests.models.contact_oracle import Contact, contacts_of, exceeds
+from tests.models.shop import NOW
+from tests.models.test_decide import LAW, Even, answered, eligible, fallbacks, going_first, in_order
+from tests.models.worlds import GREEDY_ARMS, World, worlds
+
+
+def beside(decision: Decision, world: World) -> list[tuple[Slate, list[Contact]]]:
+    """Each slate, and the contacts that there were or were chosen on earlier channels."""
+    found, counting = [], contacts_of(world.events, NOW)
+    for slate in decision.slates:
+        found.append((slate, list(counting)))
+        counting += [(one.action_id, slate.channel, world.request.deliver_at) for one in slate.actions]
+    return found
+
+
+def fitting(among: set[str], slate: Slate, counting: list[Contact], world: World) -> set[str]:
+    """Those among them that are within the contact limits beside what counts."""
+    at = world.request.deliver_at
+    return {one for one in among if not exceeds(world, one, slate.channel, at, counting)}
+
+
+@LAW
+@given(world=worlds())
+def test_no_decision_exceeds_a_contact_limit_counting_its_own_slates(world: World) -> None:
+    at = world.request.deliver_at
+    for policy in (POLICY, Policy(GATES, Even())):
+        for slate, counting in beside(answered(world, policy), world):
+            for one in slate.actions:
+                assert not exceeds(world, one.action_id, slate.channel, at, counting)
+                counting.append((one.action_id, slate.channel, at))
+
+
+@LAW
+@given(world=worlds(GREEDY_ARMS))
+def test_greedy_fills_each_slate_with_the_best_there_is(world: World) -> None:
+    each = replace(world, request=replace(world.request, across="each", distinct=False, explain=True))
+    for slate, counting in beside(answered(each), each):
+        left = before_fallbacks(fitting(eligible(slate, world), slate, counting, world), world)
+        for action in slate.actions:
+            assert action.action_id in fitting(left, slate, counting, world)
+            left.remove(action.action_id)
+            counting.append((action.action_id, slate.channel, world.request.deliver_at))
+        assert len(slate.actions) == world.request.limit or not fitting(left, slate, counting, world)
+        assert in_order(slate.actions, world)
+        assert all(action.selection_probability == 1.0 for action in slate.actions)
+        assert slate.no_action_probability == (0.0 if slate.actions else 1.0)
+        for action in slate.actions:
+            code = world.vocabulary.code("action", action.action_id)
+            assert action.response_probability == world.scorer.probability[code]
+
+
+def before_fallbacks(fit: set[str], world: World) -> set[str]:
+    return fit - fallbacks(world) or fit
+
+
+@LAW
+@given(world=worlds())
+def test_chances_are_of_what_is_left_and_no_action_competes(world: World) -> None:
+    each = replace(world, request=replace(world.request, across="each", distinct=False, explain=True))
+    for slate, counting in beside(answered(each, Policy(GATES, Even())), each):
+        pool = before_fallbacks(fitting(eligible(slate, world), slate, counting, world), world)
+        first = going_first(world)
+        assert slate.no_action_probability == (0.0 if pool & first else 1.0 / (len(pool) + 1))
+        for action in slate.actions:
+            left = fitting(pool, slate, counting, world)
+            assert action.selection_probability == (1.0 if left & first else 1.0 / (len(left) + 1))
+            assert action.action_id in (left & first or left)
+            pool.remove(action.action_id)
+            counting.append((action.action_id, slate.channel, world.request.deliver_at))
