@@ -8,8 +8,9 @@ the second.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+import msgspec
 
 NO_CODE = -1
 """The integer code of "none": no item, no action, no category."""
@@ -100,8 +101,7 @@ INTENTS = frozenset({Kind.DECIDED, Kind.RESERVED, Kind.NOT_SENT})
 """Kinds that tell what we meant to do, and nothing of the person: of whom there is nothing else is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(msgspec.Struct, frozen=True, gc=False):
     """One way to name a person.
 
     type: "user_id" (the company's own id), "anonymous_id", "email", "phone", "loyalty_card", ...
@@ -112,8 +112,7 @@ class Identifier:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened, in words; the store turns words into codes.
 
     message_id and line together are unique: the same pair again is the same event. channel, item, action, order and
@@ -135,8 +134,8 @@ class Event:
     action: str | None = None
     order: str | None = None
     decision: str | None = None
-    quantity: float = field(default=math.nan)
-    amount: float = field(default=math.nan)
+    quantity: float = math.nan
+    amount: float = math.nan
     severity: int = 0
     properties: str = "{}"
     topic: str | None = None

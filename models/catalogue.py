@@ -18,12 +18,11 @@ from models.catalogue_document import (
     ActionEntry,
     CatalogueDocument,
     ChannelEntry,
-    JourneyEntry,
     RepurchaseEntry,
     SuppressionEntry,
 )
 from models.document_fields import moment_of
-from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
+from models.journey_rules import HOUR, JourneyRules, Trigger, journey_rules_of
 from models.policy_document import GroupEntry, TraitType
 from models.policy_rules import (
     Arms,
@@ -304,7 +303,7 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
             entry.id: Topic(entry.id, entry.name or entry.id, entry.words, entry.consent and Regime(entry.consent))
             for entry in document.topics
         },
-        journey=_journey(document.journey),
+        journey=journey_rules_of(document.journey),
         contact_reasons={entry.id: entry.say for entry in document.contact_reasons},
         repurchase=_repurchase(document.repurchase),
         traits=dict(document.traits),
@@ -351,17 +350,6 @@ def _rule(entry: RepurchaseEntry | SuppressionEntry) -> RepurchaseRule:
 
 def _suppression(entry: SuppressionEntry) -> SuppressionRule:
     return SuppressionRule(_rule(entry), entry.match)
-
-
-def _journey(entry: JourneyEntry) -> JourneyRules:
-    rule = entry.escalation
-    after = None if rule is None or rule.after_minutes is None else round(rule.after_minutes * MINUTE)
-    return JourneyRules(
-        idle=round(entry.idle_minutes * MINUTE),
-        patience=round(entry.handoff.take_within_minutes * MINUTE),
-        call_back_within=round(entry.handoff.call_back_within_hours * HOUR),
-        escalation=None if rule is None else Escalation(after, rule.after_transfers),
-    )
 
 
 def _action(entry: ActionEntry) -> Action:

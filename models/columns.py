@@ -36,6 +36,7 @@ from models.contact_limits import ContactLimits, contact_limits
 from models.item_relations import ItemRelations, item_relations
 from models.journey_rules import Trigger
 from models.policy_columns import PolicyColumns, policy_columns
+from models.prices import category_prices, price_of
 from models.promotions import Promotions, promotions
 from models.repurchase import Curves
 
@@ -194,7 +195,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     category, parent, price = _item_columns(catalogue, items, codes, vocabulary)
     relations = item_relations(items, codes, vocabulary)
     promoted = promotions(catalogue, category, parent, relations.head, vocabulary)
-    category_price = _category_prices(category, parent, price)
+    category_price = category_prices(category, parent, price)
     groups = tuple(dict.fromkeys(action.group for action in catalogue.actions))
     topics = (None, *catalogue.topics)
     channel_codes = {name: _code(vocabulary, "channel", name) for name in catalogue.channels}
@@ -276,28 +277,6 @@ def _item_columns(
     return category, np.array(parents, np.int32), price
 
 
-def _category_prices(
-    home: NDArray[np.int32], parent: NDArray[np.int32], item_price: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The median price of the items in each category and below it; NaN where none is known."""
-    priced = np.flatnonzero(~np.isnan(item_price) & (home >= 0))
-    category, price = home[priced], item_price[priced]
-    above, prices = [], []
-    while len(category):
-        above.append(category)
-        prices.append(price)
-        upwards = parent[category]
-        category, price = upwards[upwards >= 0], price[upwards >= 0]
-    medians = np.full(len(parent), np.nan)
-    if above:
-        places, values = np.concatenate(above), np.concatenate(prices)
-        order = np.lexsort((values, places))
-        found, first, count = np.unique(places[order], return_index=True, return_counts=True)
-        sorted_values = values[order]
-        medians[found] = (sorted_values[first + (count - 1) // 2] + sorted_values[first + count // 2]) / 2
-    return medians
-
-
 def _pairs(catalogue: Catalogue) -> tuple[NDArray[np.intp], NDArray[np.intp], dict[tuple[str, str], int]]:
     """Where each channel's rows start, the action of each row, and the row of each (action, channel)."""
     start, actions = [0], list[int]()
@@ -324,7 +303,7 @@ def _action_columns(
     number = {name: index for index, name in enumerate(groups)}
     items = [[_code(vocabulary, "item", item) for item in action.items] for action in actions]
     prices = [
-        _price(item_price[codes], category_price, home) for codes, home in zip(items, promoted.category, strict=True)
+        price_of(item_price[codes], category_price, home) for codes, home in zip(items, promoted.category, strict=True)
     ]
     starts = [OPEN_START if action.starts_at is None else action.starts_at for action in actions]
     ends = [OPEN_END if action.ends_at is None else action.ends_at for action in actions]
@@ -341,14 +320,6 @@ def _action_columns(
         starts_at=np.array(starts, np.int64),
         ends_at=np.array(ends, np.int64),
     )
-
-
-def _price(named: NDArray[np.float64], category_price: NDArray[np.float64], category: int) -> float:
-    """The mean of the known prices of the items promoted by name, else the median of the category."""
-    known = named[~np.isnan(named)]
-    if len(known):
-        return float(known.mean())
-    return float(category_price[category]) if category >= 0 else float("nan")
 
 
 def _on_channels(candidates: Candidates, codes: Mapping[str, int], start: NDArray[np.intp]) -> Candidates:

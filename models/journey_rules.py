@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from features.journey import Handoff, HandoffState, Journey
+from models.catalogue_document import JourneyEntry
 
 MINUTE = 60_000
 """Milliseconds."""
@@ -58,3 +59,14 @@ def lost_at(handoff: Handoff, rules: JourneyRules) -> int:
 def calls_back(handoff: Handoff, rules: JourneyRules, moment: int) -> bool:
     """Whether the hand-off was lost so lately that it calls for an answer at `moment` (ms UTC)."""
     return handoff.state is HandoffState.LOST and moment - lost_at(handoff, rules) <= rules.call_back_within
+
+
+def journey_rules_of(entry: JourneyEntry) -> JourneyRules:
+    rule = entry.escalation
+    after = None if rule is None or rule.after_minutes is None else round(rule.after_minutes * MINUTE)
+    return JourneyRules(
+        idle=round(entry.idle_minutes * MINUTE),
+        patience=round(entry.handoff.take_within_minutes * MINUTE),
+        call_back_within=round(entry.handoff.call_back_within_hours * HOUR),
+        escalation=None if rule is None else Escalation(after, rule.after_transfers),
+    )

@@ -41,17 +41,14 @@ _SHOWN = 64
 Payload = Mapping[str, JsonValue]
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """payload: a call and what it inherits from its batch. appends: what it asks of the store, one for all that is not
-    addressed and one for each way in which withdrawals were; all for one person."""
+class Understood(msgspec.Struct, frozen=True):
+    """message: a call as it came. appends: what it asks of the store, all for one person."""
 
-    payload: JsonValue
+    message: JsonValue
     appends: tuple[Append, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """How many of a call's events were new, and how many known already."""
 
     stored: int
@@ -64,7 +61,7 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
     reader = _reader(runtime, body, call)
     message = {field: value for field, value in body.items() if field != "writeKey"}
     try:
-        understood = reader.understood(message, message, name)
+        appends = reader.appends(message, name)
     except NotForPages as error:
         metrics.EVENTS.labels("refused").inc()
         raise forbidden(error.field, error.value, error.rule, "tell it with a key that no page holds") from error
@@ -73,7 +70,7 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
         letter = reader.letter({"type": name, **message}, message, error.message)
         runtime.tell_letters_left(await asyncio.wrap_future(runtime.store.bury([letter])))
         raise refusal_of(error) from error
-    appended = await asyncio.wrap_future(runtime.store.append(understood.appends))
+    appended = await asyncio.wrap_future(runtime.store.append(appends))
     _count([_taken(appended)], 0)
     return b'{"success":true}'
 
@@ -88,20 +85,15 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call, key: str | Non
         raise invalid("batch", messages, "must be a list of calls", 'send {"batch": [...]}')
     if not messages:
         raise invalid("batch", "[]", "must hold one call or more", "send no empty batch")
-    sent_at, context = _sent_at(body), _inherited(body)
-    repeatable = len(msgspec.json.encode(context)) * len(messages) <= INHERITED_LIMIT
+    inherited = Inherited.of(body, len(messages))
     calls: list[Understood] = []
     letters: list[DeadLetter] = []
     for message in messages:
-        undated = _within(message, context)
-        whole = _within(undated, sent_at)
-        kept = whole if repeatable else _within(message, sent_at)
         try:
-            _check_size(undated)
-            calls.append(reader.understood(kept, whole, None))
+            calls.append(Understood(message, _read(reader, message, inherited)))
         except WireError as error:
-            letters.append(reader.letter(kept, whole, error.message))
-    outcomes, refused = await _store(runtime, calls, reader)
+            letters.append(reader.letter(inherited.kept(message), inherited.whole(message), error.message))
+    outcomes, refused = await _store(runtime, calls, reader, inherited)
     letters.extend(refused)
     if letters:
         runtime.tell_letters_left(await asyncio.wrap_future(runtime.store.bury(letters)))
@@ -109,6 +101,15 @@ async def batch(runtime: Runtime, payload: JsonValue, call: Call, key: str | Non
     return msgspec.json.encode(
         {"success": True, "accepted": len(outcomes), "duplicates": duplicates, "refused": len(letters)}
     )
+
+
+def _read(reader: Reader, message: JsonValue, inherited: Inherited) -> tuple[Append, ...]:
+    """Raises WireError."""
+    undated = _within(message, inherited.context)
+    _check_size(undated)
+    if inherited.sent_at is None:
+        return reader.appends(_within(undated, inherited.dated))
+    return reader.appends(undated, None, inherited.sent_at)
 
 
 def _object(payload: JsonValue) -> Payload:
@@ -128,14 +129,17 @@ class Reader:
     from_page: bool
     strong: Collection[str]
 
-    def understood(self, payload: JsonValue, whole: JsonValue | Payload, name: str | None) -> Understood:
-        """payload: what a letter keeps; whole: with all that it inherits. Raises WireError."""
-        message = segment.read(whole, self.received_at, None, name, self.rules)
+    def appends(
+        self, payload: JsonValue | Payload, name: str | None = None, sent_at: int | None = None
+    ) -> tuple[Append, ...]:
+        """What the call asks of the store: one for all that is not addressed and one for each way in which withdrawals
+        were. name, sent_at: as in features.wire.segment.read. Raises WireError."""
+        message = segment.read(payload, self.received_at, sent_at, name, self.rules)
         if self.from_page:
             message = as_a_page_may(message, self._is_known, self.strong)
         for place in message.unusable:
             metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
-        return Understood(payload, tuple(_appends(message)))
+        return tuple(_appends(message))
 
     def letter(self, payload: JsonValue | Payload, whole: JsonValue | Payload, reason: str) -> DeadLetter:
         if isinstance(payload, dict):  # some senders put the key into each call
@@ -171,18 +175,34 @@ def rules_of(runtime: Runtime) -> WireRules:
     return WireRules(catalogue.channels, catalogue.currency, region, key)
 
 
-def _sent_at(body: Payload) -> Payload:
-    """What is no time is refused with each call that brings none of its own: the SDKs drop a batch that is refused
-    whole."""
-    try:
-        fields.optional_moment(body, "sentAt")
-    except WireError:
-        return {"sentAt": str(body["sentAt"])[:_SHOWN]}
-    return {"sentAt": body["sentAt"]} if body.get("sentAt") is not None else {}
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What calls have of their batch where they bring none of their own: sentAt, and what else there is. sent_at: ms
+    UTC, None where there is none or it is no time. repeatable: whether there is room for the context in each letter."""
 
+    context: Payload
+    dated: Payload
+    sent_at: int | None
+    repeatable: bool
 
-def _inherited(body: Payload) -> Payload:
-    return {key: body[key] for key in ("context", "integrations") if key in body}
+    @classmethod
+    def of(cls, body: Payload, calls: int) -> Inherited:
+        """A sentAt that is no time is refused with each call that brings none of its own: the SDKs drop a batch that is
+        refused whole."""
+        context = {key: body[key] for key in ("context", "integrations") if key in body}
+        repeatable = len(msgspec.json.encode(context)) * calls <= INHERITED_LIMIT
+        try:
+            sent_at = fields.optional_moment(body, "sentAt")
+        except WireError:
+            return cls(context, {"sentAt": str(body["sentAt"])[:_SHOWN]}, None, repeatable)
+        return cls(context, {} if sent_at is None else {"sentAt": body["sentAt"]}, sent_at, repeatable)
+
+    def whole(self, message: JsonValue) -> JsonValue:
+        return _within(_within(message, self.context), self.dated)
+
+    def kept(self, message: JsonValue) -> JsonValue:
+        """What a letter keeps of the call."""
+        return self.whole(message) if self.repeatable else _within(message, self.dated)
 
 
 def _within(message: JsonValue, inherited: Payload) -> JsonValue:
@@ -205,6 +225,9 @@ _NUMBERS = re.compile(r"\[\d+\]")
 
 def _appends(message: WireMessage) -> Iterator[Append]:
     """A withdrawal binds whoever holds an identifier that it is addressed to, so those addressed alike go together."""
+    if not any(message.addressed):
+        yield Append(message.anchor, message.events, message.traits, message.also, message.previous)
+        return
     told: dict[tuple[Identifier, ...], list[Event]] = {(): []}
     for event, addressed in zip(message.events, message.addressed, strict=True):
         told.setdefault(addressed, []).append(event)
@@ -217,7 +240,7 @@ def _appends(message: WireMessage) -> Iterator[Append]:
 
 
 async def _store(
-    runtime: Runtime, calls: Sequence[Understood], reader: Reader
+    runtime: Runtime, calls: Sequence[Understood], reader: Reader, inherited: Inherited
 ) -> tuple[Sequence[Taken], list[DeadLetter]]:
     """What the store took, durable, and the letters for what only the store could refuse. It takes all of a write or
     nothing, so that after a refusal each call is a write of its own."""
@@ -226,7 +249,7 @@ async def _store(
     try:
         appended = await asyncio.wrap_future(runtime.store.append([one for call in calls for one in call.appends]))
     except _REFUSALS:
-        outcomes = await asyncio.gather(*(_alone(runtime, call, reader) for call in calls))
+        outcomes = await asyncio.gather(*(_alone(runtime, call, reader, inherited) for call in calls))
         taken = [outcome for outcome in outcomes if isinstance(outcome, Taken)]
         return taken, [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
     answers = iter(appended)
@@ -237,11 +260,12 @@ def _taken(appended: Sequence[Appended]) -> Taken:
     return Taken(sum(one.stored for one in appended), sum(one.duplicates for one in appended))
 
 
-async def _alone(runtime: Runtime, call: Understood, reader: Reader) -> Taken | DeadLetter:
+async def _alone(runtime: Runtime, call: Understood, reader: Reader, inherited: Inherited) -> Taken | DeadLetter:
     try:
         appended = await asyncio.wrap_future(runtime.store.append(call.appends))
     except _REFUSALS as error:
-        return reader.letter(call.payload, call.payload, str(error))
+        kept = inherited.kept(call.message)
+        return reader.letter(kept, kept, str(error))
     return _taken(appended)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from pydantic_core import from_json
 
 from features.stores.protocol import Append, DeadLetter
@@ -21,8 +20,8 @@ def reread(runtime: Runtime, letter: DeadLetter, present: int) -> tuple[Append, 
         raise WireError("", letter.payload, "a letter that is read again is whole JSON", "tell it anew") from error
     from_page, strong = letter.reason.startswith(FROM_PAGE), runtime.settings.declared_strong
     reader = Reader(runtime.store, letter.received_at, rules_of(runtime), from_page, strong)
-    understood = reader.understood(payload, payload, None)
+    appends = reader.appends(payload)
     return tuple(
         replace(append, events=tuple(replace(event, recorded_at=present) for event in append.events))
-        for append in understood.appends
+        for append in appends
     )

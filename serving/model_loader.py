@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from features.candidates import Candidates
 from features.history import CustomerRecord
-from features.stores.protocol import BundleStore
+from features.stores.keeping import BundleStore
 from models import bundle
 from models.columns import CompiledCatalogue
 from models.contact_reason import ContactReasonModel

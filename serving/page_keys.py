@@ -7,8 +7,9 @@ NotForPages    a WireError: the call is well formed, but not a page's to make
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from features.event import Identifier, Kind
 from features.identity import ANONYMOUS_ID, USER_ID, is_strong

@@ -29,7 +29,7 @@ from mlflow.models import ModelSignature
 from mlflow.models.signature import infer_signature
 from mlflow.tracking import MlflowClient
 
-from features.stores.protocol import BundleStore
+from features.stores.keeping import BundleStore
 from models import bundle
 from training.errors import NotRegistered, RegistryAway
 

@@ -21,14 +21,15 @@ _LARGEST_INTEGER = 2**63 - 1
 
 def check_append(write: Append) -> None:
     """Raises InvalidEvent."""
-    named = (write.identifier, *write.also, *write.previous, *write.addressed)
-    _check_texts(*(text for one in named for text in (one.type, one.value)))
-    claimed = (*write.also, *write.previous, *write.addressed)
-    rule = "an append claims or withdraws by its events, which date it"
-    _check(not claimed or bool(write.events), "events", write.events, rule)
+    _check_texts(write.identifier.type, write.identifier.value)
+    if claimed := (*write.also, *write.previous, *write.addressed):
+        _check_texts(*(text for one in claimed for text in (one.type, one.value)))
+        rule = "an append claims or withdraws by its events, which date it"
+        _check(bool(write.events), "events", write.events, rule)
     for event in write.events:
         check_event(event)
-    json_text(write.traits)
+    if write.traits:
+        json_text(write.traits)
 
 
 def check_decision(write: LogDecision) -> None:
@@ -46,10 +47,30 @@ def check_decision(write: LogDecision) -> None:
 
 def check_event(event: Event) -> None:
     """Raises InvalidEvent naming the field."""
+    if not _is_sound(event):
+        _find_fault(event)
+    optional = (event.channel, event.item, event.action, event.order, event.decision, event.topic)
+    _check_texts(event.message_id, event.name, event.properties, *filter(None, optional))
+
+
+def _is_sound(event: Event) -> bool:
+    """Whether no number is wrong, in one look."""
+    return (
+        EARLIEST <= event.occurred_at <= event.recorded_at <= LATEST
+        and 0 <= event.line <= _LARGEST_CODE
+        and -_LARGEST_SEVERITY <= event.severity <= _LARGEST_SEVERITY
+        and not math.isinf(event.amount)
+        and not abs(event.quantity) > LARGEST_QUANTITY
+        and event.message_id != ""
+        and (event.ends_at is None or EARLIEST <= event.ends_at <= LATEST)
+    )
+
+
+def _find_fault(event: Event) -> None:
     _check(event.occurred_at >= EARLIEST, "occurred_at", event.occurred_at, "it is ms UTC from the year 1")
     _check(event.recorded_at <= LATEST, "recorded_at", event.recorded_at, "it is ms UTC to the year 9999")
-    if event.occurred_at > event.recorded_at:
-        _check(False, "occurred_at", event.occurred_at, f"it is not after recorded_at, {event.recorded_at}")
+    rule = f"it is not after recorded_at, {event.recorded_at}"
+    _check(event.occurred_at <= event.recorded_at, "occurred_at", event.occurred_at, rule)
     _check(0 <= event.line <= _LARGEST_CODE, "line", event.line, f"it is 0 to {_LARGEST_CODE}")
     _check(abs(event.severity) <= _LARGEST_SEVERITY, "severity", event.severity, f"it is within {_LARGEST_SEVERITY}")
     _check(not math.isinf(event.amount), "amount", event.amount, "it is finite, or NaN for unknown")
@@ -57,8 +78,6 @@ def check_event(event: Event) -> None:
     _check(event.message_id != "", "message_id", "", "it is not empty")
     if event.ends_at is not None:
         _check(EARLIEST <= event.ends_at <= LATEST, "ends_at", event.ends_at, "it is ms UTC, years 1 to 9999")
-    optional = (event.channel, event.item, event.action, event.order, event.decision, event.topic)
-    _check_texts(event.message_id, event.name, event.properties, *(text for text in optional if text is not None))
 
 
 def json_text(traits: Mapping[str, object]) -> str:
@@ -77,7 +96,8 @@ def _check(holds: bool, field: str, value: object, rule: str) -> None:
 def _check_texts(*texts: str) -> None:
     joined = "".join(texts)
     try:
-        joined.encode()
+        if not joined.isascii():
+            joined.encode()
     except UnicodeEncodeError as error:
         message = f"text is {error.object[error.start : error.end]!r}; lone surrogates are no text; send valid Unicode"
         raise InvalidEvent(message) from error

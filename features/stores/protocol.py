@@ -20,12 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
 from features.stores.catalogues import CatalogueVersion
+from features.stores.keeping import BundleStore, KeyStore, Settings
 from features.stores.people import IdentityStore, RightsStore, Timeline
 
 if TYPE_CHECKING:
@@ -83,8 +86,7 @@ class InvalidImport(StoreError):
     """A bulk import that was refused; nothing of it is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Events told under `identifier`, which anchors a profile (created if there is none). traits are merged over the
     person's (None removes), with the moment at which the newest of the events was recorded; not again when all events
     are duplicates, and neither is what follows. The trait time_zone is the person's time zone.
@@ -102,7 +104,7 @@ class Append:
 
     identifier: Identifier
     events: tuple[Event, ...]
-    traits: Mapping[str, object] = field(default_factory=dict)
+    traits: Mapping[str, object] = msgspec.field(default_factory=dict)
     also: tuple[Identifier, ...] = ()
     previous: tuple[Identifier, ...] = ()
     addressed: tuple[Identifier, ...] = ()
@@ -330,45 +332,12 @@ class CatalogueStore(Protocol):
         """The newest version's number, 0 for none; cheap enough for a poll every second."""
 
 
-class BundleStore(Protocol):
-    def put_bundle(self, digest: str, files: Mapping[str, bytes]) -> None: ...
-
-    def bundle(self, digest: str) -> Mapping[str, bytes] | None: ...
-
-    def set_serving(self, version: str, digest: str, run_id: str, since: int) -> None:
-        """The last good model: what serves when the registry cannot be reached."""
-
-    def serving(self) -> ServingModel | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class ServingModel:
     version: str
     digest: str
     run_id: str
     since: int
-
-
-class KeyStore(Protocol):
-    def add_key(self, key: AccessKey) -> None: ...
-
-    def revoke_key(self, key_id: str) -> bool: ...
-
-    def keys(self) -> tuple[AccessKey, ...]: ...
-
-
-class Settings(Protocol):
-    """Facts about the store itself: the driven clock's present, whether it is a demo, the signing secret."""
-
-    def setting(self, name: str) -> str | None: ...
-
-    def put_setting(self, name: str, value: str) -> None: ...
-
-    def put_setting_once(self, name: str, value: str) -> str:
-        """Set it unless any process has, and return what stands: the same for everybody who asks."""
-
-    def advance_present(self, moment: int) -> int:
-        """Move the driven clock's present forward to `moment` (never back) and return the present."""
 
 
 class DeadLetters(Protocol):

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from features.event import Identifier
 from features.identity import ANONYMOUS_ID, ANONYMOUS_PREFIX, USER_ID, IdentityError, is_strong, normalise
 from features.wire import consents, fields
@@ -36,8 +38,7 @@ _OWN_FIELDS: Final = frozenset({"userid", "anonymousid"})
 _SIGNS: Final = re.compile(r"[\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(msgspec.Struct, frozen=True):
     """anchor: the identifier under which the call is told. also: further ones of the same person. previous: older ids
     of the same person. known: it was told by the company's own user id. All normalised. unusable: places of what could
     not be read as an identifier."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from features.event import Identifier, Kind
 
 JsonObject = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """What a line adds to what all events of a call share. Fields as in features.event.Event; properties is what the
     log keeps.
 
@@ -29,7 +29,7 @@ class Line:
     quantity: float = math.nan
     amount: float = math.nan
     severity: int = 0
-    properties: JsonObject = field(default_factory=dict)
+    properties: JsonObject = msgspec.field(default_factory=dict)
     topic: str | None = None
     ends_at: int | None = None
     through: tuple[Identifier, ...] = ()

@@ -7,10 +7,12 @@ identifies the message, so that the store keeps the first and knows the others f
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from features.event import Kind
 from features.wire import fields
@@ -66,7 +68,7 @@ def _is_for_good(properties: JsonObject) -> bool:
 
 
 def delivery(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:
-    (told,) = message(properties, replace(meaning, kind=Kind.OTHER), channel, foreign)
+    (told,) = message(properties, dataclasses.replace(meaning, kind=Kind.OTHER), channel, foreign)
     if _is_transactional(properties):
         return (told,)
     return told, replace(told, kind=Kind.SENT, properties={}, contact=_contact(properties, told))

@@ -5,10 +5,11 @@ Whatever it is given, it returns a WireMessage or raises WireError, nothing else
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from features.event import Event, Identifier, Kind
 from features.instants import EARLIEST, TOLERATED_LEAD
@@ -18,6 +19,7 @@ from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
 from features.wire.lines import lines_of
 from features.wire.names import EVENT_NAMES, FAMILY_CHANNELS, UNKNOWN_NAME, Meaning, Shape
+from features.wire.texts import kept_text
 
 CALLS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
@@ -34,8 +36,7 @@ _DAY: Final = 86_400_000
 _NOBODY: Final[tuple[Identifier, ...]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WireMessage:
+class WireMessage(msgspec.Struct, frozen=True):
     """call: track, identify, ... anchor: the identifier of the person under which it is told; also, previous: further
     identifiers and older ids of the same person (features.stores.protocol.Append); all normalised. events: one per line
     with the call's message_id, and with ids of their own the contacts that it tells of; never empty. addressed: of each
@@ -92,17 +93,16 @@ def read(
         call=name,
         message_id=message_id,
         anchor=named.anchor,
-        events=tuple(makes.event(line, i) for i, line in enumerate(lines)),
+        events=tuple([makes.event(line, i) for i, line in enumerate(lines)]),
         traits=_traits(payload, context) if name == "identify" else {},
         also=named.also,
         previous=named.previous,
-        addressed=tuple(_addressed(line, named) for line in lines),
+        addressed=tuple([_addressed(line, named) for line in lines]),
         unusable=named.unusable,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
+class _Maker(msgspec.Struct, frozen=True):
     """Of events from the lines of one call."""
 
     title: str
@@ -129,7 +129,7 @@ class _Maker:
             quantity=line.quantity,
             amount=line.amount,
             severity=line.severity,
-            properties=_JSON(line.properties),
+            properties=kept_text(line.properties),
             topic=line.topic,
             ends_at=line.ends_at,
         )
@@ -147,9 +147,6 @@ class _Maker:
         elif kind == "call":
             parts.append(self.message_id)
         return contact_id(parts, self.key)
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def _addressed(line: Line, named: identifiers.Naming) -> tuple[Identifier, ...]:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from features.event import Event, Identifier, Kind
 from features.identity import customer_identifier

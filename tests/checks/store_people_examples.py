@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Iterable
+
+from msgspec.structs import replace
 
 from features import consent
 from features.event import Event, Identifier, Kind
@@ -57,7 +58,7 @@ def story_of(rng: random.Random) -> list[Append]:
     for number in range(18):
         at, anchor = NOON + rng.randrange(50), rng.choice(anchors)
         one = event(f"s{number}", rng.choice(kinds), at, channel="email", item=f"i{number}", order=f"o{number % 4}")
-        one = dataclasses.replace(one, order=None) if one.kind in consent.CONSENT_KINDS else one
+        one = replace(one, order=None) if one.kind in consent.CONSENT_KINDS else one
         also = tuple(rng.sample(claimed, rng.choice([0, 0, 1, 2])))
         previous = (rng.choice(anchors),) if rng.random() < 0.2 else ()
         addressed = (rng.choice([PHONE, MAIL]),) if rng.random() < 0.3 else ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from msgspec import structs
 from numpy.typing import NDArray
 
 from features.event import Event, Kind
@@ -228,7 +229,7 @@ def test_best_across_is_one_pair_and_the_best_of_all(world: World) -> None:
 @given(world=worlds())
 def test_what_happens_later_changes_nothing(world: World) -> None:
     later = [
-        replace(one, recorded_at=NOW + 1 + number, occurred_at=min(one.occurred_at, NOW))
+        structs.replace(one, recorded_at=NOW + 1 + number, occurred_at=min(one.occurred_at, NOW))
         for number, one in enumerate(world.events)
     ]
     told = customer([*world.events, *later], world.vocabulary)

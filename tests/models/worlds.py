@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
@@ -22,23 +21,10 @@ from models.policy.arms import arm_of
 from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
 from models.policy_rules import Arm
-from models.repurchase import BINS, Pace, RepurchaseModel
+from models.repurchase import RepurchaseModel
+from tests.models.goods import BUNDLES, CATEGORIES, ITEMS, VARIANTS, repurchase_model
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
-CATEGORIES = {"home": None, "laundry": "home", "washers": "laundry", "food": None}
-ITEMS = {
-    "w1": "washers",
-    "w2": "washers",
-    "d1": "laundry",
-    "h1": "home",
-    "f1": "food",
-    "f2": "food",
-    "f3": "food",
-    "set": "laundry",
-    "loose": None,
-}
-VARIANTS = {"w2": "w1", "f3": "f1"}
-BUNDLES = {"set": ["w1", "d1", "f3"]}
 CHANNELS = {
     "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14, "needs": "email"},
     "mail": {
@@ -217,29 +203,6 @@ def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[Compi
         "weights": draw(st.lists(_weights([action["group"] for action in actions]), max_size=3)),
     }
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
-
-
-def repurchase_model(seed: int) -> RepurchaseModel:
-    """Invented rates of most of the things: nobody learned them."""
-    rng = np.random.default_rng(seed)
-    categories = tuple(name for name in CATEGORIES if rng.random() < 0.7)
-    items = tuple(name for name in ITEMS if name not in VARIANTS and rng.random() < 0.6)
-    own, below, within = (
-        10.0 ** rng.uniform(-4.0, 0.0, (len(categories) + more, 1)) * rng.uniform(0.2, 1.0, (1, BINS))
-        for more in (0, 1, 1)
-    )
-    return RepurchaseModel(
-        as_of=NOW - 40 * DAY,
-        category_pace=Pace(float(rng.uniform(0.3, 3.0)), float(rng.uniform(0.0, 1.0))),
-        item_pace=Pace(float(rng.uniform(0.3, 3.0)), 0.0),
-        categories=categories,
-        own=own,
-        below=below,
-        within=within,
-        items=items,
-        home=rng.integers(-1, len(categories), len(items)).astype(np.int32),
-        factor=rng.uniform(0.2, 5.0, len(items)),
-    )
 
 
 _DAYS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])

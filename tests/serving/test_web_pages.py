@@ -6,10 +6,10 @@ import base64
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from features.event import Identifier
 from features.stores import open_store

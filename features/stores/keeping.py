@@ -1,0 +1,42 @@
+"""The smaller parts of what a store does: bundles of models, keys, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from features.stores.protocol import AccessKey, ServingModel
+
+
+class BundleStore(Protocol):
+    def put_bundle(self, digest: str, files: Mapping[str, bytes]) -> None: ...
+
+    def bundle(self, digest: str) -> Mapping[str, bytes] | None: ...
+
+    def set_serving(self, version: str, digest: str, run_id: str, since: int) -> None:
+        """The last good model: what serves when the registry cannot be reached."""
+
+    def serving(self) -> ServingModel | None: ...
+
+
+class KeyStore(Protocol):
+    def add_key(self, key: AccessKey) -> None: ...
+
+    def revoke_key(self, key_id: str) -> bool: ...
+
+    def keys(self) -> tuple[AccessKey, ...]: ...
+
+
+class Settings(Protocol):
+    """Facts about the store itself: the driven clock's present, whether it is a demo, the signing secret."""
+
+    def setting(self, name: str) -> str | None: ...
+
+    def put_setting(self, name: str, value: str) -> None: ...
+
+    def put_setting_once(self, name: str, value: str) -> str:
+        """Set it unless any process has, and return what stands: the same for everybody who asks."""
+
+    def advance_present(self, moment: int) -> int:
+        """Move the driven clock's present forward to `moment` (never back) and return the present."""
