@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
 from features.stores.acceptance import check_append, check_decision
+from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.people import AuditEntry, Identity, LoggedEvent
 from features.stores.protocol import (
@@ -20,7 +21,6 @@ from features.stores.protocol import (
     Appended,
     BulkReceipt,
     BuriedLetter,
-    CatalogueVersion,
     CheckReport,
     DeadLetter,
     DecisionReceipt,
