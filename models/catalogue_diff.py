@@ -95,10 +95,17 @@ def _unlike(before: pa.Table, after: pa.Table) -> pa.ChunkedArray:
     """Row by row, whether anything differs; null is like null only."""
     unlike = pa.chunked_array([pa.array([False] * after.num_rows, pa.bool_())])
     for name in after.column_names:
-        was, becomes = before[name], after[name]
-        one_is_null = pc.xor(pc.is_null(was), pc.is_null(becomes))
-        unlike = pc.or_(unlike, pc.or_(one_is_null, pc.fill_null(pc.not_equal(was, becomes), False)))
+        if not before[name].equals(after[name]):
+            unlike = pc.or_(unlike, _unlike_values(before[name], after[name]))
     return unlike
+
+
+def _unlike_values(before: pa.ChunkedArray, after: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    if pa.types.is_nested(after.type):  # which Arrow does not compare
+        pairs = zip(before.to_pylist(), after.to_pylist(), strict=True)
+        return pa.array([was != becomes for was, becomes in pairs], pa.bool_())
+    one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
+    return pc.or_(one_is_null, pc.fill_null(pc.not_equal(before, after), False))
 
 
 def _between(before: JsonValue, after: JsonValue, path: tuple[str, ...]) -> Iterator[Change]:

@@ -76,14 +76,16 @@ def _column(items: pa.Table, column: pa.Field) -> pa.ChunkedArray:
     if column.name not in items.column_names:
         if column.name == "id":
             raise KeyError("it is missing")
-        return pa.chunked_array([pa.nulls(items.num_rows, column.type)])
+        return pa.chunked_array([pa.array([None] * items.num_rows, column.type)])
     given = items[column.name]
     if column.type == pa.string() and pa.types.is_floating(given.type):
         raise pa.ArrowInvalid("an id as a floating-point number has lost its text")
-    if pa.types.is_list(column.type) and pa.types.is_string(given.type):
-        parts = pc.split_pattern(given, SEPARATOR)
-        return parts.cast(column.type)
-    return given.cast(column.type)
+    if not pa.types.is_list(column.type):
+        return given.cast(column.type)
+    parts = pc.split_pattern(given, SEPARATOR) if pa.types.is_string(given.type) else given
+    # Made anew, for lists of the same texts come in several layouts, and the digest of a catalogue is of bytes.
+    told = parts.cast(column.type).to_pylist()
+    return pa.chunked_array([pa.array([ids or None for ids in told], column.type)])
 
 
 def item_faults(items: pa.Table, categories: frozenset[str]) -> list[Fault]:

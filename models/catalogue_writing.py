@@ -21,6 +21,8 @@ _UNWRITABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WIDTH = 120
 _BATCH = 1000
 
+ItemValue = str | float | list[str] | None
+
 
 class _Dumper(yaml.CSafeDumper):
     """Quotes every text that a reader could take for something else, by our rules or by those of YAML 1.1."""
@@ -55,17 +57,19 @@ def _items(items: pa.Table) -> Iterator[str]:
     """Each on a line of its own, its values as JSON: ten times as fast as the library, and no longer."""
     yield "items:\n" if items.num_rows else "items: []\n"
     for item in _each(items):
-        fields = ", ".join(f"{name}: {_scalar(value)}" for name, value in item.items() if value is not None)
+        fields = ", ".join(f"{name}: {_value(value)}" for name, value in item.items() if value not in (None, []))
         yield f"  - {{{fields}}}\n"
 
 
-def _each(items: pa.Table) -> Iterator[Mapping[str, str | float | None]]:
-    """A batch at a time, so that other threads have their turn."""
+def _each(items: pa.Table) -> Iterator[Mapping[str, ItemValue]]:
+    """No list is null. A batch at a time, so that other threads have their turn."""
+    lists = [column.name for column in items.schema if pa.types.is_list(column.type)]
     for batch in items.to_batches(max_chunksize=_BATCH):
-        yield from batch.to_pylist()
+        for item in batch.to_pylist():
+            yield {**item, **{name: item[name] or [] for name in lists}}
 
 
-def _scalar(value: str | float) -> str:
+def _value(value: ItemValue) -> str:
     return _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", _json(value))
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from features.stores.protocol import CatalogueStore, CatalogueVersion
+from features.stores.catalogues import CatalogueVersion
+from features.stores.protocol import CatalogueStore
 from models.catalogue_diff import CatalogueDiff
 from serving.schemas import Instant
 

@@ -29,6 +29,7 @@ import msgspec
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
 from features.spending import Charge
+from features.stores.catalogues import CatalogueVersion
 from features.stores.keeping import BundleStore, KeyStore, Settings
 from features.stores.people import IdentityStore, RightsStore, Timeline
 from features.stores.shared import SharedState
@@ -224,22 +225,6 @@ class StoredCatalogue:
     published_at: int
     author: str
     note: str
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueVersion:
-    """One version of the catalogue without its content: what changed it, and how much of what is in it."""
-
-    version: int
-    digest: str
-    published_at: int
-    author: str
-    note: str
-    channels: int
-    topics: int
-    categories: int
-    actions: int
-    items: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,6 +78,9 @@ def test_items_stored_before_variants_and_bundles_are_read_as_they_were_meant() 
     assert older["variant_of"].null_count == older["contains"].null_count == older.num_rows
 
 
+BARE = re.sub(r"weights:\n.*\n", "", EXAMPLE.split("\nitems:")[0]) + "\n"
+"""The example without items and actions, and so without weights of their groups."""
+
 RELATED = """
 items:
   - {id: a}
@@ -90,7 +94,7 @@ items:
 
 
 def test_variants_and_bundles_are_one_step_deep() -> None:
-    faults = faults_of(EXAMPLE.split("items:")[0] + RELATED.strip() + "\nactions: []\n")
+    faults = faults_of(BARE + RELATED.strip() + "\nactions: []\n")
     assert [fault.split(";")[0].split(": ", 1)[1] for fault in faults] == [
         "item row 3: variant_of is 'b'",
         "item row 4: variant_of is 'gone'",
@@ -101,7 +105,7 @@ def test_variants_and_bundles_are_one_step_deep() -> None:
 
 def test_a_csv_names_what_a_bundle_contains(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,variant_of,contains\n1,,\n2,1,\n3,,1;2\n")
-    text = EXAMPLE.split("items:")[0] + "items_file: items.csv\nactions: []\n"
+    text = BARE + "items_file: items.csv\nactions: []\n"
     items = catalogue_file.read_text(text, tmp_path).items
     assert items["variant_of"].to_pylist() == [None, "1", None]
     assert items["contains"].to_pylist() == [None, None, ["1", "2"]]

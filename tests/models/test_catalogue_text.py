@@ -148,9 +148,12 @@ def test_the_documented_change_is_made_as_it_is_documented() -> None:
 @pytest.mark.parametrize("name", ["items.csv", "items.parquet"])
 def test_items_from_a_file_are_the_same_bytes_when_written_out(tmp_path: Path, name: str) -> None:
     rows = {"id": ["0042", "0043", "7001", "9100"], "category": ["laundry", None, "care", None]}
-    table = pa.table({**rows, "price": pa.array([1.5, None, float("0"), 2.0], pa.float64())})
+    prices = pa.array([1.5, None, float("0"), 2.0], pa.float64())
+    table = pa.table({**rows, "price": prices, "contains": [[], None, None, ["0042", "7001"]]})
     if name.endswith("csv"):
-        (tmp_path / name).write_text("id,category,price\n0042,laundry,1.5\n0043,,\n7001,care,0\n9100,,2\n")
+        (tmp_path / name).write_text(
+            "id,category,price,contains\n0042,laundry,1.5,\n0043,,,\n7001,care,0,\n9100,,2,0042;7001\n"
+        )
     else:
         pyarrow.parquet.write_table(table, tmp_path / name)
     before, after = EXAMPLE.split("items:\n", 1)

@@ -21,7 +21,7 @@ from models.policy.version import POLICY, Policy, policy_version
 from models.policy_rules import Arm, Exploration
 from tests.checks.explorer_contract import EXPLORATIONS, MANY, Choice, ExplorerContract, choices
 from tests.models.shop import ByAction, request
-from tests.models.test_decide import NOBODY, Even, answered, eligible, fallbacks, small_shop, triggered
+from tests.models.test_decide import NOBODY, Even, answered, eligible, fallbacks, going_first, small_shop
 from tests.models.worlds import GREEDY_ARMS, World, worlds
 
 FEW = settings(max_examples=20, deadline=None)
@@ -123,8 +123,8 @@ def offers(world: World, policy: Policy = POLICY) -> Decision:
 
 @FEW
 @given(world=worlds(exploring=True))
-def test_what_is_triggered_is_no_matter_of_dice_and_a_fallback_the_last_resort(world: World) -> None:
-    first, last = triggered(world), fallbacks(world)
+def test_what_is_going_first_is_no_matter_of_dice_and_a_fallback_the_last_resort(world: World) -> None:
+    first, last = going_first(world), fallbacks(world)
     for slate in offers(world).slates:
         passed = eligible(slate, world)
         names = [one.action_id for one in slate.actions]
@@ -167,7 +167,7 @@ def test_a_fallback_comes_in_only_where_the_channel_has_nothing_else() -> None:
     assert [[one.action_id for one in slate.actions] for slate in best.slates] == [[], ["plain"]]
 
 
-def test_what_is_triggered_cannot_wait_for_everything_else() -> None:
+def test_what_is_going_first_cannot_wait_for_everything_else() -> None:
     with pytest.raises(CatalogueInvalid, match="fallback is 'true'; what a journey triggers"):
         small_shop({"both": {"fallback": True, "trigger": "escalation", "kind": "service"}})
 

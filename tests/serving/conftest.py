@@ -13,6 +13,7 @@ import pytest
 from features.stores import open_store
 from serving.security import RIGHTS, new_key
 from tests.serving.desk import Desk, desk
+from tests.serving.editor import Editor, editing
 from tests.serving.running import Running, server
 from tests.serving.synthetic import PUBLISHED_AT, make_shop, store_url
 
@@ -71,4 +72,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An agent's desktop, on a store with a driven clock."""
     with desk(tmp_path_factory.mktemp("desk")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
+    """Somebody who changes a catalogue that no other test relies on."""
+    with editing(tmp_path_factory.mktemp("edited")) as opened:
         yield opened

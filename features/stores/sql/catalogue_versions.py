@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from features.stores.protocol import CatalogueVersion
+from features.stores.catalogues import CatalogueVersion
 from features.stores.sql.admin import item_table
 from features.stores.sql.session import Session
 

@@ -13,6 +13,7 @@ from features.event import Identifier, Kind
 from features.history import CustomerRecord
 from features.spending import Counts
 from features.stores.acceptance import check_append, check_decision, check_item_states
+from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.people import AuditEntry, Identity, LoggedEvent
 from features.stores.protocol import (
@@ -21,7 +22,6 @@ from features.stores.protocol import (
     Appended,
     BulkReceipt,
     BuriedLetter,
-    CatalogueVersion,
     CheckReport,
     DeadLetter,
     DecisionReceipt,
