@@ -8,7 +8,7 @@ together. Actions that are owed are bound by nothing, but are contacts like othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,17 +72,23 @@ def keys_of(situation: Situation, places: NDArray[np.intp]) -> NDArray[np.int32]
 @dataclass(slots=True)
 class Allowance:
     """For a slate being drawn. binds: bool[L, e], the limits of each of the e candidates. cost: int64[L, e], what each
-    takes of a limit once it is taken. left: int64[L]."""
+    takes of a limit once it is taken. left: int64[L]. dearest: int64[L], the most that one takes."""
 
     binds: NDArray[np.bool_]
     cost: NDArray[np.int64]
     left: NDArray[np.int64]
+    dearest: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dearest = self.cost.max(axis=1, initial=0)
 
     def allowed(self, pool: NDArray[np.intp]) -> NDArray[np.bool_]:
         """bool[pool]: whether one more contact with each is within every limit that binds it."""
-        if not len(self.left):
+        tight = self.left < self.dearest
+        if not tight.any():
             return np.ones(len(pool), np.bool_)
-        dear = self.binds[:, pool] & (self.cost[:, pool] > self.left[:, None])
+        here = np.ix_(tight, pool)
+        dear = self.binds[here] & (self.cost[here] > self.left[tight, None])
         return np.asarray(~dear.any(axis=0), np.bool_)
 
     def take(self, candidate: int) -> None:

@@ -32,7 +32,7 @@ def day_of(time_zone: str, moment: int) -> int:
 def funds(situation: Situation, places: NDArray[np.intp], rules: Rules) -> Allowance:
     """What is left of each rule that binds one of the candidates at `places` of the situation, as numbers from 0."""
     actions = situation.candidates.action[places]
-    bound = [number for number in np.unique(actions).tolist() if number in rules] if rules else []
+    bound = sorted(rules.keys() & set(actions.tolist())) if rules else []
     rows = [row for number in bound for row in _rows(situation, places, actions == number, number, rules[number])]
     cost = np.array([cost for cost, _, _ in rows], np.int64).reshape(len(rows), len(places))
     binds = np.array([binds for _, binds, _ in rows], np.bool_).reshape(len(rows), len(places))
@@ -57,6 +57,7 @@ def _rows(
 
 
 def all_funds(situation: Situation, places: NDArray[np.intp]) -> Allowance:
+    """Of budgets and ceilings."""
     rules = situation.compiled.spending
     return funds(situation, places, rules.budgets).beside(funds(situation, places, rules.ceilings))
 

@@ -29,6 +29,8 @@ class WithinBudget:
 
 
 def refuses(situation: Situation, rules: Rules) -> NDArray[np.bool_]:
+    if not rules:
+        return np.zeros(len(situation.candidates), np.bool_)
     everybody = np.arange(len(situation.candidates), dtype=np.intp)
     return ~funds(situation, everybody, rules).allowed(everybody)
 
