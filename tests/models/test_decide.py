@@ -67,7 +67,9 @@ class Failing:
 
 def answered(world: World, policy: Policy = POLICY, scorer: Scorer | None = None) -> Decision:
     rng = np.random.default_rng(world.request.seed)
-    return decide(world.request, world.customer, world.compiled, scorer or world.scorer, NOW, rng, NOTHING, policy)
+    return decide(
+        world.request, world.customer, world.compiled, scorer or world.scorer, NOW, rng, world.published, policy
+    )
 
 
 def chosen(decision: Decision) -> list[tuple[str, str]]:
