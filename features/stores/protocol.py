@@ -101,8 +101,7 @@ class Append(msgspec.Struct, frozen=True):
     decision: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """person, how many events were new, and the person's version after them."""
 
     person: int
