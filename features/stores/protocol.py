@@ -112,8 +112,7 @@ class Append(msgspec.Struct, frozen=True):
     seen: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """person, how many events were new, and the person's version after them."""
 
     person: int
