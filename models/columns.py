@@ -39,6 +39,7 @@ from models.policy_columns import PolicyColumns, policy_columns
 from models.prices import category_prices, price_of
 from models.promotions import Promotions, promotions
 from models.repurchase import Curves
+from models.spending import SpendingRules, spending_rules
 
 OPEN_START = 0
 OPEN_END = 2**62
@@ -89,8 +90,9 @@ class CompiledCatalogue:
     ids: the last tie-break. topics: those of actions, None first; topic_codes: their text_code, 0 for None. topic:
     intp[actions], the place of each one's in topics. trigger: int8[actions], TRIGGER_CODES. conditions: of eligibility
     and of weights. promotions: what each action promotes and until when that is refused. policy: what else holds it
-    back. limits: the contact limits. relations: what buying an item is also a purchase of. curves: of the things in
-    promotions, from the model in service, None while none knows when things are bought again."""
+    back. limits: the contact limits. spending: budgets and ceilings. relations: what buying an item is also a purchase
+    of. curves: of the things in promotions, from the model in service, None while none knows when things are bought
+    again."""
 
     catalogue: Catalogue
     facts: ItemFacts = field(repr=False)
@@ -111,6 +113,7 @@ class CompiledCatalogue:
     promotions: Promotions = field(repr=False)
     policy: PolicyColumns = field(repr=False)
     limits: ContactLimits = field(repr=False)
+    spending: SpendingRules = field(repr=False)
     curves: Curves | None = field(repr=False)
     _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
@@ -231,6 +234,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         action_number={entry.id: number for number, entry in enumerate(catalogue.actions)},
         promotions=promoted,
         policy=policy_columns(catalogue, actions.action),
+        spending=spending_rules(catalogue),
         limits=contact_limits(catalogue, vocabulary, groups, action_group, channel_codes),
         curves=None,
         _channel=_by_channel(catalogue, everything, row_start, action),

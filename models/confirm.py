@@ -1,7 +1,8 @@
 """Whether what was decided may still be sent: every gate again, just before.
 
 Pure, like models.decide. What a decision reserved itself counts against none of its own actions that are asked about:
-they are judged in order, and each counts for those after it.
+they are judged in order, and each counts for those after it. Of budgets and ceilings it took its part when it was
+decided, and that is not given back before it is reported not sent: they are not asked again.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def confirm(
         there = candidates.at(np.array([places[one] for one in open_], np.intp))
         asking = replace(customer, page=page)
         arm = arm_of(compiled.catalogue.arms, request.subject, moment)
-        situation = Situation(request, asking, compiled, there, moment, published, arm)
+        situation = Situation(request, asking, compiled, there, moment, replace(published, spent={}), arm)
         refused = _judged(situation, open_, policy)
     return tuple(_verdict(one, stages[one], places[one] is not None, refused.get(one)) for one in queued)
 

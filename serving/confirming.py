@@ -21,7 +21,6 @@ from models.columns import CompiledCatalogue
 from models.confirm import Queued, Verdict, confirm
 from models.decision import DecisionRequest
 from models.policy.contacts import Stage
-from models.policy.published import NOTHING
 from serving import metrics
 from serving.addresses import with_addresses
 from serving.call import Call
@@ -70,7 +69,7 @@ async def confirmed(runtime: Runtime, decision_id: str, request: ConfirmRequest,
             record = _record(runtime, identifier, decision, compiled, {one.channel for one in queued})
             moment = after_reservations(record.page, present)
             asked = _asked(question, queued, compiled, moment, record.customer_id)
-            verdicts = confirm(asked, queued, decision_id, record, compiled, moment, NOTHING)
+            verdicts = confirm(asked, queued, decision_id, record, compiled, moment, in_force.published)
             try:
                 events = list(_events(decision_id, verdicts, channels, moment))
                 await _written(runtime, decision_id, identifier, record, events)

@@ -1,7 +1,8 @@
 """POST /recommend and /recommend_batch: ask the store, decide, log durably, answer.
 
-A decision that reserves stands only when nothing has happened to its person since their record was read; else it is
-made afresh. Those whom somebody has overtaken take turns within a worker, and meet only those of other workers then.
+A decision that reserves stands only when nothing has happened to its person since their record was read, and while what
+it spends of a budget is there; else it is made afresh. Those whom somebody has overtaken take turns within a worker,
+and meet only those of other workers then.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from features.identity import IdentityError, customer_identifier, normalise
 from features.instants import render_instant
 from features.stores.protocol import (
     AmbiguousIdentifier,
+    BudgetSpent,
     DecisionConflict,
     DecisionReceipt,
     HistoryMoved,
@@ -35,6 +37,7 @@ from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.policy.published import NOTHING
+from models.policy.spending import charges
 from serving import metrics
 from serving.addresses import with_addresses
 from serving.answers import decision_answer, error_entry
@@ -203,7 +206,8 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     catalogue = asked.compiled.catalogue
     seed = seed_of(runtime.signer, asked.question, asked.channels, record, catalogue, scorer.version, asked.moment)
     request = _decision_request(asked, seed, record.customer_id)
-    decision = decide(request, record, asked.compiled, scorer, asked.moment, np.random.default_rng(seed), NOTHING)
+    published = asked.in_force.published if asked.question.at is None else NOTHING
+    decision = decide(request, record, asked.compiled, scorer, asked.moment, np.random.default_rng(seed), published)
     new_id = (who.decision_id or _new_id(asked.moment)) if asked.logged else None
     name = who.customer_id if who.customer_id is not None else record.customer_id
     for fault in decision.faults:
@@ -215,7 +219,7 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     logged = _to_log(runtime, decision, record, name, new_id, asked.moment, seed, text, digest, answer)
     channels = asked.compiled.catalogue.channels
     events = decision_events(decision, channels, new_id, asked.moment, request.deliver_at)
-    return Made(answer, LogDecision(who.identifier, logged, events))
+    return Made(answer, LogDecision(who.identifier, logged, events, charges(decision, asked.compiled, asked.moment)))
 
 
 async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
@@ -326,19 +330,27 @@ async def _settled(runtime: Runtime, asked: Asked, who: Who, one: Submitted) -> 
     """The answer, once all that is to be logged is durable."""
     try:
         return await _logged(one)
-    except HistoryMoved:
-        metrics.DECIDED_AGAIN.inc()
+    except (HistoryMoved, BudgetSpent) as overtaken:
+        asked = _after(runtime, asked, overtaken)
     async with runtime.turns.of(who.identifier):
         for _ in range(TRIES):
             try:
                 return await _logged(_submitted(runtime, await _made(runtime, asked, who)))
-            except HistoryMoved:
-                metrics.DECIDED_AGAIN.inc()
-    raise unavailable("others kept reserving for the same customer; nothing was changed")
+            except (HistoryMoved, BudgetSpent) as overtaken:
+                asked = _after(runtime, asked, overtaken)
+    raise unavailable("others kept reserving for the same customer, or of the same budget; nothing was changed")
+
+
+def _after(runtime: Runtime, asked: Asked, overtaken: HistoryMoved | BudgetSpent) -> Asked:
+    """The question as it is to be decided again."""
+    metrics.DECIDED_AGAIN.inc()
+    if isinstance(overtaken, HistoryMoved):
+        return asked
+    return replace(asked, in_force=runtime.counted_afresh(asked.in_force, asked.compiled, overtaken.day))
 
 
 async def _logged(one: Submitted) -> bytes:
-    """Raises HistoryMoved."""
+    """Raises HistoryMoved and BudgetSpent."""
     if one.receipt is None:
         return one.made.answer
     try:

@@ -16,6 +16,7 @@ from serving import (
     handoff,
     health,
     ingest,
+    items,
     rights,
     timeline,
 )
@@ -43,6 +44,8 @@ from serving.schemas import (
     FeedbackAnswer,
     FeedbackRequest,
     HandoffRequest,
+    ItemFeedAnswer,
+    ItemFeedRequest,
     RecommendBatchRequest,
     RecommendRequest,
     TakeRequest,
@@ -53,6 +56,7 @@ _RECOMMEND: TypeAdapter[RecommendRequest] = TypeAdapter(RecommendRequest)
 _RECOMMEND_BATCH: TypeAdapter[RecommendBatchRequest] = TypeAdapter(RecommendBatchRequest)
 _HANDOFF: TypeAdapter[HandoffRequest] = TypeAdapter(HandoffRequest)
 _CONFIRM: TypeAdapter[ConfirmRequest] = TypeAdapter(ConfirmRequest)
+_ITEM_FEED: TypeAdapter[ItemFeedRequest] = TypeAdapter(ItemFeedRequest)
 _TAKE: TypeAdapter[TakeRequest] = TypeAdapter(TakeRequest)
 
 
@@ -121,6 +125,10 @@ async def _decision(runtime: Runtime, asked: Asked) -> bytes:
 async def _confirm(runtime: Runtime, asked: Asked) -> bytes:
     request = checked(_CONFIRM, asked.body)
     return await confirming.confirmed(runtime, asked.path["decision_id"], request, asked.call)
+
+
+async def _feed(runtime: Runtime, asked: Asked) -> bytes:
+    return await items.feed(runtime, checked(_ITEM_FEED, asked.body), asked.call)
 
 
 def _told(name: str) -> Handler:
@@ -295,6 +303,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
     *CATALOGUE_ENDPOINTS,
+    Endpoint(
+        "POST",
+        "/items/feed",
+        "write",
+        "Which items can be had, beside the versions of the catalogue.",
+        _feed,
+        _LARGE,
+        TypeAdapter(ItemFeedRequest),
+        TypeAdapter(ItemFeedAnswer),
+    ),
     Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),
     Endpoint(
         "GET",

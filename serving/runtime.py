@@ -20,6 +20,8 @@ import models
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.learned_windows import with_learned_windows
+from models.policy.published import NOTHING, Published
+from models.policy.spending import day_of
 from serving import metrics
 from serving.clock import Clock, clock_of
 from serving.errors import unavailable
@@ -52,13 +54,30 @@ def code_revision() -> str:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """catalogue is None while none was published."""
+    """catalogue is None while none was published. published: what was spent, and what can be had; stock_version: of the
+    item feed that it was read from."""
 
     catalogue: CompiledCatalogue | None
     catalogue_version: int
     model: LiveModel
     keyring: Keyring
     clock: Clock
+    published: Published
+    stock_version: int
+
+
+def counted(store: Store, compiled: CompiledCatalogue, before: Published, day: int) -> Published:
+    """With what the actions of the catalogue that have a budget or a ceiling have spent by now, on `day` and ever."""
+    actions = [compiled.catalogue.actions[number].id for number in compiled.spending.counted]
+    number = store.shared_number()
+    return replace(before, number=number, day=day, spent=store.spent(actions, day) if actions else {})
+
+
+def _newer(found: InForce, other: InForce) -> InForce:
+    """The first with the newer counts of the two."""
+    if other.published.number <= found.published.number:
+        return found
+    return replace(found, published=replace(other.published, unavailable=found.published.unavailable))
 
 
 class Runtime:
@@ -107,8 +126,14 @@ class Runtime:
         one look at a time, so that none puts an older catalogue in the place of a newer."""
         async with self._looking:
             found = await asyncio.to_thread(self._stored, self._in_force)
-            self._in_force = replace(found, model=self._in_force.model)
+            self._in_force = _newer(replace(found, model=self._in_force.model), self._in_force)
             metrics.CATALOGUE_VERSION.set(found.catalogue_version)
+
+    def counted_afresh(self, before: InForce, compiled: CompiledCatalogue, day: int) -> InForce:
+        """The same with the newest counts of `day`, which decisions that come after see too."""
+        published = counted(self.store, compiled, before.published, day)
+        self._in_force = _newer(self._in_force, replace(self._in_force, published=published))
+        return replace(before, published=published)
 
     async def _look_for_model(self) -> None:
         before = self._in_force
@@ -167,20 +192,31 @@ class Runtime:
 
     def _first_look(self) -> InForce:
         clock = clock_of(self.store)
-        return self._stored(InForce(None, 0, self._champion(None, None, clock), Keyring(()), clock))
+        return self._stored(InForce(None, 0, self._champion(None, None, clock), Keyring(()), clock, NOTHING, 0))
 
     def _stored(self, before: InForce) -> InForce:
         """With the newest catalogue, compiled and warmed, and the keys."""
         version, keyring = self.store.catalogue_version(), Keyring(self.store.keys())
         if version == before.catalogue_version:
-            return replace(before, keyring=keyring)
+            return self._with_shared(replace(before, keyring=keyring))
         stored = self.store.catalogue(version)
         catalogue = None if stored is None else compile_catalogue(stored, self.store.vocabulary)
         catalogue = self._with_windows(catalogue, before.model)
         if catalogue is not None:
             logger.info("catalogue in force", extra={"catalogue_version": version})
             warm(catalogue, before.model.scorer, before.clock.present(None))
-        return replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring)
+        return self._with_shared(replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring))
+
+    def _with_shared(self, found: InForce) -> InForce:
+        """With what was spent, and what can be had."""
+        version = self.store.stock_version()
+        published = found.published
+        if version != found.stock_version:
+            published = replace(published, unavailable=self.store.unavailable_items())
+        if found.catalogue is not None:
+            day = day_of(found.catalogue.catalogue.time_zone, found.clock.present(None))
+            published = counted(self.store, found.catalogue, published, day)
+        return replace(found, published=published, stock_version=version)
 
     def _with_windows(self, catalogue: CompiledCatalogue | None, model: LiveModel) -> CompiledCatalogue | None:
         """The catalogue with the windows that the model has learned."""

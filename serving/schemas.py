@@ -26,10 +26,11 @@ from pydantic_core import core_schema
 
 from features.event import Kind
 from features.instants import parse_instant, render_instant
+from features.spending import LARGEST
 from features.wire.fields import MAX_NUMBER
 
 BATCH_LIMIT = 1000
-"""Customers in one /recommend_batch, and reports in one /feedback."""
+"""Customers in one /recommend_batch, reports in one /feedback, items in one /items/feed."""
 
 CONTEXT_LIMIT = 1000
 """Values in a request's context, those inside others counted too."""
@@ -179,6 +180,19 @@ class ConfirmRequest(_Request):
 
     action_id: IdText | None = None
     channel: IdText | None = None
+
+
+class ItemStateEntry(_Request):
+    """stock: units, 0: it cannot be had; null or left out: unknown, which is as good as there."""
+
+    id: IdText
+    stock: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+
+
+class ItemFeedRequest(_Request):
+    """Of an item that is named twice the last state holds."""
+
+    items: Annotated[list[ItemStateEntry], Field(min_length=1, max_length=BATCH_LIMIT)]
 
 
 class FeedbackReport(_Request):
@@ -365,6 +379,13 @@ class FeedbackAnswer(_Response):
 
     stored: int
     duplicates: int
+
+
+class ItemFeedAnswer(_Response):
+    """items: that were told; changed: those that are other than before."""
+
+    items: int
+    changed: int
 
 
 class TrackAnswer(_Response):

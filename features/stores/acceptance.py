@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from features.event import Event
+from features.spending import LARGEST
 from features.stores.protocol import Append, InvalidEvent, LogDecision
+from features.stores.shared import ItemState
 
 EARLIEST = -62_135_596_800_000
 LATEST = 253_402_300_799_999
@@ -17,6 +20,7 @@ LARGEST_QUANTITY = 3.0e38
 _LARGEST_CODE = 2**31 - 1
 _LARGEST_SEVERITY = 2**15 - 1
 _LARGEST_INTEGER = 2**63 - 1
+_LAST_DAY = dt.date.max.toordinal()
 
 
 def check_append(write: Append) -> None:
@@ -43,6 +47,21 @@ def check_decision(write: LogDecision) -> None:
     _check(EARLIEST <= logged.decided_at <= LATEST, "decided_at", logged.decided_at, "it is ms UTC, years 1 to 9999")
     for event in write.events:
         check_event(event)
+    for charge in write.charges:
+        _check_texts(charge.action, charge.channel)
+        _check(0 < charge.day <= _LAST_DAY, "day", charge.day, "it is a day of the years 1 to 9999")
+        _check(0 <= charge.money <= LARGEST, "money", charge.money, f"it is 0 to {LARGEST} millionths")
+
+
+def check_item_states(states: Sequence[ItemState], at: int) -> None:
+    """Raises InvalidEvent."""
+    _check(EARLIEST <= at <= LATEST, "at", at, "it is ms UTC, years 1 to 9999")
+    for one in states:
+        _check_texts(one.item)
+        _check(one.item != "", "item", one.item, "it is not empty")
+        _check(
+            one.stock is None or 0 <= one.stock <= LARGEST, "stock", one.stock, f"it is 0 to {LARGEST} units, or None"
+        )
 
 
 def check_event(event: Event) -> None:

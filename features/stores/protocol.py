@@ -11,6 +11,7 @@ see every acknowledged write of every process. A store never reads a clock: ever
     |   +-- CatalogueConflict   the catalogue changed since it was read
     |   +-- HistoryGone         the person whose record was read for the decision was erased since
     |   +-- HistoryMoved        the person's record has changed since it was read for the write
+    |   +-- BudgetSpent         what the decision would spend is more than is left
     +-- AmbiguousIdentifier     several known people answer to it
     +-- InvalidEvent            a value that no store can hold: clocks out of order, infinite amounts, broken text
     +-- InvalidImport           a bulk import was refused whole
@@ -27,9 +28,11 @@ import msgspec
 
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
+from features.spending import Charge
 from features.stores.catalogues import CatalogueVersion
 from features.stores.keeping import BundleStore, KeyStore, Settings
 from features.stores.people import IdentityStore, RightsStore, Timeline
+from features.stores.shared import SharedState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,6 +71,15 @@ class HistoryGone(Conflict):
 
 class HistoryMoved(Conflict):
     """The person's record has changed since the version that the write was made from; read it and decide again."""
+
+
+class BudgetSpent(Conflict):
+    """What the decision reserves is more than is left of a budget by now; read what was spent on `day` and decide
+    again."""
+
+    def __init__(self, message: str, day: int) -> None:
+        super().__init__(message)
+        self.day = day
 
 
 class AmbiguousIdentifier(StoreError):
@@ -149,11 +161,13 @@ class LoggedDecision:
 @dataclass(frozen=True, slots=True)
 class LogDecision:
     """Store the decision and its events for the person: one `decided` per chosen action, or one without action; one
-    `reserved` per action that was chosen on an outbound channel."""
+    `reserved` per action that was chosen on an outbound channel. charges: of the chosen actions whose contacts are
+    counted, one per (action, channel)."""
 
     identifier: Identifier
     decision: LoggedDecision
     events: tuple[Event, ...]
+    charges: tuple[Charge, ...] = ()
 
     @property
     def reserves(self) -> bool:
@@ -304,7 +318,8 @@ class DecisionLog(Protocol):
     def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
         """Durable together. The future raises DecisionConflict when an id stands for another request, and HistoryMoved
         when a decision that reserves was made from another version of its person than the present one, or beside
-        another of the same person; a decision that stands already is returned, whatever has happened since."""
+        another of the same person, and BudgetSpent when one of its charges that reserve exceeds what it may spend; a
+        decision that stands already is returned, whatever has happened since."""
 
     def decision(self, decision_id: str) -> LoggedDecision | None: ...
 
@@ -364,6 +379,7 @@ class Store(
     KeyStore,
     Settings,
     DeadLetters,
+    SharedState,
     Protocol,
 ):
     """Everything; SQLite implements it in one file, PostgreSQL in one schema."""

@@ -8,7 +8,7 @@ together. Actions that are owed are bound by nothing, but are contacts like othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,22 +71,38 @@ def keys_of(situation: Situation, places: NDArray[np.intp]) -> NDArray[np.int32]
 
 @dataclass(slots=True)
 class Allowance:
-    """For a slate being drawn. binds: bool[L, e], the limits of each of the e candidates. counted: bool[L, e], those
-    that count it once it is taken. left: int64[L]."""
+    """For a slate being drawn. binds: bool[L, e], the limits of each of the e candidates. cost: int64[L, e], what each
+    takes of a limit once it is taken. left: int64[L]. dearest: int64[L], the most that one takes."""
 
     binds: NDArray[np.bool_]
-    counted: NDArray[np.bool_]
+    cost: NDArray[np.int64]
     left: NDArray[np.int64]
+    dearest: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dearest = self.cost.max(axis=1, initial=0)
 
     def allowed(self, pool: NDArray[np.intp]) -> NDArray[np.bool_]:
         """bool[pool]: whether one more contact with each is within every limit that binds it."""
-        closed = self.left <= 0
-        if not closed.any():
+        tight = self.left < self.dearest
+        if not tight.any():
             return np.ones(len(pool), np.bool_)
-        return np.asarray(~self.binds[np.ix_(closed, pool)].any(axis=0), np.bool_)
+        here = np.ix_(tight, pool)
+        dear = self.binds[here] & (self.cost[here] > self.left[tight, None])
+        return np.asarray(~dear.any(axis=0), np.bool_)
 
     def take(self, candidate: int) -> None:
-        self.left = self.left - self.counted[:, candidate]
+        self.left = self.left - self.cost[:, candidate]
+
+    def beside(self, other: Allowance) -> Allowance:
+        """Both, for the same candidates."""
+        if not len(other.left):
+            return self
+        return Allowance(
+            np.concatenate([self.binds, other.binds]),
+            np.concatenate([self.cost, other.cost]),
+            np.concatenate([self.left, other.left]),
+        )
 
 
 def allowance(situation: Situation, places: NDArray[np.intp]) -> Allowance:
@@ -94,7 +110,7 @@ def allowance(situation: Situation, places: NDArray[np.intp]) -> Allowance:
     rules: ContactLimits = situation.compiled.limits
     if not len(rules) or not len(places):
         none = np.zeros((0, len(places)), np.bool_)
-        return Allowance(none, none, np.zeros(0, np.int64))
+        return Allowance(none, none.astype(np.int64), np.zeros(0, np.int64))
     counted = rules.counted(keys_of(situation, places))
     binds = counted & ~rules.owed[situation.candidates.action[places]]
-    return Allowance(binds, counted, rules.most - standing(situation).used)
+    return Allowance(binds, counted.astype(np.int64), rules.most - standing(situation).used)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from features.spending import NOTHING_SPENT
 from models.catalogue import Action
-from models.policy.published import Published, Spent
-
-_NOTHING = Spent()
+from models.policy.published import Published
 
 
 def maturity(action: Action, published: Published) -> float:
@@ -13,4 +12,4 @@ def maturity(action: Action, published: Published) -> float:
     or that has no ceiling. As of the snapshot."""
     if action.ceiling is None:
         return 1.0
-    return min(1.0, published.spent.get(action.id, _NOTHING).contacts_ever / action.ceiling.until)
+    return min(1.0, published.spent.get(action.id, NOTHING_SPENT).contacts_ever / action.ceiling.until)

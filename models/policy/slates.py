@@ -12,14 +12,15 @@ from models.policy.allowance import allowance
 from models.policy.arbitration import Ranking
 from models.policy.exploration import UNIFORM, Drawn, Explorer, draw
 from models.policy.situation import Situation
+from models.policy.spending import all_funds
 from models.policy_rules import Arm, Exploration
 
 
 def draw_slates(
     explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator
 ) -> tuple[Drawn, ...]:
-    """One Drawn for each channel, in the order of the request; all together are within the contact limits. The random
-    arm draws by its own rule."""
+    """One Drawn for each channel, in the order of the request; all together are within the contact limits and
+    what actions may spend. The random arm draws by its own rule."""
     rule = UNIFORM if situation.arm is Arm.RANDOM else explorer
     if situation.request.across == "best":
         return _best(rule, situation, ranking, rng)
@@ -32,7 +33,7 @@ def _each(
     channel = situation.candidates.channel[ranking.place]
     action = situation.candidates.action[ranking.place]
     free = np.ones(len(ranking.place), np.bool_)
-    left = allowance(situation, ranking.place)
+    left = allowance(situation, ranking.place).beside(all_funds(situation, ranking.place))
     slates = []
     for number, name in enumerate(situation.candidates.channels):
         here = np.flatnonzero((channel == number) & free)
@@ -50,7 +51,7 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.ra
     slate reports that draw's probability of no action, and its end when it took none."""
     channel = situation.candidates.channel[ranking.place]
     tie = ranking.tie * len(situation.candidates.channels) + channel
-    left = allowance(situation, ranking.place)
+    left = allowance(situation, ranking.place).beside(all_funds(situation, ranking.place))
     everything = np.arange(len(ranking.place), dtype=np.intp)
     pool = _before_fallbacks(everything[left.allowed(everything)], ranking)
     names = situation.candidates.channels

@@ -42,6 +42,7 @@ from tests.checks.store_moment_contract import MomentContract
 from tests.checks.store_order_contract import OrderContract
 from tests.checks.store_reservation_contract import ReservationContract
 from tests.checks.store_rights_contract import RightsContract
+from tests.checks.store_spending_contract import SpendingContract
 from tests.checks.store_timeline_contract import TimelineContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
@@ -55,6 +56,7 @@ class StoreContract(
     TimelineContract,
     RightsContract,
     ReservationContract,
+    SpendingContract,
     LettersContract,
     MomentContract,
 ):

@@ -21,6 +21,9 @@ from models.policy.gates import GATES
 from models.policy.gates.accepted import NotPending
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.arm import OutsideHoldout
+from models.policy.gates.available import Available
+from models.policy.gates.budget import WithinBudget
+from models.policy.gates.ceiling import BelowCeiling
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.contact_limits import WithinContactLimits
@@ -91,6 +94,18 @@ class TestCooledOff(GateContract):
 
 class TestWithinContactLimits(GateContract):
     gate = WithinContactLimits()
+
+
+class TestWithinBudget(GateContract):
+    gate = WithinBudget()
+
+
+class TestBelowCeiling(GateContract):
+    gate = BelowCeiling()
+
+
+class TestAvailable(GateContract):
+    gate = Available()
 
 
 class TestEligibility(GateContract):

@@ -1,5 +1,5 @@
-"""The laws of a decision's slates, drawn one after the other: within the contact limits all together, best first, with
-chances that are of what is left."""
+"""The laws of a decision's slates, drawn one after the other: within contact limits and budgets all together, best
+first, with chances that are of what is left."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from tests.models.contact_oracle import Contact, contacts_of, exceeds
 from tests.models.shop import NOW
+from tests.models.spending_oracle import overspends
 from tests.models.test_decide import LAW, Even, answered, eligible, fallbacks, going_first, in_order
 from tests.models.worlds import GREEDY_ARMS, World, worlds
 
@@ -26,9 +27,15 @@ def beside(decision: Decision, world: World) -> list[tuple[Slate, list[Contact]]
 
 
 def fitting(among: set[str], slate: Slate, counting: list[Contact], world: World) -> set[str]:
-    """Those among them that are within the contact limits beside what counts."""
-    at = world.request.deliver_at
-    return {one for one in among if not exceeds(world, one, slate.channel, at, counting)}
+    """Those among them that are within the contact limits and what may be spent, beside what counts."""
+    at, chosen = world.request.deliver_at, own(counting, world)
+    fit = {one for one in among if not exceeds(world, one, slate.channel, at, counting)}
+    return {one for one in fit if not overspends(world, one, slate.channel, chosen)}
+
+
+def own(counting: list[Contact], world: World) -> list[tuple[str, str]]:
+    """(action id, channel) of what the decision chose itself, which comes after what was before."""
+    return [(str(action), str(channel)) for action, channel, _ in counting[len(contacts_of(world.events, NOW)) :]]
 
 
 @LAW
@@ -39,6 +46,7 @@ def test_no_decision_exceeds_a_contact_limit_counting_its_own_slates(world: Worl
         for slate, counting in beside(answered(world, policy), world):
             for one in slate.actions:
                 assert not exceeds(world, one.action_id, slate.channel, at, counting)
+                assert not overspends(world, one.action_id, slate.channel, own(counting, world))
                 counting.append((one.action_id, slate.channel, at))
 
 

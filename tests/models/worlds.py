@@ -11,6 +11,7 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 
 from features.event import Event, Kind
 from features.history import CustomerRecord
+from features.spending import Spent, millionths
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
@@ -20,6 +21,7 @@ from models.learned_windows import with_learned_windows
 from models.policy.arms import arm_of
 from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
+from models.policy.spending import day_of
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
 from tests.models.goods import BUNDLES, CATEGORIES, ITEMS, VARIANTS, repurchase_model
@@ -36,6 +38,7 @@ CHANNELS = {
     },
     "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
 }
+COSTS = {"email": 0.02, "mail": 0.75, "web": 0.0}
 TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
 JOURNEY = {"idle_minutes": 60, "escalation": {"after_minutes": 30, "after_transfers": 2}}
 SERVICE_FIRST = {
@@ -120,6 +123,25 @@ def _limits(most: int) -> st.SearchStrategy[list[dict[str, object]]]:
     return st.one_of(st.just([]), st.just([]), st.lists(_LIMIT, max_size=most))
 
 
+_BUDGET = st.sampled_from(
+    [{"per": per, **most} for per in ("day", "total") for most in ({"contacts": 3}, {"contacts": 1}, {"money": 2.5})]
+)
+_BUDGETS = st.one_of(st.just([]), st.just([]), st.lists(_BUDGET, max_size=2))
+TODAY = day_of("Europe/Berlin", NOW)
+
+
+@st.composite
+def _published(draw: st.DrawFn, action_ids: Sequence[str]) -> Published:
+    """Of today or of another day; contacts of a day are among those of ever, and so is money."""
+    spent = {}
+    for action_id in draw(st.lists(st.sampled_from([*action_ids, "retired"]), max_size=4, unique=True)):
+        contacts, money = draw(st.integers(0, 3)), draw(st.sampled_from([0.0, 1.0, 2.25, 2.5]))
+        before = draw(st.sampled_from([0, 0, 1, 4]))
+        spent[action_id] = Spent(contacts, contacts + before, millionths(money), millionths(money + before / 4))
+    gone = draw(st.one_of(st.just([]), st.lists(st.sampled_from([*sorted(ITEMS), "unlisted"]), max_size=6)))
+    return Published(draw(st.integers(0, 9)), TODAY - draw(st.sampled_from([0, 0, 1])), spent, frozenset(gone))
+
+
 @st.composite
 def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
     spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=4, unique=True))
@@ -154,6 +176,9 @@ def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
         "eligibility": draw(st.sampled_from([None, None, *CONDITIONS])),
         "urgent": trigger is None and kind == "service" and not fallback and draw(st.booleans()),
         "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
+        "cost": draw(st.sampled_from([0.0, 0.0, 0.5, 1.25])),
+        "budgets": draw(_BUDGETS),
+        "ceiling": draw(st.sampled_from([None, None, None, {"contacts_per_day": 2, "until": 5}])),
         "treatments": [
             {"id": f"t{place}", "channel": channel, "placement": placement}
             for place, (channel, placement) in enumerate(spots)
@@ -187,7 +212,12 @@ def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[Compi
         "time_zone": "Europe/Berlin",
         "repurchase": draw(_rules(RULES)),
         "channels": {
-            name: {**fields, "limits": draw(_limits(1)), "exploration": draw(explorations) if exploring else None}
+            name: {
+                **fields,
+                "cost": COSTS[name],
+                "limits": draw(_limits(1)),
+                "exploration": draw(explorations) if exploring else None,
+            }
             for name, fields in CHANNELS.items()
         },
         "arms": _arms(draw(st.sampled_from(arms))),
@@ -363,4 +393,4 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, person, asked, scorer, model=model)
+    return World(shop, vocabulary, events, person, asked, scorer, draw(_published(action_ids)), model)

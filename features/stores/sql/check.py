@@ -16,6 +16,7 @@ from features.stores.sql.assembly import Assembled, assemble
 from features.stores.sql.orders import lost_orders
 from features.stores.sql.rebuild import everybody
 from features.stores.sql.session import Session, columns, value
+from features.stores.sql.spending import miscounted
 from features.vault import Vault
 from features.vocabulary import DOMAINS
 
@@ -59,6 +60,7 @@ def check(session: Session, vault: Vault) -> CheckReport:
                 found.append(f"{count} orders in the log are not found by their numbers")
             faults.extend(f"person {made.person.root}: {fault}" for fault in found)
     faults.extend(_strays(session))
+    faults.extend(miscounted(session))
     return CheckReport(people, events, tuple(faults))
 
 
@@ -116,7 +118,7 @@ _CLAIMS = f"""(SELECT o.profile FROM claim o WHERE NOT EXISTS
                (SELECT 1 FROM claim c JOIN identifier i ON i.digest = c.digest WHERE c.profile = o.profile
                 AND c.anchor IS NOT NULL AND i.strength = {Strength.NOBODY:d}))"""  # noqa: S608
 _OWNED = (
-    *((name, "person") for name in ("event", "message", "order_of", "sealed", "trait_change", "decision")),
+    *((name, "person") for name in ("event", "message", "order_of", "sealed", "trait_change", "decision", "charge")),
     (_CLAIMS, "profile"),
 )
 

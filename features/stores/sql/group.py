@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,6 +38,7 @@ from features.stores.sql.people import ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
 from features.stores.sql.regroup import Regrouped
 from features.stores.sql.session import Row, Session, columns, table
+from features.stores.sql.spending import Spending
 from features.stores.sql.vocabulary import Interning, SharedVocabulary
 from features.stores.sql.writer import Written
 from features.vault import Vault
@@ -98,7 +99,7 @@ Codes = Sequence[tuple[int, int, int]]
 
 
 def write_group(session: Session, shared: SharedVocabulary, rules: Rules, members: Sequence[Member]) -> Written:
-    group = _Group(session, Interning(session, shared), Profiles(session, rules))
+    group = _Group(session, Interning(session, shared), Profiles(session, rules), Spending(session))
     group.load(members)
     results: list[object] = []
     for member in members:
@@ -138,6 +139,7 @@ class _Group:
     session: Session
     interning: Interning
     profiles: Profiles
+    spending: Spending
     messages: set[MessageKey] = field(default_factory=set)
     keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     decisions: dict[str, LoggedDecision] = field(default_factory=dict)
@@ -153,12 +155,14 @@ class _Group:
     def load(self, members: Sequence[Member]) -> None:
         writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
         appends = [write for write in writes if isinstance(write, Append)]
-        self.profiles.load(appends, [write.identifier for write in writes if isinstance(write, LogDecision)])
+        decisions = [write for write in writes if isinstance(write, LogDecision)]
+        self.profiles.load(appends, [write.identifier for write in decisions])
+        self.spending.load(appends, decisions)
         events = [event for write in writes for event in write.events]
         self.keys = message_keys(self.session, {event.message_id for event in events})
         told = {(*self.keys[event.message_id], event.line) for event in events}
         self.messages = self._known_messages(told)
-        ids = {write.decision.decision_id for write in writes if isinstance(write, LogDecision)}
+        ids = {write.decision.decision_id for write in decisions}
         self.decisions = {one.decision_id: one for one in select_decisions(self.session, self._vault, ids)}
         changes = sum(bool(write.traits) for write in appends)
         self.sequences = iter(self.session.numbers("sequence", len(told) - len(self.messages) + changes))
@@ -183,6 +187,8 @@ class _Group:
             self._check_decisions(member)
             self._check_read(member)
         self._check_seen(member)
+        if isinstance(member, Decisions):
+            self.spending.check(self._new(member))
         mark = self.interning.mark()
         try:
             codes = [[self._codes(event) for event in write.events] for write in member.writes]
@@ -192,6 +198,11 @@ class _Group:
         if isinstance(member, Appends):
             return tuple(self._append(write, coded) for write, coded in zip(member.writes, codes, strict=True))
         return tuple(self._log(write, coded) for write, coded in zip(member.writes, codes, strict=True))
+
+    def _new(self, member: Decisions) -> Iterable[LogDecision]:
+        """Those that do not stand yet, each once."""
+        by_id = {write.decision.decision_id: write for write in reversed(member.writes)}
+        return [write for decision_id, write in by_id.items() if decision_id not in self.decisions]
 
     def _check_decisions(self, member: Decisions) -> None:
         asked: dict[str, str] = {}
@@ -269,6 +280,7 @@ class _Group:
         decision = dataclasses.replace(write.decision, person=profile.person.person)
         self.decisions[decision.decision_id] = decision
         self._add_events(profile, write.events, codes)
+        self.spending.decided(decision.decision_id, profile.profile, write.charges)
         return DecisionReceipt(decision, replayed=False)
 
     def _add_events(self, profile: ProfileState, events: Sequence[Event], codes: Codes) -> dict[int, int]:
@@ -280,6 +292,7 @@ class _Group:
                 continue
             self.messages.add(key)
             stored[at] = sequence = next(self.sequences)
+            self.spending.told(event)
             record = packed.record_of(event, sequence, channel, item, action)
             if event.kind not in LOG_ONLY:
                 profile.add_record(record, sequence, event.recorded_at)
@@ -302,6 +315,7 @@ class _Group:
         insert_orders(self.session, self.orders)
         store_people(self.session, self.profiles.people.values())
         insert_decisions(self.session, self._vault, self.decision_rows)
+        self.spending.store()
         self._bury()
 
     def _bury(self) -> None:

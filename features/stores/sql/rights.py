@@ -17,6 +17,7 @@ from features.stores.sql.letters import naming, unbury
 from features.stores.sql.orders import delete_orders
 from features.stores.sql.reads import members
 from features.stores.sql.session import Session, columns, table, value
+from features.stores.sql.spending import delete_charges
 from features.stores.withdrawals import in_force
 from features.vault import Vault
 
@@ -32,6 +33,7 @@ HELD: Final = {
 DELETED_FROM: Final = (
     *HELD,
     "order_of",
+    "charge",
     "person",
     "claim",
     "identifier",
@@ -100,6 +102,7 @@ def erase(
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
     delete_orders(session, gone.profiles)
+    delete_charges(session, gone.profiles)
     counts[HELD["message"]] = _delete_messages(session, gone.profiles)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items() if name != "message"}
     _delete_claims(session, gone)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
-from features.stores.acceptance import check_append, check_decision
+from features.spending import Counts
+from features.stores.acceptance import check_append, check_decision, check_item_states
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.people import AuditEntry, Identity, LoggedEvent
@@ -31,7 +32,8 @@ from features.stores.protocol import (
     StoredCatalogue,
     StoreError,
 )
-from features.stores.sql import admin, audit, identities, letters, reads, rights, timeline
+from features.stores.shared import ItemState
+from features.stores.sql import admin, audit, identities, letters, reads, rights, spending, stock, timeline
 from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import versions
@@ -235,6 +237,28 @@ class SQLStore:
     def decisions_of(self, person: int, limit: int) -> tuple[LoggedDecision, ...]:
         with self._engine.reading() as session:
             return tuple(select_decisions_of(session, self._vault, person, limit))
+
+    # What is true of everybody together
+
+    def spent(self, actions: Collection[str], day: int) -> Counts:
+        with self._engine.reading() as session:
+            return spending.spent(session, actions, day)
+
+    def shared_number(self) -> int:
+        with self._engine.reading() as session:
+            return session.given("sequence")
+
+    def feed_items(self, states: Sequence[ItemState], at: int) -> int:
+        check_item_states(states, at)
+        return self._writer.alone(lambda session: stock.feed_items(session, states, at))
+
+    def stock_version(self) -> int:
+        with self._engine.reading() as session:
+            return stock.stock_version(session)
+
+    def unavailable_items(self) -> frozenset[str]:
+        with self._engine.reading() as session:
+            return stock.unavailable(session)
 
     # Catalogue and bundles
 

@@ -6,6 +6,9 @@ from models.policy.gate import Gate
 from models.policy.gates.accepted import NotPending
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.arm import OutsideHoldout
+from models.policy.gates.available import Available
+from models.policy.gates.budget import WithinBudget
+from models.policy.gates.ceiling import BelowCeiling
 from models.policy.gates.channel import ChannelPlacement
 from models.policy.gates.consent import ConsentGiven
 from models.policy.gates.contact_limits import WithinContactLimits
@@ -23,6 +26,7 @@ from models.policy.gates.trigger import TriggerHolds
 GATES: tuple[Gate, ...] = (
     Schedule(),
     ChannelPlacement(),
+    Available(),
     TriggerHolds(),
     Reachable(),
     ConsentGiven(),
@@ -35,6 +39,8 @@ GATES: tuple[Gate, ...] = (
     LiesInBasket(),
     CooledOff(),
     WithinContactLimits(),
+    WithinBudget(),
+    BelowCeiling(),
     Excluded(),
     OutsideHoldout(),
 )
