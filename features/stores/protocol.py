@@ -126,10 +126,8 @@ class LoggedDecision:
     """A decision as it was made, enough to replay it. request and response are canonical JSON texts (request_digest is
     of the request without timings); history_version is the CustomerRecord.version that was read; feature_digest is of
     the feature rows, in order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy
-    bytes), else None. The store sets person to whom the identifier names. model_digest: of the model's bundle, "" when
-    there was no model. snapshot: the number of what was published of everybody. subject: the name by which the person's
-    arm goes. addresses: the types of their identifiers, a JSON list; None: they were not asked for. model_digest,
-    snapshot and subject are None in what an earlier version logged."""
+    bytes), else None. The store sets person to whom the identifier names. model_digest: "" of no model. subject: what
+    the arm goes by. addresses: a JSON list, None when not asked for. An earlier version logged none of these: None."""
 
     decision_id: str
     person: int
@@ -338,9 +336,8 @@ class DecisionLog(Protocol):
         """The ids of at most `limit` decisions of `since` (ms UTC) or later, the newest first."""
 
     def record_of(self, decision_id: str) -> CustomerRecord | None:
-        """The record that the decision was made from, without addresses, put together again from the log: what it had
-        read, whatever was told, imported or merged since. None: there is no such decision, or its person was split
-        since, or joined with others in the very millisecond of an earlier event, and nothing tells who they were."""
+        """The record that the decision had read, without addresses, put together again from the log. None: there is no
+        such decision, or nothing tells who its person was (docs/adr/0114)."""
 
 
 class CatalogueStore(Protocol):
