@@ -336,8 +336,7 @@ class DecisionLog(Protocol):
         """The ids of at most `limit` decisions of `since` (ms UTC) or later, the newest first."""
 
     def record_of(self, decision_id: str) -> CustomerRecord | None:
-        """The record that the decision had read, without addresses, put together again from the log. None: there is no
-        such decision, or nothing tells who its person was (docs/adr/0114)."""
+        """What the decision had read, but for addresses. None: no such decision, or unknown of whom (adr 0114)."""
 
 
 class CatalogueStore(Protocol):
