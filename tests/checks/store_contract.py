@@ -40,6 +40,7 @@ from tests.checks.store_letters_contract import LettersContract
 from tests.checks.store_merge_contract import MergeContract
 from tests.checks.store_moment_contract import MomentContract
 from tests.checks.store_order_contract import OrderContract
+from tests.checks.store_replay_contract import ReplayContract
 from tests.checks.store_reservation_contract import ReservationContract
 from tests.checks.store_rights_contract import RightsContract
 from tests.checks.store_spending_contract import SpendingContract
@@ -57,6 +58,7 @@ class StoreContract(
     RightsContract,
     ReservationContract,
     SpendingContract,
+    ReplayContract,
     LettersContract,
     MomentContract,
 ):
