@@ -16,7 +16,7 @@ def test_maturity_is_how_much_of_the_ceiling_is_behind(contacts: int | None, exp
     shop, _ = small_shop({"new": {"ceiling": {"contacts_per_day": 10, "until": 200}}, "old": {}})
     spent = {} if contacts is None else {"new": Spent(contacts_ever=contacts)}
     decision = decide(
-        request("web", limit=2), NOBODY, shop, ByAction(), NOW, np.random.default_rng(1), Published(1, spent)
+        request("web", limit=2), NOBODY, shop, ByAction(), NOW, np.random.default_rng(1), Published(1, spent=spent)
     )
     found = {one.action_id: one.maturity for one in decision.slates[0].actions}
     assert found["old"] == 1.0
