@@ -292,6 +292,7 @@ def _outcomes(draw: st.DrawFn) -> Event:
     return event(kind, draw(_DAYS), channel="web", action=action, lag_days=draw(_LAG))
 
 
+@st.composite
 def contacts_told(draw: st.DrawFn) -> Event:
     """Of decisions and of none, of actions that the catalogue knows and of others; reported in whatever order."""
     kind = draw(st.sampled_from([Kind.SENT, Kind.SENT, Kind.DISPLAYED, Kind.NOT_SENT, Kind.RESERVED, Kind.RESERVED]))
