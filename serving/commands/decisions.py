@@ -40,7 +40,8 @@ def replay(
 
     with one_line(), the_store() as store:
         chosen = _chosen(store, decision, since, limit)
-        replayer, made = Replayer(store, code_revision()), list[tuple[str, Replay]]()
+        replayer = Replayer(store, code_revision())
+        made: list[tuple[str, Replay]] = []
         with Terminal(console).step("Replay decisions", total=len(chosen)) as advance:
             for one in chosen:
                 logged = store.decision(one)
