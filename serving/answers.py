@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from features.instants import render_instant
@@ -11,21 +9,25 @@ from models.decision import ChosenAction, Decision, Slate
 from serving.errors import Refusal
 from serving.tokens import Signer, TokenClaims
 
-if TYPE_CHECKING:
-    from serving.deciding import Asked
-
 _encode = msgspec.json.Encoder().encode
 
 
 def decision_answer(
-    decision: Decision, decision_id: str | None, customer_id: str, asked: Asked, known: bool, signer: Signer
+    decision: Decision,
+    decision_id: str | None,
+    customer_id: str,
+    moment: int,
+    explain: bool,
+    known: bool,
+    signer: Signer | None,
 ) -> bytes:
-    """JSON of schemas.DecisionAnswer; NaN is null. decision_id None: a dry run, whose actions carry no token."""
+    """JSON of schemas.DecisionAnswer; NaN is null. decision_id None: a dry run. moment: ms UTC. The actions of a dry
+    run carry no token, nor do any without a signer: those of a replay."""
     return _encode(
         {
             "decision_id": decision_id,
             "customer_id": customer_id,
-            "decided_at": render_instant(asked.moment),
+            "decided_at": render_instant(moment),
             "model_version": decision.model_version,
             "catalogue_version": decision.catalogue_version,
             "policy_version": decision.policy_version,
@@ -33,12 +35,12 @@ def decision_answer(
             "known": known,
             "degraded": decision.degraded,
             "personalised": decision.personalised,
-            "channels": [_slate(slate, decision_id, asked.question.explain, signer) for slate in decision.slates],
+            "channels": [_slate(slate, decision_id, explain, signer) for slate in decision.slates],
         }
     )
 
 
-def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer) -> dict[str, object]:
+def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer | None) -> dict[str, object]:
     answer: dict[str, object] = {
         "channel": slate.channel,
         "actions": [_action(action, slate.channel, decision_id, explain, signer) for action in slate.actions],
@@ -54,7 +56,7 @@ def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer)
 
 
 def _action(
-    action: ChosenAction, channel: str, decision_id: str | None, explain: bool, signer: Signer
+    action: ChosenAction, channel: str, decision_id: str | None, explain: bool, signer: Signer | None
 ) -> dict[str, object]:
     claims = None if decision_id is None else TokenClaims(decision_id, action.action_id, channel, action.rank)
     answer: dict[str, object] = {
@@ -68,7 +70,7 @@ def _action(
         "priority": action.priority,
         "selection_probability": action.selection_probability,
         "maturity": action.maturity,
-        "token": None if claims is None else signer.sign(claims),
+        "token": None if claims is None or signer is None else signer.sign(claims),
     }
     if explain:
         answer["reasons"] = list(action.reasons)

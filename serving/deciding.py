@@ -46,7 +46,6 @@ from serving.call import Call
 from serving.decided_events import after_reservations, decision_events
 from serving.draws import seed_of
 from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened, unavailable
-from serving.rights import no_decision
 from serving.runtime import InForce, Runtime
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
 
@@ -212,11 +211,12 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     name = who.customer_id if who.customer_id is not None else record.customer_id
     for fault in decision.faults:
         runtime.tell_degraded(decision.model_version, fault, new_id)
-    answer = decision_answer(decision, new_id, name, asked, record.known, runtime.signer)
+    explain, signer = asked.question.explain, runtime.signer
+    answer = decision_answer(decision, new_id, name, asked.moment, explain, record.known, signer)
     metrics.DECISIONS.labels(str(decision.degraded).lower(), decision.arm).inc()
     if new_id is None:
         return Made(answer, None)
-    logged = _to_log(runtime, decision, record, name, new_id, asked.moment, seed, text, digest, answer)
+    logged = _to_log(runtime, asked, decision, record, name, new_id, seed, text, digest, answer)
     channels = asked.compiled.catalogue.channels
     events = decision_events(decision, channels, new_id, asked.moment, request.deliver_at)
     return Made(answer, LogDecision(who.identifier, logged, events, charges(decision, asked.compiled, asked.moment)))
@@ -274,11 +274,11 @@ def _standing(earlier: LoggedDecision, digest: str) -> bytes:
 
 def _to_log(
     runtime: Runtime,
+    asked: Asked,
     decision: Decision,
     record: CustomerRecord,
     customer_id: str,
     decision_id: str,
-    moment: int,
     seed: int,
     text: bytes,
     digest: str,
@@ -288,7 +288,7 @@ def _to_log(
         decision_id=decision_id,
         person=record.person,
         customer_id=customer_id,
-        decided_at=moment,
+        decided_at=asked.moment,
         request=text.decode(),
         request_digest=digest,
         response=answer.decode(),
@@ -300,6 +300,10 @@ def _to_log(
         policy_version=decision.policy_version,
         code_revision=runtime.revision,
         feature_digest=decision.feature_digest,
+        model_digest=asked.in_force.model.digest,
+        snapshot=asked.in_force.published.number,
+        subject=record.customer_id,
+        addresses=None if record.addresses is None else _canonical(sorted(record.addresses)).decode(),
         feature_rows=_sampled_rows(decision, seed, runtime.settings.feature_sample),
     )
 
@@ -370,29 +374,4 @@ def _note(decision: LoggedDecision, replayed: bool) -> None:
             "catalogue_version": decision.catalogue_version,
             "replayed": replayed,
         },
-    )
-
-
-async def logged_decision(runtime: Runtime, decision_id: str, call: Call) -> bytes:
-    """GET /decisions/{id}: as it was logged."""
-    runtime.in_force.keyring.require("replay", call.key, call.peer)
-    decision = runtime.store.decision(decision_id)
-    if decision is None:
-        raise no_decision(runtime, "decision_id", decision_id, "look at the answer of /recommend")
-    return msgspec.json.encode(
-        {
-            "decision_id": decision.decision_id,
-            "customer_id": decision.customer_id,
-            "decided_at": render_instant(decision.decided_at),
-            "request": msgspec.Raw(decision.request.encode()),
-            "answer": msgspec.Raw(decision.response.encode()),
-            "seed": str(decision.seed),
-            "arm": decision.arm,
-            "history_version": decision.history_version,
-            "catalogue_version": decision.catalogue_version,
-            "model_version": decision.model_version,
-            "policy_version": decision.policy_version,
-            "code_revision": decision.code_revision,
-            "feature_digest": decision.feature_digest,
-        }
     )

@@ -12,6 +12,7 @@ from serving import (
     context,
     customers,
     deciding,
+    decisions,
     feedback,
     handoff,
     health,
@@ -119,7 +120,7 @@ async def _export(runtime: Runtime, asked: Asked) -> bytes:
 
 
 async def _decision(runtime: Runtime, asked: Asked) -> bytes:
-    return await deciding.logged_decision(runtime, asked.path["decision_id"], asked.call)
+    return await decisions.logged_decision(runtime, asked.path["decision_id"], asked.call)
 
 
 async def _confirm(runtime: Runtime, asked: Asked) -> bytes:
@@ -301,7 +302,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         TypeAdapter(ConfirmRequest),
         TypeAdapter(ConfirmAnswer),
     ),
-    Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision as it was logged.", _decision),
+    Endpoint("GET", "/decisions/{decision_id:path}", "replay", "One decision, as logged and made again.", _decision),
     *CATALOGUE_ENDPOINTS,
     Endpoint(
         "POST",

@@ -32,6 +32,11 @@ DECISIONS = Counter(
 DECIDED_AGAIN = Counter(
     "nextbest_decided_again", "Reservations decided afresh because their person's history had moved meanwhile."
 )
+REPLAYS = Counter(
+    "nextbest_replays",
+    "Decisions made again: identical, different (on another revision), fault (different on the same one), missing.",
+    ["result"],
+)
 EVENTS = Counter("nextbest_events", "Events told to us: stored, duplicate or refused (dead letter).", ["fate"])
 LETTERS_LEFT = Counter(
     "nextbest_dead_letters_left", "Dead letters that left the store for newer ones, too many or too old."

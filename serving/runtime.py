@@ -28,6 +28,7 @@ from serving.errors import unavailable
 from serving.item_names import CurrentItemNames
 from serving.model_loader import LiveModel, Origin, resolve
 from serving.opening import open_configured
+from serving.replaying import Replayer
 from serving.security import Keyring
 from serving.settings import Settings
 from serving.tokens import Signer, signing_secret
@@ -89,6 +90,7 @@ class Runtime:
         self.signer = Signer(signing_secret(self.store))
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
+        self.replayer = Replayer(self.store, self.revision)
         self.turns = Turns()
         self._faults_told: set[tuple[str, str]] = set()
         self._letters_told = False

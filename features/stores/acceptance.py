@@ -42,7 +42,8 @@ def check_decision(write: LogDecision) -> None:
     _check_texts(write.identifier.type, write.identifier.value)
     _check_texts(logged.decision_id, logged.customer_id, logged.request, logged.request_digest, logged.response)
     _check_texts(logged.arm, logged.model_version, logged.policy_version, logged.code_revision, logged.feature_digest)
-    for number in (logged.history_version, logged.catalogue_version):
+    _check_texts(*(one for one in (logged.model_digest, logged.subject, logged.addresses) if one is not None))
+    for number in (logged.history_version, logged.catalogue_version, logged.snapshot or 0):
         _check(0 <= number <= _LARGEST_INTEGER, "version", number, "it is a stored version's number")
     _check(EARLIEST <= logged.decided_at <= LATEST, "decided_at", logged.decided_at, "it is ms UTC, years 1 to 9999")
     for event in write.events:

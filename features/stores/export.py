@@ -172,6 +172,10 @@ def _decision(one: LoggedDecision) -> Document:
         "policy_version": one.policy_version,
         "code_revision": one.code_revision,
         "feature_digest": one.feature_digest,
+        "model_digest": one.model_digest,
+        "snapshot": one.snapshot,
+        "subject": one.subject,
+        "addresses": None if one.addresses is None else _json(one.addresses),
         "feature_rows": None if one.feature_rows is None else base64.b64encode(one.feature_rows).decode(),
     }
 

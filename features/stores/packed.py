@@ -66,6 +66,8 @@ def events(blob: bytes) -> Records:
 
 def add_to_tail(tail: bytes, fresh: bytes) -> bytes:
     """The tail with records of later sequences added, still sorted by (occurred_at, sequence)."""
+    if len(fresh) == RECORD.size:
+        return _with_one(tail, fresh)
     joined = tail + fresh
     moments = np.frombuffer(joined, dtype=EVENT)["occurred_at"]
     if len(moments) > 1 and (moments[1:] < moments[:-1]).any():
@@ -73,14 +75,20 @@ def add_to_tail(tail: bytes, fresh: bytes) -> bytes:
     return joined
 
 
-def seal(sealed: Sealed, fresh: Records) -> Sealed:
+def _with_one(tail: bytes, record: bytes) -> bytes:
+    """Nearly always it comes last, or nearly so."""
+    moment, at = _moment(record), len(tail)
+    while at and _moment(tail[at - RECORD.size : at]) > moment:
+        at -= RECORD.size
+    return b"".join((tail[:at], record, tail[at:]))
+
+
+def seal(sealed: Sealed, fresh: bytes) -> Sealed:
     """The sealed part with records of later sequences merged in."""
-    ledger_lines = ledger.entries(fresh).tobytes()
-    consent_lines = consent.entries(fresh).tobytes()
     return Sealed(
-        page=page(np.concatenate((events(sealed.page), fresh))).tobytes(),
-        ledger=sealed.ledger + ledger_lines,
-        consents=sealed.consents + consent_lines,
+        page=page(events(sealed.page + fresh)).tobytes(),
+        ledger=sealed.ledger + _ledger_lines(fresh),
+        consents=sealed.consents + _consent_lines(fresh),
     )
 
 
@@ -95,15 +103,23 @@ def read_page(sealed: bytes, tail: bytes) -> Records:
 
 
 def read_ledger(sealed: bytes, tail: bytes) -> Records:
-    if _LEDGER_KINDS.isdisjoint(tail[_KIND_AT :: EVENT.itemsize]):
-        return np.frombuffer(sealed, dtype=LEDGER_ENTRY)
-    return np.frombuffer(sealed + ledger.entries(events(tail)).tobytes(), dtype=LEDGER_ENTRY)
+    return np.frombuffer(sealed + _ledger_lines(tail), dtype=LEDGER_ENTRY)
 
 
 def read_consents(sealed: bytes, tail: bytes) -> Records:
-    if _CONSENT_KINDS.isdisjoint(tail[_KIND_AT :: EVENT.itemsize]):
-        return np.frombuffer(sealed, dtype=CONSENT_ENTRY)
-    return np.frombuffer(sealed + consent.entries(events(tail)).tobytes(), dtype=CONSENT_ENTRY)
+    return np.frombuffer(sealed + _consent_lines(tail), dtype=CONSENT_ENTRY)
+
+
+def _ledger_lines(records: bytes) -> bytes:
+    if _LEDGER_KINDS.isdisjoint(records[_KIND_AT :: EVENT.itemsize]):
+        return b""
+    return ledger.entries(events(records)).tobytes()
+
+
+def _consent_lines(records: bytes) -> bytes:
+    if _CONSENT_KINDS.isdisjoint(records[_KIND_AT :: EVENT.itemsize]):
+        return b""
+    return consent.entries(events(records)).tobytes()
 
 
 def _moment(record: bytes) -> int:

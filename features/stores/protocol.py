@@ -124,8 +124,7 @@ class Append(msgspec.Struct, frozen=True):
     seen: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """person, how many events were new, and the person's version after them."""
 
     person: int
@@ -139,7 +138,8 @@ class LoggedDecision:
     """A decision as it was made, enough to replay it. request and response are canonical JSON texts (request_digest is
     of the request without timings); history_version is the CustomerRecord.version that was read; feature_digest is of
     the feature rows, in order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy
-    bytes), else None. The store sets person to whom the identifier names."""
+    bytes), else None. The store sets person to whom the identifier names. model_digest: "" of no model. subject: what
+    the arm goes by. addresses: a JSON list, None when not asked for. An earlier version logged none of these: None."""
 
     decision_id: str
     person: int
@@ -156,6 +156,10 @@ class LoggedDecision:
     policy_version: str
     code_revision: str
     feature_digest: str
+    model_digest: str | None
+    snapshot: int | None
+    subject: str | None
+    addresses: str | None
     feature_rows: bytes | None = None
 
 
@@ -326,6 +330,12 @@ class DecisionLog(Protocol):
 
     def decisions_of(self, person: int, limit: int) -> tuple[LoggedDecision, ...]:
         """Newest first."""
+
+    def newest_decisions(self, since: int, limit: int) -> tuple[str, ...]:
+        """The ids of at most `limit` decisions of `since` (ms UTC) or later, the newest first."""
+
+    def record_of(self, decision_id: str) -> CustomerRecord | None:
+        """What the decision had read, but for addresses. None: no such decision, or unknown of whom (adr 0114)."""
 
 
 class CatalogueStore(Protocol):

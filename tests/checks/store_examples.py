@@ -48,6 +48,10 @@ def decision(decision_id: str, request: str = "{}", decided_at: int = NOON) -> L
         policy_version="p",
         code_revision="r",
         feature_digest="ff",
+        model_digest="bb",
+        snapshot=0,
+        subject="c",
+        addresses='["email"]',
         feature_rows=b"\x93NUMPY",
     )
 

@@ -85,9 +85,12 @@ def test_a_dry_run_leaves_nothing(client: httpx.Client, store: Store, person: st
     assert ask(client, customer_id=person)["known"] is False
 
 
-def test_explain_changes_nothing_but_adds_who_was_refused(client: httpx.Client, person: str) -> None:
+def test_explain_changes_nothing_but_adds_reasons_and_who_was_refused(client: httpx.Client, person: str) -> None:
     plain = ask(client, customer_id=person, dry_run=True)
     explained = ask(client, customer_id=person, dry_run=True, explain=True)
+    reasons = [action.pop("reasons") for slate in explained["channels"] for action in slate["actions"]]
+    assert reasons
+    assert all("the odds" in one for told in reasons for one in told)
     refused = {slate["channel"]: slate.pop("refused") for slate in explained["channels"]}
     assert [slate["actions"] for slate in explained["channels"]] == [slate["actions"] for slate in plain["channels"]]
     assert [one["gate"] for one in refused["sms"]] == ["consent", "consent"]

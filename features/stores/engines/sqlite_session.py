@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 SQLITE = Dialect("sqlite", "INTEGER", "BLOB", "TEXT", " WITHOUT ROWID", "INTEGER PRIMARY KEY")
 
-_SIZES = (128, 32, 8, 2, 1)
-"""Few sizes, so that few statements need to be prepared."""
+_SIZES = tuple(1 << power for power in range(10, -1, -1))
+"""Few sizes, so that few statements need to be prepared; and any number of rows is few of them."""
 
 _CHUNK = 50_000
 """Rows of a bulk load whose values are Python objects at one time."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from features.candidates import CHANNELS
 from features.stores.protocol import (
     AccessKey,
     CatalogueConflict,
@@ -68,7 +69,8 @@ def publish(session: Session, shared: SharedVocabulary, draft: Draft) -> StoredC
 
 
 def _ids(draft: Draft) -> Iterator[tuple[str, str]]:
-    """(domain, id) of everything in the catalogue that events can name."""
+    """(domain, id) of everything in the catalogue that events can name, and of the channels that features are about: a
+    catalogue compiled before the first event of one would not see it, and one compiled after would."""
     try:
         document = json.loads(draft.document)
         channels, actions = document.get("channels", []), document.get("actions", [])
@@ -82,6 +84,7 @@ def _ids(draft: Draft) -> Iterator[tuple[str, str]]:
         raise StoreError(message) from error
     for domain, ids in (("channel", channel_ids), ("action", action_ids), ("item", item_ids)):
         yield from ((domain, str(one)) for one in ids)
+    yield from (("channel", one) for one in CHANNELS)
 
 
 def item_table(items: bytes) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from features.event import LOG_ONLY
 from features.history import CONSENT_ENTRY, Records
 from features.links import ALWAYS
-from features.partition import Person
+from features.partition import Person, Role
 from features.stores import packed
 from features.stores.acceptance import LATEST
 from features.stores.sql.people import merged_traits
@@ -22,6 +22,26 @@ from features.stores.together import Together, together
 _PERSON = columns(person="integer")
 _PROFILE = columns(profile="integer")
 _LOG_ONLY = [int(kind) for kind in LOG_ONLY]
+
+NEWEST = 2**62
+"""A sequence after all others."""
+
+
+def _any(_profile: int, _since: int, _role: Role) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """How far a record is put together: what was recorded by `moment` (ms UTC), with a sequence up to `version`, and
+    through identifiers that were claimed: whether one counts is asked by profile, moment and role."""
+
+    moment: int = LATEST
+    version: int = NEWEST
+    claimed: Callable[[int, int, Role], bool] = _any
+
+
+EVERYTHING = Until()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +80,14 @@ def _by_sequence(log: Records) -> Records:
     return log if (sequence[1:] > sequence[:-1]).all() else log[np.argsort(sequence, kind="stable")]
 
 
-def assemble(session: Session, people: Sequence[Person], moment: int = LATEST) -> Iterator[Assembled]:
-    """What was known of each by `moment` (ms UTC). Their logs are in memory together."""
+def assemble(session: Session, people: Sequence[Person], until: Until = EVERYTHING) -> Iterator[Assembled]:
+    """What was known of each. Their logs are in memory together."""
     everybody = [profile for person in people for profile in person.linked]
     logs = logs_of(session, everybody)
-    changes = _trait_changes(session, everybody, moment)
-    addressed = _addressed(session, everybody, moment)
+    changes = _trait_changes(session, everybody, until)
+    addressed = _addressed(session, everybody, until)
     for person in people:
-        mine = {one: _known(logs[one], moment) for one in person.linked}
+        mine = {one: _known(logs[one], until) for one in person.linked}
         received = {one: addressed[one] for one in person.linked if one in addressed}
         log = together(person, mine, received)
         traits: dict[str, object] = {}
@@ -79,21 +99,23 @@ def assemble(session: Session, people: Sequence[Person], moment: int = LATEST) -
         yield Assembled(person, log, traits, version, len(person.linked) > 1 or bool(received))
 
 
-def _known(log: Records, moment: int) -> Records:
-    return log if moment == LATEST else log[log["recorded_at"] <= moment]
+def _known(log: Records, until: Until) -> Records:
+    if until is EVERYTHING:
+        return log
+    return log[(log["recorded_at"] <= until.moment) & (log["sequence"] <= until.version)]
 
 
-def _trait_changes(session: Session, profiles: Iterable[int], moment: int) -> dict[int, list[tuple[int, str]]]:
+def _trait_changes(session: Session, profiles: Iterable[int], until: Until) -> dict[int, list[tuple[int, str]]]:
     query = """SELECT t.person, t.recorded_at, t.sequence, t.changes FROM wanted w CROSS JOIN trait_change t
                WHERE t.person = w.person"""
     found: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for profile, recorded_at, sequence, told in session.wanted(_PERSON, query, [(one,) for one in profiles]):
-        if recorded_at <= moment:
+        if recorded_at <= until.moment and sequence <= until.version:
             found[profile].append((sequence, told))
     return found
 
 
-def _addressed(session: Session, profiles: Iterable[int], moment: int) -> dict[int, Records]:
+def _addressed(session: Session, profiles: Iterable[int], until: Until) -> dict[int, Records]:
     """CONSENT_ENTRY rows of withdrawals that came through an identifier, by the profiles that hold it, recorded not
     before they did."""
     if not session.rows("SELECT 1 FROM addressed LIMIT 1"):
@@ -106,8 +128,10 @@ def _addressed(session: Session, profiles: Iterable[int], moment: int) -> dict[i
     for profile, *claims, occurred_at, recorded_at, sequence, topic, channel in session.wanted(
         _PROFILE, query, [(one,) for one in profiles]
     ):
-        since = max(recorded_at, min(one for one in claims if one is not None))
-        if since <= moment:
+        named = zip(Role, claims, strict=True)
+        held = [at for role, at in named if at is not None and until.claimed(profile, at, role)]
+        since = max(recorded_at, min(held, default=LATEST + 1))
+        if since <= until.moment and sequence <= until.version:
             found[profile].append((occurred_at, since, sequence, topic, channel))
     return {profile: _entries(rows) for profile, rows in found.items()}
 

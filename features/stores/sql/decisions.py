@@ -11,8 +11,8 @@ from features.vault import Vault
 
 _NAMES = tuple(one.name for one in fields(LoggedDecision))
 _SEED = _NAMES.index("seed")
-_INTEGERS = frozenset({"person", "decided_at", "history_version", "catalogue_version"})
-_SEALED = frozenset({"customer_id", "request", "request_digest", "response"})
+_INTEGERS = frozenset({"person", "decided_at", "history_version", "catalogue_version", "snapshot"})
+_SEALED = frozenset({"customer_id", "request", "request_digest", "response", "subject"})
 _CHOSEN = ", ".join("m.root" if name == "person" else f"d.{name}" for name in _NAMES)
 _ID = columns(id="text")
 
@@ -31,14 +31,24 @@ def insert_decisions(session: Session, vault: Vault, decisions: Sequence[LoggedD
 
 def _row(vault: Vault, decision: LoggedDecision) -> Row:
     values = {name: getattr(decision, name) for name in _NAMES}
-    values |= {"seed": str(decision.seed), **{name: vault.seal(values[name]) for name in _SEALED}}
+    values |= {"seed": str(decision.seed), **{name: _sealed(vault, values[name]) for name in _SEALED}}
     return tuple(values.values())
+
+
+def _sealed(vault: Vault, text: str | None) -> bytes | None:
+    return None if text is None else vault.seal(text)
 
 
 def select_decisions(session: Session, vault: Vault, decision_ids: Collection[str]) -> list[LoggedDecision]:
     query = f"""SELECT {_CHOSEN} FROM wanted w CROSS JOIN decision d CROSS JOIN person m
                 WHERE d.decision_id = w.id AND m.person = d.person"""  # noqa: S608
     return [_decision(vault, row) for row in session.wanted(_ID, query, [(one,) for one in decision_ids])]
+
+
+def newest_decisions(session: Session, since: int, limit: int) -> tuple[str, ...]:
+    """The ids of at most `limit` decisions of `since` (ms UTC) or later, the newest first."""
+    query = "SELECT d.decision_id FROM decision d WHERE d.decided_at >= ? ORDER BY d.number DESC LIMIT ?"
+    return tuple(str(one) for (one,) in session.rows(query, (since, limit)))
 
 
 def decided_for(session: Session, decision_ids: Collection[str]) -> dict[str, bytes]:
@@ -59,5 +69,5 @@ def select_decisions_of(session: Session, vault: Vault, person: int, limit: int)
 
 def _decision(vault: Vault, row: Row) -> LoggedDecision:
     named = dict(zip(_NAMES, row, strict=True))
-    opened = {name: vault.open(named[name]) for name in _SEALED}
+    opened = {name: None if named[name] is None else vault.open(named[name]) for name in _SEALED}
     return LoggedDecision(**{**named, **opened, "seed": int(row[_SEED])})

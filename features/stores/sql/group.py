@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from features.consent import CONSENT_KINDS
 from features.event import LOG_ONLY, ORDERS, Event
@@ -82,8 +84,7 @@ class Letters:
 Member = Appends | Decisions | Letters
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(msgspec.Struct, frozen=True):
     """What an append did, before it is known who the profile's person is in the end."""
 
     profile: int
@@ -249,23 +250,23 @@ class _Group:
         return code("channel", event.channel), code("item", event.item), code("action", event.action)
 
     def _append(self, write: Append, codes: Codes) -> _Told:
-        first = min((event.recorded_at for event in write.events), default=0)
-        profile = self.profiles.telling(write, first)
+        moments = [event.recorded_at for event in write.events] or [0]
+        profile = self.profiles.telling(write, min(moments))
         sequences = self._add_events(profile, write.events, codes)
         stored = len(sequences)
         if stored or not write.events:
-            self.profiles.tell(profile, write)
+            self.profiles.tell(profile, write, moments)
             if write.traits:
-                self._change_traits(profile, write)
-            for at, sequence in sequences.items():
-                self.profiles.address(write.addressed, write.events[at], sequence, codes[at][0])
+                self._change_traits(profile, write.traits, max(moments))
+            if write.addressed:
+                for at, sequence in sequences.items():
+                    self.profiles.address(write.addressed, write.events[at], sequence, codes[at][0])
         person = profile.person
         return _Told(profile.profile, person.person, stored, len(write.events) - stored, person.version)
 
-    def _change_traits(self, profile: ProfileState, write: Append) -> None:
+    def _change_traits(self, profile: ProfileState, traits: Mapping[str, object], moment: int) -> None:
         sequence = next(self.sequences)
-        moment = max((event.recorded_at for event in write.events), default=0)
-        changes = json_text(write.traits)
+        changes = json_text(traits)
         self.trait_rows.append((profile.profile, sequence, moment, changes))
         profile.person.merge_traits(json.loads(changes), sequence)
 

@@ -153,6 +153,6 @@ def store_sealed(session: Session, additions: list[tuple[int, bytes]]) -> None:
         sealed[person] = Sealed(page, ledger, consents)
     rows = []
     for person, tail in additions:
-        made = packed.seal(sealed.get(person, packed.NOTHING), packed.events(tail))
+        made = packed.seal(sealed.get(person, packed.NOTHING), tail)
         rows.append((person, made.page, made.ledger, made.consents))
     session.insert(SEALED_ROWS, rows, SEALED_STANDS)

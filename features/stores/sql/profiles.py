@@ -153,9 +153,8 @@ class Profiles:
             self.claim(state, identifier, Role.ANCHOR, since)
         return state
 
-    def tell(self, profile: ProfileState, write: Append) -> None:
-        """What the call says of who the profile is."""
-        moments = [event.recorded_at for event in write.events] or [0]
+    def tell(self, profile: ProfileState, write: Append, moments: Sequence[int]) -> None:
+        """What the call says of who the profile is. moments: ms UTC, when its events were recorded."""
         if self.digest(write.identifier) == profile.digest:
             self.known_since(profile, write.identifier, min(moments))
         for role, identifiers in ((Role.HELD, write.also), (Role.ALIAS, write.previous)):

@@ -17,7 +17,7 @@ from features.partition import Person
 from features.stores import packed
 from features.stores.protocol import PersonEvents
 from features.stores.region import person_of
-from features.stores.sql.assembly import assemble, logs_of
+from features.stores.sql.assembly import Until, assemble, logs_of
 from features.stores.sql.claims import CANDIDATES, Claims, ambiguous, answering, customer_ids
 from features.stores.sql.session import Row, Session, columns
 from features.stores.together import shown
@@ -71,13 +71,13 @@ def _record(vault: Vault, row: Row) -> CustomerRecord:
     return CustomerRecord(
         person=person,
         customer_id=vault.open(customer_id),
-        known=_known(version, events, traits, lines, consents),
+        known=is_known(version, events, traits, lines, consents),
         version=version,
         page=events,
         ledger=lines,
         consents=consents,
         traits=traits,
-        time_zone=_time_zone(traits),
+        time_zone=time_zone(traits),
     )
 
 
@@ -86,18 +86,18 @@ def earlier(session: Session, vault: Vault, identifier: Identifier, moment: int)
     person = _person_then(session, vault, identifier, moment)
     if person is None:
         return CustomerRecord(-1, outside_name(identifier), known=False)
-    (made,) = assemble(session, [person], moment)
+    (made,) = assemble(session, [person], Until(moment))
     events, lines = page(made.log.records), ledger.entries(made.log.records)
     return CustomerRecord(
         person=person.root,
         customer_id=person.name,
-        known=_known(made.version, events, made.traits, lines, made.log.consents),
+        known=is_known(made.version, events, made.traits, lines, made.log.consents),
         version=made.version,
-        page=_frozen(events),
-        ledger=_frozen(lines),
-        consents=_frozen(made.log.consents),
+        page=frozen(events),
+        ledger=frozen(lines),
+        consents=frozen(made.log.consents),
         traits=made.traits,
-        time_zone=_time_zone(made.traits),
+        time_zone=time_zone(made.traits),
     )
 
 
@@ -128,7 +128,7 @@ def _person_then(session: Session, vault: Vault, identifier: Identifier, moment:
     return next(iter(people.values()), None)
 
 
-def _frozen(records: Records) -> Records:
+def frozen(records: Records) -> Records:
     records.flags.writeable = False
     return records
 
@@ -170,7 +170,7 @@ def _joined(logs: Mapping[int, Records], linked: Mapping[int, int]) -> Records:
     return joined[np.argsort(joined["sequence"], kind="stable")]
 
 
-def _known(version: int, events: Records, traits: Mapping[str, object], *others: Records) -> bool:
+def is_known(version: int, events: Records, traits: Mapping[str, object], *others: Records) -> bool:
     """Whether anything but our own intents has been recorded. others: ledger and consents. Whose page is empty was told
     of by traits."""
     if version == 0 or traits or not len(events) or any(len(one) for one in others):
@@ -178,6 +178,6 @@ def _known(version: int, events: Records, traits: Mapping[str, object], *others:
     return not bool(_INTENT[events["kind"]].all())
 
 
-def _time_zone(traits: dict[str, Any]) -> str | None:
+def time_zone(traits: dict[str, Any]) -> str | None:
     zone = traits.get("time_zone")
     return zone if isinstance(zone, str) else None

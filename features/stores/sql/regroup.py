@@ -136,5 +136,5 @@ def _rows(vault: Vault, made: Assembled, names: dict[int, _Stored], stamp: int) 
 
 
 def _sealed(made: Assembled) -> tuple[object, ...]:
-    whole = packed.seal(packed.NOTHING, made.log.records)
+    whole = packed.seal(packed.NOTHING, made.log.records.tobytes())
     return made.person.root, page(made.log.records).tobytes(), whole.ledger, made.log.consents.tobytes()

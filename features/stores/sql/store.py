@@ -33,12 +33,12 @@ from features.stores.protocol import (
     StoreError,
 )
 from features.stores.shared import ItemState
-from features.stores.sql import admin, audit, identities, letters, reads, rights, spending, stock, timeline
+from features.stores.sql import admin, audit, identities, letters, reads, rights, spending, stock, then, timeline
 from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import versions
 from features.stores.sql.check import check
-from features.stores.sql.decisions import select_decisions, select_decisions_of
+from features.stores.sql.decisions import newest_decisions, select_decisions, select_decisions_of
 from features.stores.sql.group import Appends, Decisions, Letters, write_group
 from features.stores.sql.holdings import holdings
 from features.stores.sql.profiles import Rules
@@ -259,6 +259,14 @@ class SQLStore:
     def unavailable_items(self) -> frozenset[str]:
         with self._engine.reading() as session:
             return stock.unavailable(session)
+
+    def newest_decisions(self, since: int, limit: int) -> tuple[str, ...]:
+        with self._engine.reading() as session:
+            return newest_decisions(session, since, limit)
+
+    def record_of(self, decision_id: str) -> CustomerRecord | None:
+        with self._engine.moment() as session:
+            return then.record_of(session, self._vault, decision_id)
 
     # Catalogue and bundles
 

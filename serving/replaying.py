@@ -1,0 +1,252 @@
+"""A past decision made again from what it was made from: its person's record, catalogue, model and dice of then.
+
+It looks and changes nothing. What is not kept any more is named; the same is compared as canonical JSON, but for what
+is signed or is there only when asked for. On the same revision of the code a difference is a fault.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from threading import Lock
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from features.history import CustomerRecord
+from features.stores.protocol import LoggedDecision, Store
+from models import bundle
+from models.bundle import BundleError
+from models.catalogue import CatalogueError
+from models.columns import CompiledCatalogue, compile_catalogue
+from models.decide import decide
+from models.decision import DecisionRequest
+from models.learned_windows import with_learned_windows
+from models.policy.published import NOTHING, Published
+from models.repurchase import RepurchaseModel
+from models.response import ModelScorer
+from models.scoring import Scorer
+from serving import metrics
+from serving.answers import decision_answer
+from serving.model_loader import NoModel
+
+logger = logging.getLogger("nextbest.decision")
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+_KEPT = 4
+"""Catalogues and models of then that stay loaded; one may hold a million items."""
+_ON_REQUEST = ("token", "reasons")
+"""Of an action: signed with the store's secret, or there only when asked for."""
+
+T = TypeVar("T")
+
+
+class _NotKept(Exception):
+    """A part of what the decision was made from is not there any more."""
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """The request as it is logged; serving.deciding writes it. deliver_at: ms UTC."""
+
+    channels: tuple[str, ...] | None
+    limit: int
+    across: str
+    distinct: bool
+    deliver_at: int | None
+    placement: str | None
+    context: dict[str, object]
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """path: a JSON pointer into the answer. logged and replayed: canonical JSON; None: there is no such member."""
+
+    path: str
+    logged: bytes | None
+    replayed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """identical: None when it could not be made again, for `missing` is not kept: request, catalogue, model, snapshot
+    or record. answer: the replayed one with refusals and reasons, None likewise."""
+
+    identical: bool | None
+    same_revision: bool
+    differences: tuple[Difference, ...]
+    missing: tuple[str, ...]
+    answer: bytes | None
+
+    @property
+    def is_fault(self) -> bool:
+        return self.identical is False and self.same_revision
+
+    @property
+    def result(self) -> str:
+        """In a word, for counting."""
+        if self.identical is None:
+            return "missing"
+        return "identical" if self.identical else "fault" if self.same_revision else "different"
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    scorer: Scorer
+    repurchase: RepurchaseModel | None
+
+
+_NO_MODEL = _Model(NoModel(), None)
+
+
+class Replayer:
+    """Keeps the newest catalogues and models that it was asked for. Safe to use from any thread; one decision at a
+    time."""
+
+    def __init__(self, store: Store, revision: str) -> None:
+        """revision: of the code that runs."""
+        self._store = store
+        self._revision = revision
+        self._one = Lock()
+        self._catalogue = lru_cache(_KEPT)(self._compiled)
+        self._model = lru_cache(_KEPT)(self._loaded)
+        self._windows = lru_cache(_KEPT)(self._with_windows)
+
+    def replay(self, logged: LoggedDecision) -> Replay:
+        """Raises StoreError."""
+        with self._one:
+            made = self._made(logged)
+        metrics.REPLAYS.labels(made.result).inc()
+        if made.is_fault:
+            paths = [one.path for one in made.differences]
+            extra = {"decision_id": logged.decision_id, "model_version": logged.model_version, "paths": paths}
+            logger.warning("the same code decides otherwise than it did", extra=extra)
+        return made
+
+    def _made(self, logged: LoggedDecision) -> Replay:
+        same_revision, missing = logged.code_revision == self._revision, list[str]()
+        question = _kept(missing, "request", lambda: msgspec.json.decode(logged.request, type=_Question))
+        bare = _kept(missing, "catalogue", lambda: self._catalogue(logged.catalogue_version))
+        model = _kept(missing, "model", lambda: self._model(logged.model_version, logged.model_digest))
+        published = _kept(missing, "snapshot", lambda: _published(logged.snapshot))
+        record = _kept(missing, "record", lambda: self._record(logged))
+        if question is None or bare is None or model is None or published is None or record is None:
+            return Replay(None, same_revision, (), tuple(missing), None)
+        compiled = self._windows(logged.catalogue_version, logged.model_version, logged.model_digest)
+        asked = _asked(question, compiled, logged, record)
+        dice = np.random.default_rng(logged.seed)
+        decision = decide(asked, record, compiled, model.scorer, logged.decided_at, dice, published)
+        answer = decision_answer(
+            decision, logged.decision_id, logged.customer_id, logged.decided_at, True, record.known, None
+        )
+        found = _compared(logged, answer, decision.feature_digest)
+        return Replay(not found, same_revision, found, (), answer)
+
+    def _compiled(self, version: int) -> CompiledCatalogue:
+        stored = self._store.catalogue(version)
+        if stored is None:
+            raise _NotKept
+        return compile_catalogue(stored, self._store.vocabulary)
+
+    def _loaded(self, version: str, digest: str | None) -> _Model:
+        if digest == "":
+            return _NO_MODEL
+        files = None if digest is None else self._store.bundle(digest)
+        if files is None:
+            raise _NotKept
+        loaded = bundle.load(files)
+        return _Model(ModelScorer(loaded, version), loaded.repurchase)
+
+    def _with_windows(self, catalogue: int, version: str, digest: str | None) -> CompiledCatalogue:
+        repurchase = self._model(version, digest).repurchase
+        return with_learned_windows(self._catalogue(catalogue), repurchase, self._store.vocabulary)
+
+    def _record(self, logged: LoggedDecision) -> CustomerRecord:
+        record = self._store.record_of(logged.decision_id)
+        if record is None or logged.subject is None:
+            raise _NotKept
+        if logged.addresses is None:
+            return record
+        return replace(record, addresses=frozenset(msgspec.json.decode(logged.addresses, type=list[str])))
+
+
+def _kept(missing: list[str], name: str, read: Callable[[], T]) -> T | None:
+    """None, and its name is among the missing, when it is not there, or is in a form that this revision cannot read."""
+    try:
+        return read()
+    except (_NotKept, BundleError, CatalogueError, msgspec.DecodeError):
+        missing.append(name)
+        return None
+
+
+def _published(snapshot: int | None) -> Published:
+    if snapshot != NOTHING.number:
+        raise _NotKept
+    return NOTHING
+
+
+def _asked(
+    question: _Question, compiled: CompiledCatalogue, logged: LoggedDecision, record: CustomerRecord
+) -> DecisionRequest:
+    return DecisionRequest(
+        channels=tuple(compiled.catalogue.channels) if question.channels is None else question.channels,
+        limit=question.limit,
+        across=question.across,
+        distinct=question.distinct,
+        deliver_at=logged.decided_at if question.deliver_at is None else question.deliver_at,
+        placement=question.placement,
+        exclude=frozenset(question.exclude),
+        explain=True,
+        seed=logged.seed,
+        subject=record.customer_id,
+        context=question.context,
+    )
+
+
+def _compared(logged: LoggedDecision, answer: bytes, feature_digest: str) -> tuple[Difference, ...]:
+    then = {**_bare(msgspec.json.decode(logged.response)), "feature_digest": logged.feature_digest}
+    now = {**_bare(msgspec.json.decode(answer)), "feature_digest": feature_digest}
+    return tuple(_differences(then, now, ""))
+
+
+def _bare(answer: dict[str, object]) -> dict[str, object]:
+    """Without what is there on request or is signed; whatever content holds stays."""
+    return {**answer, "channels": [_bare_slate(slate) for slate in _members(answer, "channels")]}
+
+
+def _bare_slate(slate: dict[str, object]) -> dict[str, object]:
+    actions = [
+        {name: one for name, one in action.items() if name not in _ON_REQUEST} for action in _members(slate, "actions")
+    ]
+    return {**{name: one for name, one in slate.items() if name != "refused"}, "actions": actions}
+
+
+def _members(document: dict[str, object], name: str) -> list[dict[str, object]]:
+    """Raises ValidationError for what no answer of ours is."""
+    return msgspec.convert(document[name], list[dict[str, object]])
+
+
+def _differences(then: object, now: object, path: str) -> Iterator[Difference]:
+    if type(then) is type(now) and isinstance(then, dict | list):
+        before, after = _named(then), _named(now)
+        for name in [*before, *(one for one in after if one not in before)]:
+            below = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
+            if name in before and name in after:
+                yield from _differences(before[name], after[name], below)
+            else:
+                yield Difference(below, _written(before, name), _written(after, name))
+    elif (was := _canonical(then)) != (remains := _canonical(now)):
+        yield Difference(path, was, remains)
+
+
+def _named(value: object) -> dict[str, object]:
+    """The members of a list by their places, those of an object by their names."""
+    if isinstance(value, list):
+        return {str(place): one for place, one in enumerate(value)}
+    return msgspec.convert(value, dict[str, object])
+
+
+def _written(members: dict[str, object], name: str) -> bytes | None:
+    return _canonical(members[name]) if name in members else None

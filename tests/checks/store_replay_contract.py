@@ -1,0 +1,145 @@
+"""What a decision was made from can be read again whatever has happened since; part of the store's contract."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import replace
+
+from msgspec import structs
+
+from features.event import Identifier, Kind
+from features.history import CustomerRecord
+from features.stores.protocol import AmbiguousIdentifier, LogDecision, Store
+from tests.checks.store_examples import NOON, append, customer_table, decision, event, import_table, log_decision, user
+from tests.checks.store_people_examples import MAIL, PHONE, anonymous, granted, story_of, tell, viewed, withdrawn
+
+
+class ReplayContract:
+    """Takes the fixtures `store`, and `other`, a second handle on it."""
+
+    def test_a_record_of_then_is_what_was_read_though_all_happens_in_one_millisecond(
+        self, store: Store, other: Store
+    ) -> None:
+        append(store, "ann", viewed("before"), granted("yes"), traits={"city": "York"})
+        read = decided(store, user("ann"), "d-1")
+        append(other, "ann", viewed("after"), withdrawn("no"), traits={"city": "Leeds"})
+        append(other, "ann", event("late", Kind.ORDERED, NOON - 9, item="i", order="o", recorded_at=NOON))
+        tell(other, user("ann"), event("in"), also=[anonymous("x")])
+        rows = [{"customer_id": "ann", "item": "long ago", "occurred_at": NOON - 99, "recorded_at": NOON - 99}]
+        other.import_events(import_table(rows), "till")
+        same(store.record_of("d-1"), read)
+
+    def test_a_reservation_of_its_own_is_not_in_it(self, store: Store) -> None:
+        read = decided(store, user("new"), "d-1", reserves=True)
+        same(store.record_of("d-1"), read)
+        second = decided(store, user("new"), "d-2", reserves=True)
+        assert len(second.page) == 1
+        same(store.record_of("d-2"), second)
+        same(store.record_of("d-1"), read)
+
+    def test_before_and_after_a_merge(self, store: Store, other: Store) -> None:
+        tell(store, user("old"), withdrawn("no", NOON), viewed("mine"))
+        tell(store, user("new"), granted("yes", NOON))
+        reads = {name: decided(store, user(name), f"before {name}") for name in ("old", "new")}
+        tell(store, user("new"), event("alias", at=NOON + 1), previous=[user("old")])
+        reads["both"] = decided(store, user("old"), "before both")
+        tell(store, user("old"), granted("again"))
+        for name, read in reads.items():
+            same(other.record_of(f"before {name}"), read)
+
+    def test_somebody_who_was_nobody_then(self, store: Store) -> None:
+        for number, who in enumerate((anonymous("x"), user("c"), MAIL)):
+            read = decided(store, who, f"d-{number}")
+            tell(store, user("known"), event(f"in-{number}"), also=[who])
+            same(store.record_of(f"d-{number}"), read)
+
+    def test_a_withdrawal_through_a_telephone_binds_only_whoever_had_it(self, store: Store) -> None:
+        tell(store, user("ann"), granted("yes-ann", channel="sms"), also=[PHONE])
+        tell(store, PHONE, withdrawn("stop", channel="sms"), addressed=[PHONE])
+        tell(store, user("cat"), granted("yes-cat", channel="sms"))
+        reads = {name: decided(store, user(name), name) for name in ("ann", "cat")}
+        tell(store, user("cat"), event("in", at=NOON + 1), also=[PHONE])
+        for name, read in reads.items():
+            same(store.record_of(name), read)
+
+    def test_who_was_split_since_is_not_made_up(self, store: Store) -> None:
+        tell(store, user("ann"), viewed("a"))
+        tell(store, user("bob"), viewed("b"))
+        alone = decided(store, user("ann"), "alone")
+        tell(store, user("ann"), event("alias", at=NOON + 5), previous=[user("bob")])
+        decided(store, user("ann"), "together")
+        store.split(user("ann"), user("bob"), NOON + 10, "operator")
+        parted = decided(store, user("ann"), "parted")
+        append(store, "ann", viewed("later"))
+        assert store.record_of("together") is None
+        same(store.record_of("alone"), alone)
+        same(store.record_of("parted"), parted)
+
+    def test_a_merge_in_the_millisecond_of_an_earlier_event_is_not_guessed(self, store: Store) -> None:
+        for name in ("ann", "bob"):
+            tell(store, user(name), viewed(name))
+        decided(store, user("ann"), "d-1")
+        tell(store, user("ann"), event("alias"), previous=[user("bob")])
+        assert store.record_of("d-1") is None
+        both = decided(store, user("ann"), "d-2")
+        append(store, "ann", viewed("later"))
+        same(store.record_of("d-2"), both)
+
+    def test_imported_people(self, store: Store) -> None:
+        ann = {"customer_id": "ann", "identifiers": f'[["email", "{MAIL.value}"]]'}
+        store.import_customers(customer_table([ann]), "crm")
+        read = decided(store, MAIL, "d-1")
+        append(store, "ann", viewed("first"))
+        second = decided(store, MAIL, "d-2")
+        tell(store, user("ann"), event("in"), also=[anonymous("x")])
+        same(store.record_of("d-1"), read)
+        same(store.record_of("d-2"), second)
+
+    def test_any_story(self, store: Store) -> None:
+        """Of people who share this and that, a decision after each message."""
+        reads: dict[str, CustomerRecord] = {}
+        clock = NOON + 100
+        for seed in range(4):
+            rng = random.Random(seed)
+            for number, write in enumerate(story_of(rng)):
+                told = (structs.replace(write.events[0], message_id=f"{seed}-{number}", recorded_at=clock),)
+                clock += 1
+                store.append([structs.replace(write, events=told)]).result()
+                name, who = f"{seed}-{number}", rng.choice([user("u1"), user("u2"), anonymous("x"), write.identifier])
+                with suppress(AmbiguousIdentifier):
+                    reads[name] = decided(store, who, name, reserves=rng.random() < 0.5)
+        for name, read in reads.items():
+            same(store.record_of(name), read)
+
+    def test_none_is_made_up(self, store: Store) -> None:
+        assert store.record_of("never") is None
+        append(store, "ann", viewed("a"))
+        decided(store, user("ann"), "d-1")
+        store.erase(user("ann"), NOON, "operator")
+        assert store.record_of("d-1") is None
+
+    def test_the_newest_decisions_are_listed(self, store: Store) -> None:
+        store.log_decisions([log_decision("ann", f"d-{number}") for number in range(4)]).result()
+        assert store.newest_decisions(NOON, 3) == ("d-3", "d-2", "d-1")
+        assert store.newest_decisions(NOON + 1, 3) == ()
+
+
+def decided(store: Store, who: Identifier, decision_id: str, reserves: bool = False) -> CustomerRecord:
+    """The record as it was read, a decision made from it logged."""
+    read = store.read(who)
+    fields = {"action": "a-1", "channel": "email", "decision": decision_id}
+    events = [event(f"decided:{decision_id}", Kind.DECIDED, **fields)]
+    if reserves:
+        events.append(event(f"reserved:{decision_id}", Kind.RESERVED, ends_at=NOON + 1000, **fields))
+    made = replace(decision(decision_id), person=read.person, history_version=read.version, subject=read.customer_id)
+    store.log_decisions([LogDecision(who, made, tuple(events))]).result()
+    return read
+
+
+def same(found: CustomerRecord | None, read: CustomerRecord) -> None:
+    assert found is not None
+    for part in ("page", "ledger", "consents"):
+        assert getattr(found, part).tobytes() == getattr(read, part).tobytes(), part
+    for name in ("customer_id", "known", "version", "traits", "time_zone", "addresses"):
+        assert getattr(found, name) == getattr(read, name), name
