@@ -71,14 +71,10 @@ def counted(store: Store, compiled: CompiledCatalogue, before: Published, day: i
     """With what the actions of the catalogue that have a budget or a ceiling have spent by now, on `day` and ever."""
     actions = [compiled.catalogue.actions[number].id for number in compiled.spending.counted]
     number = store.shared_number()
-    return replace(before, number=number, day=day, spent=store.spent(actions, day) if actions else {})
-
-
-def _newer(found: InForce, other: InForce) -> InForce:
-    """The first with the newer counts of the two."""
-    if other.published.number <= found.published.number:
-        return found
-    return replace(found, published=replace(other.published, unavailable=found.published.unavailable))
+    spent = store.spent(actions, day) if actions else {}
+    if not spent and not before.unavailable:
+        return NOTHING  # and not a number that is another with every event: a decision made from it can be made again
+    return replace(before, number=number, day=day, spent=spent)
 
 
 class Runtime:
@@ -128,13 +124,15 @@ class Runtime:
         one look at a time, so that none puts an older catalogue in the place of a newer."""
         async with self._looking:
             found = await asyncio.to_thread(self._stored, self._in_force)
-            self._in_force = _newer(replace(found, model=self._in_force.model), self._in_force)
+            self._in_force = replace(found, model=self._in_force.model)
             metrics.CATALOGUE_VERSION.set(found.catalogue_version)
 
     def counted_afresh(self, before: InForce, compiled: CompiledCatalogue, day: int) -> InForce:
         """The same with the newest counts of `day`, which decisions that come after see too."""
         published = counted(self.store, compiled, before.published, day)
-        self._in_force = _newer(self._in_force, replace(self._in_force, published=published))
+        if self._in_force.catalogue_version == before.catalogue_version:
+            unavailable = self._in_force.published.unavailable
+            self._in_force = replace(self._in_force, published=replace(published, unavailable=unavailable))
         return replace(before, published=published)
 
     async def _look_for_model(self) -> None:
