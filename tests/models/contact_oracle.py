@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from features.event import CONTACTS, Event, Kind
 from models.catalogue import Action, Catalogue
@@ -74,7 +74,7 @@ def exceeds(world: World, action_id: str, channel: str, moment: int, beside: Seq
     (action,) = [one for one in catalogue.actions if one.id == action_id]
     if action.purpose in OWED:
         return False
-    zone = world.customer.time_zone or catalogue.time_zone
+    zone = world.customer.time_zone if world.customer.time_zone in available_timezones() else catalogue.time_zone
     for whose, limit in binding(catalogue, action, channel):
         same = [one for one in beside if counts(catalogue, whose, one, action, channel)]
         if sum(within(limit, at, moment, zone) for _, _, at in same) + 1 > limit.contacts:

@@ -26,7 +26,7 @@ def queued(vocabulary: Vocabulary, *actions: str) -> list[Queued]:
 
 def held(action: str, decision: str = "d", **fields: object) -> Event:
     made = event(Kind.RESERVED, 1, action=action, channel="mail", decision=decision, held_days=2)
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return structs.replace(made, **fields)  # type: ignore[arg-type]
 
 
 def judged(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from features.event import Event, Kind
 from features.history import CustomerRecord, text_code
@@ -170,14 +171,14 @@ def test_a_reservation_counts_until_it_is_released_or_over() -> None:
     assert after(held) == 0
     assert after(held, event(Kind.NOT_SENT, 0.5, action="a", channel="mail", decision="d")) == 1
     assert after(held, event(Kind.NOT_SENT, 0.5, action="b", channel="mail", decision="d")) == 0
-    assert after(replace(held, ends_at=NOW)) == 1
-    assert after(replace(held, ends_at=NOW + 1)) == 0
+    assert after(structs.replace(held, ends_at=NOW)) == 1
+    assert after(structs.replace(held, ends_at=NOW + 1)) == 0
     assert after(held, event(Kind.SENT, 0.5, action="a", channel="mail", decision="d"), deliver_at=NOW + 5 * DAY) == 0
     # It may be sent at its end, a day from now, which is within the seven days before that delivery; not of this one.
     assert after(held, deliver_at=NOW + 6 * DAY) == 0
     assert after(held, deliver_at=NOW + 9 * DAY) == 1
     # What is decided now for later counts for what is decided now for sooner.
-    assert after(replace(held, ends_at=NOW + 30 * DAY)) == 0
+    assert after(structs.replace(held, ends_at=NOW + 30 * DAY)) == 0
 
 
 def test_the_account_names_limit_count_and_earliest_moment() -> None:
@@ -204,7 +205,7 @@ def test_the_stages_of_what_was_chosen() -> None:
     def of(*told: Event) -> Stage:
         return stage(customer(told, vocabulary).page, NOW, own, *codes)
 
-    assert [of(), of(replace(held, ends_at=NOW)), of(held)] == [Stage.LAPSED, Stage.LAPSED, Stage.HELD]
+    assert [of(), of(structs.replace(held, ends_at=NOW)), of(held)] == [Stage.LAPSED, Stage.LAPSED, Stage.HELD]
     assert [of(held, sent), of(held, not_sent), of(not_sent, sent)] == [Stage.SENT, Stage.CANCELLED, Stage.SENT]
     page = customer([held, sent], vocabulary).page
     assert without_reservation(page, own, *codes)["kind"].tolist() == [Kind.SENT]
