@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from features.event import Event, Kind
 from features.vocabulary import Vocabulary
