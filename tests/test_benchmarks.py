@@ -24,3 +24,13 @@ def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
         assert len(mine) == 4
         assert any("10,000" in row for row in mine)
         assert any("100,000" in row for row in mine)
+
+
+@pytest.mark.long
+def test_the_policy_is_measured_beside_a_prediction() -> None:
+    command = [sys.executable, "benchmarks/policy.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
+    assert "x Booster.predict, goal 0.33" in rows["policy of a decision"]
+    assert "5 trees" in rows["Booster.predict"]
