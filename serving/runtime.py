@@ -93,7 +93,6 @@ class Runtime:
         self._in_force = self._first_look()
         metrics.CATALOGUE_VERSION.set(self._in_force.catalogue_version)
         self._looking = asyncio.Lock()
-        self._store_away = False
         self._watches: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -110,7 +109,8 @@ class Runtime:
     def start_watching(self) -> None:
         """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting."""
         loop = asyncio.get_running_loop()
-        watched = (self._watching(self.look), self._watching(self._look_for_model), self._ending_with_the_arbiter())
+        looks = (self._watching(self.look, True), self._watching(self._look_for_model, False))
+        watched = (*looks, self._ending_with_the_arbiter())
         self._watches = tuple(loop.create_task(one) for one in watched)
 
     async def close(self) -> None:
@@ -145,24 +145,25 @@ class Runtime:
             catalogue = await asyncio.to_thread(self._with_windows, self._in_force.catalogue, model)
             self._in_force = replace(self._in_force, model=model, catalogue=catalogue)
 
-    async def _watching(self, look: Callable[[], Awaitable[None]]) -> None:
+    async def _watching(self, look: Callable[[], Awaitable[None]], tells_of_store: bool) -> None:
+        """tells_of_store: of two who lose the same store, one says so."""
         failing: type[Exception] | None = None
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             try:
                 await look()
             except StoreUnavailable as error:
-                if not self._store_away:
+                if tells_of_store and failing is not StoreUnavailable:
                     logger.warning(_NOT_LOOKED, extra={"reason": str(error)})
-                self._store_away = True
+                failing = StoreUnavailable
             except Exception as error:
                 if failing is not type(error):
                     logger.exception(_NOT_LOOKED)
                 failing = type(error)
             else:
-                if self._store_away or failing is not None:
+                if failing is not None and (tells_of_store or failing is not StoreUnavailable):
                     logger.warning("catalogue, model and keys are looked at again")
-                self._store_away, failing = False, None
+                failing = None
 
     async def _ending_with_the_arbiter(self) -> None:
         parent = os.getppid()

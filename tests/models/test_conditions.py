@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from features.build import rows
 from features.definitions import columns_of_customer
@@ -133,7 +134,7 @@ def shaken_worlds(draw: st.DrawFn) -> World:
 def told_again(world: World, text: str) -> bool | None:
     """None: it cannot be told."""
     facts, page = world.compiled.facts, world.customer.page
-    offset = utc_offset(None, world.compiled.catalogue.time_zone, NOW)
+    offset = utc_offset(world.customer.time_zone, world.compiled.catalogue.time_zone, NOW)
     row = rows(page, NOW, offset, world.compiled.all, facts)[0]
     lived = {name: row[column] for name, column in columns_of_customer().items() if not np.isnan(row[column])}
     traits = {name: _typed(kind, world.customer.traits.get(name)) for name, kind in TRAITS.items()}
@@ -251,7 +252,7 @@ def test_who_has_done_nothing_since_is_told_by_the_history_as_of_the_moment() ->
     shop, vocabulary = small_shop({"a": {"eligibility": "history.orders_28d == 1"}})
     late = event(Kind.ORDERED, 2, item="f1", order="o", lag_days=3)
     assert Eligibility().refuses(situation_of(shop, customer([late], vocabulary))).tolist() == [True]
-    known = replace(late, recorded_at=NOW)
+    known = structs.replace(late, recorded_at=NOW)
     assert Eligibility().refuses(situation_of(shop, customer([known], vocabulary))).tolist() == [False]
 
 

@@ -42,7 +42,7 @@ def test_the_urgent_example_is_a_catalogues_action() -> None:
     ivr = "channels:\n  ivr: {direction: inbound, consent: not_needed, reward_window_days: 1}\n"
     text = EXAMPLE.replace("channels:\n", ivr, 1) + "".join(f"  {line}\n" for line in action.splitlines())
     shop, _ = compiled(read_text(text))
-    assert shop.first[shop.action_number["power-cut"]]
+    assert shop.policy.first[shop.action_number["power-cut"]]
 
 
 def _situation(condition: str) -> Situation:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from models.catalogue import CatalogueInvalid
 from models.decision import Decision
 from models.policy import arms
+from models.policy.allowance import Allowance
 from models.policy.exploration import UNIFORM, Explorer, Greedy, InverseGap, Uniform, draw
 from models.policy.gates import GATES
 from models.policy.gates.schedule import Schedule
@@ -110,7 +111,8 @@ def test_a_worked_example() -> None:
 def test_the_draw_meets_its_chances(explorer: Explorer) -> None:
     pool, nothing = np.arange(4, dtype=np.intp), np.zeros(4)
     rng, ordinary = np.random.default_rng(20260101), np.zeros(4, np.bool_)
-    firsts = [draw(explorer, None, pool, nothing, pool, ordinary, 1, rng).draws for _ in range(20_000)]
+    free = Allowance(np.zeros((0, 4), np.bool_), np.zeros((0, 4), np.int64), np.zeros(0, np.int64))
+    firsts = [draw(explorer, None, pool, nothing, pool, ordinary, free, 1, rng).draws for _ in range(20_000)]
     taken = np.bincount([one[0].candidate if one else 4 for one in firsts], minlength=5)
     expected, spread = 4_000, math.sqrt(20_000 * 0.2 * 0.8)
     assert (np.abs(taken - expected) < 5 * spread).all()
@@ -168,8 +170,8 @@ def test_a_fallback_comes_in_only_where_the_channel_has_nothing_else() -> None:
 
 
 def test_what_is_going_first_cannot_wait_for_everything_else() -> None:
-    with pytest.raises(CatalogueInvalid, match="fallback is 'true'; what a journey triggers"):
-        small_shop({"both": {"fallback": True, "trigger": "escalation", "kind": "service"}})
+    with pytest.raises(CatalogueInvalid, match="fallback is 'true'; what is urgent or triggered"):
+        small_shop({"both": {"fallback": True, "urgent": True, "kind": "service"}})
 
 
 def test_the_policy_version_follows_gates_order_explorers_and_arms(monkeypatch: pytest.MonkeyPatch) -> None:

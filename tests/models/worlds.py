@@ -16,7 +16,6 @@ from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
-from models.document_fields import text_of
 from models.learned_windows import with_learned_windows
 from models.policy.arms import arm_of
 from models.policy.published import NOTHING, Published
@@ -24,51 +23,9 @@ from models.policy.situation import Situation
 from models.policy.spending import day_of
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
-from tests.models.goods import BUNDLES, CATEGORIES, ITEMS, VARIANTS, repurchase_model
+from tests.models.goods import BUNDLES, ITEMS, VARIANTS, repurchase_model
+from tests.models.shelves import CHANNELS, catalogue_of
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
-
-CHANNELS = {
-    "email": {"direction": "outbound", "consent": "opt_in", "reward_window_days": 14, "needs": "email"},
-    "mail": {
-        "direction": "outbound",
-        "consent": "opt_out",
-        "reward_window_days": 30,
-        "reserve_hours": 24,
-        "quiet_hours": {"begin": "18:00", "end": "20:00", "closed": ["sunday"]},
-    },
-    "web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7, "placements": ["hero", "foot"]},
-}
-COSTS = {"email": 0.02, "mail": 0.75, "web": 0.0}
-TOPICS = [{"id": "news", "name": "News"}, {"id": "offers", "consent": "opt_in"}]
-JOURNEY = {"idle_minutes": 60, "escalation": {"after_minutes": 30, "after_transfers": 2}}
-SERVICE_FIRST = {
-    "severity": 3,
-    "stale_days": 7,
-    "delivery_days": 3,
-    "in_service": ["web"],
-    "retention_reasons": ["cancellation"],
-}
-GREEDY_ARMS = tuple(arm for arm in Arm if arm is not Arm.RANDOM)
-PURPOSES = {
-    "offer": ["marketing", "marketing", "marketing", "retention"],
-    "message": ["marketing", "marketing", "survey", "service", "legal", "retention"],
-    "service": [None, "legal", "survey"],
-}
-TRAITS = {"postcode": "text", "household_size": "number", "member": "yes_no", "since": "time", "likes": "texts"}
-CONDITIONS = (
-    'customer.postcode.startsWith("021")',
-    "customer.household_size >= 2",
-    'has(customer.member) && customer.member ? "dogs" in customer.likes : history.orders_ever > 0',
-    "!has(customer.since) || now - customer.since > duration('720h')",
-    "history.orders_last < 10.0 || history.viewed_7d >= 1",
-    'has(context.page) && context.page == "laundry"',
-    "context.level > 2",
-    "local.getHours() >= 9",
-)
-"""What actions and weights may ask in a world. The seventh could not be evaluated if the level were a text; in a world
-it never is."""
-
-SPOTS = (("email", None), ("mail", None), ("web", None), ("web", "hero"), ("web", "foot"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +54,6 @@ class World:
         return arm_of(self.compiled.catalogue.arms, self.request.subject, NOW)
 
 
-_WINDOW = st.sampled_from([0.5, 1, 7, 30])
-_TOLD = {
-    "after": {"days": _WINDOW},
-    "learned": {"fallback_days": _WINDOW, "chance": st.sampled_from([0.02, 0.1, 0.3, 0.6])},
-}
-RULES = ("never", "after", "always", "learned")
-
-
-def _rules(kinds: tuple[str, ...]) -> st.SearchStrategy[dict[str, object]]:
-    return st.sampled_from(kinds).flatmap(
-        lambda rule: st.fixed_dictionaries({"rule": st.just(rule), **_TOLD.get(rule, {})})
-    )
-
-
-_LIMIT = st.fixed_dictionaries({"contacts": st.integers(0, 3)}).flatmap(
-    lambda limit: st.sampled_from(
-        [{**limit, **span} for span in ({"days": 1}, {"days": 3}, {"days": 30}, {"hours": 6}, {"hours": 36.5})]
-    )
-)
-
-
-def _limits(most: int) -> st.SearchStrategy[list[dict[str, object]]]:
-    """Mostly none, so that something is left to be decided."""
-    return st.one_of(st.just([]), st.just([]), st.lists(_LIMIT, max_size=most))
-
-
-_BUDGET = st.sampled_from(
-    [{"per": per, **most} for per in ("day", "total") for most in ({"contacts": 3}, {"contacts": 1}, {"money": 2.5})]
-)
-_BUDGETS = st.one_of(st.just([]), st.just([]), st.lists(_BUDGET, max_size=2))
 TODAY = day_of("Europe/Berlin", NOW)
 
 
@@ -143,95 +70,9 @@ def _published(draw: st.DrawFn, action_ids: Sequence[str]) -> Published:
 
 
 @st.composite
-def _actions(draw: st.DrawFn, number: int) -> dict[str, object]:
-    spots = draw(st.lists(st.sampled_from(SPOTS), min_size=1, max_size=4, unique=True))
-    days = st.integers(-3, 3)
-    starts, ends = draw(st.none() | days), draw(st.none() | days)
-    if starts is not None and ends is not None and starts >= ends:
-        ends = None
-    suppression = draw(_rules((*RULES, "by_category")))
-    trigger = draw(st.sampled_from([None, None, None, "escalation", "handoff_lost"]))
-    kind = draw(st.sampled_from(["offer", "message", "service"] if trigger is None else ["service"]))
-    items = draw(st.lists(st.sampled_from(sorted(ITEMS)), max_size=3, unique=True))
-    fallback = trigger is None and draw(st.sampled_from([False, False, False, True]))
-    return {
-        "id": f"a{number}",
-        "kind": kind,
-        "purpose": draw(st.sampled_from(PURPOSES[kind])),
-        "fallback": fallback,
-        "basket": draw(st.sampled_from(["exclude", "exclude", "ignore", "require"] if items else ["exclude"])),
-        "cool_off_days": draw(st.sampled_from([None, None, 0, 1, 7])),
-        "pending_days": draw(st.sampled_from([0, 1, 7])),
-        "topic": draw(st.sampled_from([None, None, "news", "offers"])),
-        "trigger": trigger,
-        "group": draw(st.sampled_from(["g", "h"])),
-        "items": items,
-        "categories": draw(st.lists(st.sampled_from(sorted(CATEGORIES)), max_size=2, unique=True)),
-        "value": draw(st.sampled_from([0.0, 1.0, 5.0])),
-        "lever": draw(st.sampled_from([0.0, 1.0, 2.0])),
-        "starts_at": None if starts is None else text_of(NOW + starts * DAY),
-        "ends_at": None if ends is None else text_of(NOW + ends * DAY),
-        "success": "converted",
-        "limits": draw(_limits(2)),
-        "eligibility": draw(st.sampled_from([None, None, *CONDITIONS])),
-        "urgent": trigger is None and kind == "service" and not fallback and draw(st.booleans()),
-        "suppression": {**suppression, "match": draw(st.sampled_from(["any", "all"]))},
-        "cost": draw(st.sampled_from([0.0, 0.0, 0.5, 1.25])),
-        "budgets": draw(_BUDGETS),
-        "ceiling": draw(st.sampled_from([None, None, None, {"contacts_per_day": 2, "until": 5}])),
-        "treatments": [
-            {"id": f"t{place}", "channel": channel, "placement": placement}
-            for place, (channel, placement) in enumerate(spots)
-        ],
-    }
-
-
-def _arms(arm: Arm) -> dict[str, object] | None:
-    """Everybody in that one."""
-    return None if arm is Arm.FULL else {"period_days": 30, arm.value: 1}
-
-
-@st.composite
-def _weights(draw: st.DrawFn, groups: list[object]) -> dict[str, object]:
-    return {
-        "when": draw(st.sampled_from(CONDITIONS)),
-        "weight": draw(st.sampled_from([0.0, 0.5, 1.5, 3.0])),
-        "actions": draw(st.sampled_from([[], [], ["a0"]])),
-        "groups": draw(st.lists(st.sampled_from(groups), max_size=1)),
-        "channels": draw(st.lists(st.sampled_from(sorted(CHANNELS)), max_size=2, unique=True)),
-    }
-
-
-@st.composite
 def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
-    explorations = st.none() | st.sampled_from([{"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}])
-    rule = st.none() | _rules(RULES)
-    actions = [draw(_actions(number)) for number in range(draw(st.integers(1, 8)))]
-    document = {
-        "currency": "EUR",
-        "time_zone": "Europe/Berlin",
-        "repurchase": draw(_rules(RULES)),
-        "channels": {
-            name: {
-                **fields,
-                "cost": COSTS[name],
-                "limits": draw(_limits(1)),
-                "exploration": draw(explorations) if exploring else None,
-            }
-            for name, fields in CHANNELS.items()
-        },
-        "arms": _arms(draw(st.sampled_from(arms))),
-        "groups": [{"id": "g", "limits": draw(_limits(1)), "cool_off_days": draw(st.sampled_from([None, 3]))}],
-        "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in draw(_limits(1))],
-        "topics": TOPICS,
-        "journey": JOURNEY,
-        "cool_off": draw(st.sampled_from([None, {"action_days": 2, "group_days": 1}])),
-        "service_first": draw(st.sampled_from([None, SERVICE_FIRST])),
-        "categories": [{"id": name, "parent": above, "repurchase": draw(rule)} for name, above in CATEGORIES.items()],
-        "actions": actions,
-        "traits": TRAITS,
-        "weights": draw(st.lists(_weights([action["group"] for action in actions]), max_size=3)),
-    }
+    dice = draw(st.randoms(use_true_random=True))
+    document = catalogue_of(dice, draw(st.integers(1, 8)), draw(st.sampled_from(arms)), exploring)
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
 
 
