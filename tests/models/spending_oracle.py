@@ -8,8 +8,9 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from models.catalogue import Action
+from tests.models.shelves import COSTS
 from tests.models.shop import NOW
-from tests.models.worlds import COSTS, World
+from tests.models.worlds import World
 
 
 def costs(action: Action, channel: str) -> Decimal:

@@ -7,8 +7,8 @@ import pytest
 from models.catalogue import CatalogueInvalid
 from models.catalogue_file import read_text
 from models.conditions.names import names_in
+from tests.models.shelves import TRAITS
 from tests.models.test_decide import small_shop
-from tests.models.worlds import TRAITS
 
 TYPES = {**TRAITS, "size": "number"}
 

@@ -29,10 +29,11 @@ from models.policy.published import NOTHING
 from models.policy.screening import account_of, screen
 from models.policy.situation import Situation
 from models.policy_rules import Arm
+from tests.models.shelves import CONDITIONS, TRAITS
 from tests.models.shop import DAY, NOW, Broken, ByAction, compiled, customer, event, items_table, request
 from tests.models.test_condition_checks import TYPES
 from tests.models.test_decide import small_shop
-from tests.models.worlds import CONDITIONS, TRAITS, World, told_traits, worlds
+from tests.models.worlds import World, told_traits, worlds
 
 
 def situation_of(

@@ -24,8 +24,9 @@ from models.policy.published import NOTHING
 from models.policy.situation import Situation
 from models.policy_rules import Arm
 from tests.models.contact_oracle import contacts_of, date_of, exceeds
+from tests.models.shelves import CHANNELS
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
-from tests.models.worlds import CHANNELS, World, contacts_told, worlds
+from tests.models.worlds import World, contacts_told, worlds
 
 HOUR = 3_600_000
 GATE = WithinContactLimits()

@@ -31,8 +31,10 @@ from models.policy.situation import Situation
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm, Exploration
 from models.scoring import Scorer
+from tests.models.goods import CATEGORIES, ITEMS
+from tests.models.shelves import CHANNELS, GREEDY_ARMS
 from tests.models.shop import DAY, NOW, Absurd, Broken, ByAction, compiled, customer, event, items_table, request
-from tests.models.worlds import CATEGORIES, CHANNELS, GREEDY_ARMS, ITEMS, World, worlds
+from tests.models.worlds import World, worlds
 
 LAW = settings(max_examples=40, deadline=None)
 

@@ -21,9 +21,10 @@ from models.policy.gates.schedule import Schedule
 from models.policy.version import POLICY, Policy, policy_version
 from models.policy_rules import Arm, Exploration
 from tests.checks.explorer_contract import EXPLORATIONS, MANY, Choice, ExplorerContract, choices
+from tests.models.shelves import GREEDY_ARMS
 from tests.models.shop import ByAction, request
 from tests.models.test_decide import NOBODY, Even, answered, eligible, fallbacks, going_first, small_shop
-from tests.models.worlds import GREEDY_ARMS, World, worlds
+from tests.models.worlds import World, worlds
 
 FEW = settings(max_examples=20, deadline=None)
 

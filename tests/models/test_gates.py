@@ -40,8 +40,10 @@ from models.policy.gates.trigger import TriggerHolds
 from models.policy_rules import Purpose
 from models.repurchase import EDGES, MOST_UNITS, Pace
 from tests.checks.gate_contract import GateContract
+from tests.models.goods import BUNDLES, CATEGORIES, ITEMS, VARIANTS
+from tests.models.shelves import CHANNELS
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
-from tests.models.worlds import BUNDLES, CATEGORIES, CHANNELS, ITEMS, VARIANTS, World, worlds
+from tests.models.worlds import World, worlds
 
 
 class TestSchedule(GateContract):

@@ -11,10 +11,11 @@ from models.decision import Decision, Slate
 from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from tests.models.contact_oracle import Contact, contacts_of, exceeds
+from tests.models.shelves import GREEDY_ARMS
 from tests.models.shop import NOW
 from tests.models.spending_oracle import overspends
 from tests.models.test_decide import LAW, Even, answered, eligible, fallbacks, going_first, in_order
-from tests.models.worlds import GREEDY_ARMS, World, worlds
+from tests.models.worlds import World, worlds
 
 
 def beside(decision: Decision, world: World) -> list[tuple[Slate, list[Contact]]]:

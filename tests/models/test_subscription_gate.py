@@ -16,8 +16,9 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.situation import Situation
+from tests.models.shelves import CHANNELS
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, items_table, request
-from tests.models.worlds import CHANNELS, World
+from tests.models.worlds import World
 
 AGO = NOW - 400 * DAY
 

@@ -18,9 +18,10 @@ from models.journey_rules import MINUTE, Trigger, escalated
 from models.policy.gates.trigger import ANSWERS, TriggerHolds
 from models.policy.published import NOTHING
 from models.policy.version import POLICY
+from tests.models.shelves import GREEDY_ARMS
 from tests.models.shop import DAY, NOW, ByAction, customer, event, request
 from tests.models.test_decide import LAW, small_shop
-from tests.models.worlds import GREEDY_ARMS, World, worlds
+from tests.models.worlds import World, worlds
 
 ASKED = request("web", limit=3, explain=True)
 
