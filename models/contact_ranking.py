@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import build
-from features.candidates import Candidates
-from features.event import NO_CODE, Event
-from features.history import NO_CHANNEL, CustomerRecord, as_of
-from models.columns import OPEN_END, OPEN_START, CompiledCatalogue
+from features.candidates import no_offer
+from features.event import Event
+from features.history import CustomerRecord, as_of
+from models.columns import CompiledCatalogue
 from models.contact_evidence import ItemNames, Topic, facts, topic_of_feature
 from models.contact_reason import ContactReasonModel, contact_reason_index, contact_reason_inputs
 from models.contact_rules import OTHER, REASONS, SAY, UNLISTED, UNTHOUGHT_OF, applying, weights
@@ -54,23 +54,6 @@ class ContactReasons:
     origin: Origin
     personal: bool
     reasons: tuple[LikelyReason, ...]
-
-
-def nothing_offered() -> Candidates:
-    """One candidate that is about nothing, to ask features of the customer for."""
-    return Candidates(
-        action=np.full(1, NO_CODE, np.int32),
-        group=np.full(1, NO_CODE, np.int32),
-        category=np.full(1, NO_CODE, np.int32),
-        channel=np.full(1, NO_CHANNEL, np.uint8),
-        item_start=np.zeros(2, np.int32),
-        item=np.zeros(0, np.int32),
-        price=np.full(1, np.nan),
-        value=np.zeros(1),
-        kind=np.zeros(1, np.int8),
-        starts_at=np.full(1, OPEN_START, np.int64),
-        ends_at=np.full(1, OPEN_END, np.int64),
-    )
 
 
 def contact_reasons(
@@ -109,7 +92,7 @@ def sentence(reason: str, say: Mapping[str, str]) -> str:
 def _row(record: CustomerRecord, moment: int, compiled: CompiledCatalogue) -> NDArray[np.float64]:
     """float64[1, contact_reason_inputs]."""
     offset = utc_offset(record.time_zone, compiled.catalogue.time_zone, moment)
-    return build.rows(record.page, moment, offset, nothing_offered(), compiled.facts, contact_reason_index())
+    return build.rows(record.page, moment, offset, no_offer(), compiled.facts, contact_reason_index())
 
 
 def _by_rules(row: NDArray[np.float64]) -> tuple[dict[str, float], dict[str, list[Topic]]]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from features.candidates import no_offer
 from features.progress import Progress
-from models.contact_ranking import nothing_offered
 from models.contact_reason import ContactReasonModel, contact_reason_index, contact_reason_inputs, softmax
 from models.contact_rules import OTHER, REASONS, UNTHOUGHT_OF, weights
 from models.forest import Forest
@@ -110,7 +110,7 @@ def contact_rows(dataset: Dataset) -> NDArray[np.float64]:
     contacts = dataset.contacts
     bare = np.zeros(len(contacts), np.int32)
     pairs = Pairs(contacts.person, contacts.moment, bare, bare - 1)
-    return feature_rows(dataset, pairs, nothing_offered(), contact_reason_index())
+    return feature_rows(dataset, pairs, no_offer(), contact_reason_index())
 
 
 def judge(columns: NDArray[np.float64], contacts: LabelledContacts, settings: TrainingSettings) -> Judged:
