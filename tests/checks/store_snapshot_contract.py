@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -51,6 +52,19 @@ class SnapshotContract:
         assert [other.snapshot(one) for one in numbers] == told
         assert store.snapshot(numbers[-1] + 1) is None
         assert store.check().faults == ()
+
+    def test_its_form_stays(self, store: Store) -> None:
+        """Golden: what a store has kept under a number is found by its digest whatever program wrote it."""
+        number_of(store, "d-1", BOTH)
+        with store._engine.reading() as session:  # type: ignore[attr-defined]
+            ((digest,),) = session.rows("SELECT digest FROM snapshot")
+            contents = session.rows("SELECT content FROM snapshot_part ORDER BY digest")
+        assert bytes(digest).hex() == "de08b872e03221c4f6265d797f316d65866bc8fde9b62f34c584d5086fa150f7"
+        assert [zlib.decompress(content).decode() for (content,) in contents] == [
+            '{"\u00fc\U0001f6d2":0}',
+            '{"f 2":0,"f1":0}',
+            '{"a-1":[1,2,3,4],"a-2":[0,1099511627776,0,9007199254740992]}',
+        ]
 
     def test_of_nothing_there_is_nothing_to_keep(self, store: Store) -> None:
         assert number_of(store, "d-1", NOTHING) == 0

@@ -11,8 +11,9 @@ import hashlib
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -39,6 +40,7 @@ _Parts = Mapping[bytes, bytes]
 """Contents by digest, in order."""
 _Amounts = tuple[int, int, int, int]
 """As in Spent."""
+_amounts = attrgetter("contacts_today", "contacts_ever", "money_today", "money_ever")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class _Form:
 
 
 def _form(published: Published) -> _Form:
-    spent = _parts({action: astuple(one) for action, one in published.spent.items()})
+    spent = _parts({action: _amounts(one) for action, one in published.spent.items()})
     unavailable = _parts_of_items(published.unavailable)
     return _Form(published.day, b"".join(spent), b"".join(unavailable), {**spent, **unavailable})
 
