@@ -361,14 +361,6 @@ class CatalogueStore(Protocol):
         """The newest version's number, 0 for none; cheap enough for a poll every second."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServingModel:
-    version: str
-    digest: str
-    run_id: str
-    since: int
-
-
 class DeadLetters(Protocol):
     def bury(self, letters: Sequence[DeadLetter]) -> Future[int]:
         """How many older ones left for them, for there were too many or they were too old (LetterLimits)."""

@@ -15,6 +15,7 @@ from features.candidates import CHANNELS
 from features.event import Identifier, Kind
 from features.history import text_code
 from features.stores import open_store
+from features.stores.keeping import ServingModel
 from features.stores.protocol import (
     AccessKey,
     Append,
@@ -22,7 +23,6 @@ from features.stores.protocol import (
     DeadLetter,
     DecisionConflict,
     InvalidEvent,
-    ServingModel,
     Store,
     StoreError,
 )

@@ -21,7 +21,8 @@ from features.identity import customer_identifier
 from features.published import Published
 from features.spending import Spent
 from features.stores import open_store
-from features.stores.protocol import AccessKey, ServingModel, Store, StoreCorrupt
+from features.stores.keeping import ServingModel
+from features.stores.protocol import AccessKey, Store, StoreCorrupt
 from tests.checks.store_examples import NOON, VAULT, append, event, import_table, log_decision, user
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "store_schema_1.json"

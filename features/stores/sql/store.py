@@ -16,6 +16,7 @@ from features.spending import Counts
 from features.stores.acceptance import check_append, check_decision, check_item_states
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
+from features.stores.keeping import ServingModel
 from features.stores.people import AuditEntry, Identity, LoggedEvent
 from features.stores.protocol import (
     AccessKey,
@@ -29,7 +30,6 @@ from features.stores.protocol import (
     LogDecision,
     LoggedDecision,
     PersonEvents,
-    ServingModel,
     StoredCatalogue,
     StoreError,
 )
