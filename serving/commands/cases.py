@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.progress import Terminal
-from serving.commands.output import AsJson, Cell, Rows, counted, show
+from serving.commands.output import AsJson, Cell, Rows, show
 from serving.commands.shell import console, one_line, present_of, stop, the_store
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def list_cases(
             found.extend(cases_of_everybody(store, rule, stale, moment, advance))
     found.sort(key=lambda one: (one.case.touched_at, one.customer or "", one.case_id or ""))
     show(Rows(_COLUMNS, [_row(one) for one in found], "no case is stale" if stale else "no case is open"), as_json)
-    console.print(counted(len(found), "stale case" if stale else "open case"))
 
 
 def _rule(store: Store) -> ServiceFirst | None:
