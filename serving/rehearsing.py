@@ -37,8 +37,8 @@ class Rehearsal:
     drawn, those of which something is not kept; a decision counts under each thing that is missing: request, catalogue,
     model, snapshot, record, or addresses (the new catalogue needs them, and who had them then is not clear any more).
     unmade: how many those are. identical, different, fault: of the rest, those that are as logged when made again by
-    their own catalogue, and those that are not, on another revision of the code and on the same one.
-    """
+    their own catalogue, and those that are not, on another revision of the code and on the same one. currencies: of the
+    catalogue in force and of the draft, in which their values are."""
 
     against: int
     logged: int
@@ -63,7 +63,7 @@ class Rehearser:
         self._store = store
         self._replayer = Replayer(store, revision)
         self._base = base
-        self._vocabulary = _with_names(store.vocabulary, draft)
+        self._vocabulary = with_names(store.vocabulary, draft)
         self._draft = compile_catalogue(draft, self._vocabulary)
         self._model: tuple[str, str | None] | None = None
         self._seen = self._draft
@@ -153,7 +153,7 @@ def _answered(then: Then, compiled: CompiledCatalogue) -> Answered:
         return Unanswerable(str(error))
 
 
-def _with_names(vocabulary: Vocabulary, draft: StoredCatalogue) -> Vocabulary:
+def with_names(vocabulary: Vocabulary, draft: StoredCatalogue) -> Vocabulary:
     """With codes for what the draft names, as publishing it would give them. Raises CatalogueUncompiled."""
     catalogue = parse(draft.document, draft.version)
     named = vocabulary.with_texts("channel", catalogue.channels)

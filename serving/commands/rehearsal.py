@@ -31,13 +31,12 @@ def rehearse(
     file: Annotated[Path, typer.Argument(help="The catalogue to try, as for `apply`.")],
     since: Annotated[str, typer.Option(help="The decisions of the last hours or days: 12h, 7d.")] = "7d",
     sample: Annotated[int, typer.Option(min=1, max=MOST, help="Of them so many at most, drawn at random.")] = 2000,
-    plot: Annotated[Path | None, typer.Option(help="Draw it, too: a .svg or .png; needs nextbest[train].")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, too: a .svg or .png; needs matplotlib.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make logged decisions again with a file and with the catalogue in force, and tell what differs.
 
-    Nothing is published, and nothing is written to the store. Exit code 2 and one line for each fault when the file has
-    any.
+    Nothing is published or written to the store; exit code 2 and one line for each fault when the file has any.
     """
     import msgspec
 
@@ -129,8 +128,8 @@ def _expected(changes: Comparison, currencies: tuple[str, str]) -> Iterator[tupl
 
 
 def _sum(name: str, before: float, after: float, comparable: bool) -> tuple[Cell, ...]:
-    change = None if not comparable else "0" if before == after else f"{after - before:+.6g}"
-    return "expected", None, name, f"{before:.6g}", f"{after:.6g}", change
+    change = None if not comparable else "0" if before == after else f"{after - before:+.4f}"
+    return "expected", None, name, f"{before:.4f}", f"{after:.4f}", change
 
 
 def _tell(made: Rehearsal, name: str, begin: str) -> None:

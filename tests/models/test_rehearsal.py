@@ -64,7 +64,7 @@ _ANSWERED = _DECISIONS | st.just(Unanswerable("no such channel"))
 Log = list[tuple[int, Answered, Answered]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 8), st.sampled_from(list(Arm)), purchases(), st.integers(0, 2**63 - 1))
 def test_codes_that_only_memory_has_change_no_decision(
     drawn: int, count: int, arm: Arm, told: tuple[Event, ...], seed: int
@@ -95,7 +95,7 @@ def assert_nothing_changes(comparing: Comparing) -> None:
     assert all(one.lost == one.gained == 0 for one in found.reach)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), _ANSWERED, _ANSWERED), max_size=5))
 def test_what_is_counted_is_what_one_counts_by_hand(log: Log) -> None:
     comparing = Comparing()
