@@ -1,8 +1,9 @@
 """What keeps identifiers unreadable at rest: one secret, from it a keyed digest and an authenticated cipher.
 
 Stored formats (tests/golden/vault.json): a digest is 16 bytes of BLAKE2b, keyed, of "<type>\\0<value>" in UTF-8; a
-sealed text is 0x01, a nonce of 12 random bytes, and AES-256-GCM's ciphertext with its tag. The two keys are derived
-from the secret by HKDF-SHA-256, each under a purpose of its own, so that neither tells anything of the other.
+sealed text is 0x01, a nonce of 12 random bytes, and AES-256-GCM's ciphertext with its tag; a keyed code is the first 8
+bytes of AES-256 of the code and 8 zero bytes, little-endian. The keys are derived from the secret by HKDF-SHA-256, each
+under a purpose of its own, so that none tells anything of another.
 
 VaultError   the key is not one, or does not open what is sealed
 """
@@ -18,10 +19,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from numpy.typing import NDArray
 
 from features.event import Identifier
 from features.identity import DIGEST, USER_ID
@@ -48,6 +54,8 @@ class Vault:
         self.omitted = omitted
         self._digesting = _derived(secret, "digest")
         self._cipher = AESGCM(_derived(secret, "seal"))
+        # Each block is a code by itself, and equal codes have to stay equal: a function, not a message.
+        self._coding = Cipher(AES256(_derived(secret, "code")), ECB())  # noqa: S305
         self.check_value: Final = _derived(secret, "check").hex()
         """Tells whether a store was written under the same secret; tells nothing else of it."""
 
@@ -57,6 +65,14 @@ class Vault:
             return bytes.fromhex(identifier.value)
         text = f"{identifier.type}\0{identifier.value}".encode()
         return hashlib.blake2b(text, digest_size=_DIGEST_BYTES, key=self._digesting).digest()
+
+    def codes(self, plain: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[n] for int64[n] (features.history.text_code): equal ones stay equal, and nobody without the secret can
+        make or test one."""
+        blocks = np.zeros((len(plain), 2), dtype="<i8")
+        blocks[:, 0] = plain
+        keyed = self._coding.encryptor().update(blocks.tobytes())
+        return np.frombuffer(keyed, dtype="<i8").reshape(-1, 2)[:, 0].astype(np.int64)
 
     def seal(self, text: str) -> bytes:
         """The text encrypted, another way each time."""

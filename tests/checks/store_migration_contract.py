@@ -87,6 +87,7 @@ class MigrationContract(ABC):
         told = {one.event.message_id: one.event for one in store.timeline(user("ann"), None, 100)}
         assert len(told) == 50
         assert told["m0"].order == "o0"
+        assert store.resolve(Identifier("order_number", "o0")) == store.resolve(user("ann"))
         assert told["m0"].channel == "web"
         assert told["d-1:decided"].kind == Kind.DECIDED
         assert {name for name in told if name.startswith("till:")} == {"till:4", "till:5", "till:10", "till:14"}

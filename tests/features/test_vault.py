@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,17 @@ def test_the_stored_formats_stand_still() -> None:
         assert vault.digest(Identifier(one["type"], one["value"])).hex() == one["digest"]
     for one in golden["sealed"]:
         assert vault.open(bytes.fromhex(one["sealed"])) == one["text"]
+    plain = np.array([one["plain"] for one in golden["codes"]], dtype=np.int64)
+    assert vault.codes(plain).tolist() == [one["code"] for one in golden["codes"]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), unique=True))
+def test_codes_stay_apart_and_are_each_their_own(plain: list[int]) -> None:
+    together = VAULT.codes(np.array(plain, dtype=np.int64)).tolist()
+    assert together == [VAULT.codes(np.array([one])).tolist()[0] for one in plain]
+    assert len(set(together)) == len(plain)
+    assert not set(together) & set(OTHER.codes(np.array(plain, dtype=np.int64)).tolist())
 
 
 @settings(max_examples=60, deadline=None)

@@ -66,7 +66,7 @@ def import_events(
     interning.store()
     profiles.store()
     _insert_events(session, columns, keys, order, numbers, records)
-    import_orders(session, records, numbers)
+    import_orders(session, rules.vault, records, numbers)
     _project(profiles, named.states, numbers, records)
     profiles.settle()
     return BulkReceipt(rows, len(order), rows - len(order), len({one.person.person for one in named.states.values()}))

@@ -57,7 +57,7 @@ def check(session: Session, vault: Vault) -> CheckReport:
             people += 1
             events += len(made.log.records)
             found = [*_compare(vault, made, stored), *_unknown_codes(made.log.records, sizes)]
-            if count := lost_orders(session, made.log.records, made.person.linked):
+            if count := lost_orders(session, vault, made.log.records, made.person.linked):
                 found.append(f"{count} orders in the log are not found by their numbers")
             faults.extend(f"person {made.person.root}: {fault}" for fault in found)
     faults.extend(_strays(session))

@@ -174,7 +174,7 @@ def answering(session: Session, vault: Vault, identifier: Identifier, moment: in
     rows = _holding(session, digest, moment)
     placed: dict[int, int] = {}
     if identifier.type == ORDER_NUMBER:
-        placed = told_under(session, identifier, digest, _MANY if moment is None else _ALL, moment)
+        placed = told_under(session, vault, identifier, _MANY if moment is None else _ALL, moment)
     called_so = [row[:2] for row in rows if row[2] is not None and (moment is None or row[2] <= moment)]
     if called_so and identifier.type in _OWN:
         return called_so

@@ -330,7 +330,7 @@ class _Group:
         self.session.insert(EVENT_ROWS, self.event_rows)
         self.session.insert(MESSAGE_ROWS, sorted(self.message_rows))
         self.session.insert(TRAIT_ROWS, self.trait_rows)
-        insert_orders(self.session, self.orders)
+        insert_orders(self.session, self._vault, self.orders)
         store_people(self.session, self.profiles.people.values())
         self.snapshots.store()
         insert_decisions(self.session, self._vault, self.decision_rows)

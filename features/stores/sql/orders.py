@@ -12,6 +12,7 @@ from features.event import ORDERS, Identifier
 from features.history import Records, text_code
 from features.stores import packed
 from features.stores.sql.session import Session, columns, table
+from features.vault import Vault
 
 ORDER_ROWS = table("order_of", code="integer", person="integer")
 _CODE = columns(code="integer")
@@ -20,15 +21,21 @@ _KINDS = [int(kind) for kind in ORDERS]
 _AT_A_TIME = 50_000
 
 Order = tuple[int, int]
-"""(code, profile)."""
+"""(text_code, profile). In the table stands the vault's code of it: whoever reads the table learns no number."""
 
 
-def insert_orders(session: Session, orders: Collection[Order]) -> None:
-    session.insert(ORDER_ROWS, sorted(orders), "ON CONFLICT DO NOTHING")
+def insert_orders(session: Session, vault: Vault, orders: Collection[Order]) -> None:
+    if orders:
+        _insert(session, vault, np.array(list(orders), dtype=np.int64))
+
+
+def _insert(session: Session, vault: Vault, orders: NDArray[np.int64]) -> None:
+    rows = zip(vault.codes(orders[:, 0]).tolist(), orders[:, 1].tolist(), strict=True)
+    session.insert(ORDER_ROWS, sorted(rows), "ON CONFLICT DO NOTHING")
 
 
 def orders_in(records: Records, numbers: NDArray[np.int64] | int) -> NDArray[np.int64]:
-    """(code, profile) of every order in the records, each once, ascending. numbers: the profile of each record."""
+    """int64[n, 2]: every Order in the records, each once, ascending. numbers: the profile of each record."""
     told = np.isin(records["kind"], _KINDS) & (records["order"] != 0)
     pairs = np.column_stack((records["order"], np.broadcast_to(numbers, len(records))))[told]
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
@@ -38,29 +45,31 @@ def orders_in(records: Records, numbers: NDArray[np.int64] | int) -> NDArray[np.
     return found
 
 
-def import_orders(session: Session, records: Records, numbers: NDArray[np.int64]) -> None:
+def import_orders(session: Session, vault: Vault, records: Records, numbers: NDArray[np.int64]) -> None:
     found = orders_in(records, numbers)
     for start in range(0, len(found), _AT_A_TIME):
-        insert_orders(session, list(map(tuple, found[start : start + _AT_A_TIME].tolist())))
+        _insert(session, vault, found[start : start + _AT_A_TIME])
 
 
-def delete_orders(session: Session, profiles: Iterable[int]) -> None:
+def delete_orders(session: Session, vault: Vault, profiles: Iterable[int]) -> None:
     """While their events are still there: nothing else leads from a profile to its orders."""
     for profile in profiles:
         log = session.rows("SELECT record FROM event WHERE person = ? AND order_id IS NOT NULL", (profile,))
-        for pair in orders_in(packed.events(b"".join(record for (record,) in log)), profile).tolist():
-            session.execute("DELETE FROM order_of WHERE code = ? AND person = ?", pair)
+        orders = orders_in(packed.events(b"".join(record for (record,) in log)), profile)
+        for code in vault.codes(orders[:, 0]).tolist():
+            session.execute("DELETE FROM order_of WHERE code = ? AND person = ?", (code, profile))
 
 
 def told_under(
-    session: Session, identifier: Identifier, digest: bytes, limit: int, moment: int | None
+    session: Session, vault: Vault, identifier: Identifier, limit: int, moment: int | None
 ) -> dict[int, int]:
     """The root by profile of those under which the order was told (by `moment`, ms UTC), up to a limit; without those
     from which the number was cut off."""
     query = """SELECT o.person, p.root FROM order_of o JOIN person p ON p.person = o.person
                WHERE o.code = ? AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.digest = ? AND c.profile = o.person
                AND c.severed = 1) LIMIT ?"""
-    found: dict[int, int] = dict(session.rows(query, (text_code(identifier.value), digest, limit)))
+    (code,) = vault.codes(np.array([text_code(identifier.value)])).tolist()
+    found: dict[int, int] = dict(session.rows(query, (code, vault.digest(identifier), limit)))
     return found if moment is None else _by_then(session, identifier.value, found, moment)
 
 
@@ -75,9 +84,9 @@ def _by_then(session: Session, number: str, found: dict[int, int], moment: int) 
     return {profile: root for profile, root in found.items() if profile in then}
 
 
-def lost_orders(session: Session, log: Records, profiles: Collection[int]) -> int:
+def lost_orders(session: Session, vault: Vault, log: Records, profiles: Collection[int]) -> int:
     """How many orders in the log do not lead to one of the profiles."""
-    codes = {code for code, _ in orders_in(log, 0).tolist()}
+    codes = set(vault.codes(orders_in(log, 0)[:, 0]).tolist())
     query = "SELECT o.code, o.person FROM wanted w CROSS JOIN order_of o WHERE o.code = w.code"
     found = {code for code, person in session.wanted(_CODE, query, [(one,) for one in codes]) if person in profiles}
     return len(codes - found)

@@ -101,7 +101,7 @@ def erase(
     claims = list(Claims(session, vault).of_profiles(gone.profiles))
     counts = {"profiles": len(gone.profiles), "identifiers": len(gone.types)}
     _leave_tombstones(session, vault, gone)
-    delete_orders(session, gone.profiles)
+    delete_orders(session, vault, gone.profiles)
     delete_charges(session, gone.profiles)
     counts[HELD["message"]] = _delete_messages(session, gone.profiles)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items() if name != "message"}
