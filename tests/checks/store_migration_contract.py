@@ -170,7 +170,7 @@ class MigrationContract(ABC):
         self, old: str, named: int, known: int | None
     ) -> None:
         """Decisions once named a number of the log, which was no snapshot's."""
-        self.raise_to(old, 8)
+        self.raise_to(old, 9)
         self.alter(old, f"UPDATE decision SET snapshot = {named:d}")  # noqa: S608
         store = open_store(old, vault=VAULT)
         decision = store.decision("d-1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from features.stores.sql.migrations.running import counter, execute
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 _TABLES = """
 UPDATE decision SET snapshot = NULL WHERE snapshot <> 0;
