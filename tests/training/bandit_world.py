@@ -7,6 +7,7 @@ on average and rows of one person go together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class World:
         """The logging policy's."""
         return self._worth(lambda one: one.logging)
 
-    def _worth(self, chances) -> float:  # noqa: ANN001
+    def _worth(self, chances: Callable[[PersonType], NDArray[np.float64]]) -> float:
         earned = sum(one.rows * float(chances(one) @ one.reward) for one in self.types)
         return earned / sum(one.rows for one in self.types)
 
@@ -53,19 +54,26 @@ class World:
         return max(float((one.target / one.logging).max()) for one in self.types)
 
 
-def world(seed: int, strength: float = 0.0, rows: tuple[int, int] = (1, 1), apart: float = 1.0) -> World:
-    """rows: fewest and most of a person. apart: how different the two policies are, 0 the same."""
+def world(
+    seed: int,
+    strength: float = 0.0,
+    rows: tuple[int, int] = (1, 1),
+    apart: float = 1.0,
+    reward: tuple[float, float] = (0.02, 0.6),
+) -> World:
+    """rows: fewest and most of a person. apart: how different the two policies are, 0 the same. reward: the smallest
+    and the largest chance of one."""
     rng = np.random.default_rng(seed)
-    return World(tuple(_type(rng, rows, apart) for _ in range(5)), strength)
+    return World(tuple(_type(rng, rows, apart, reward) for _ in range(5)), strength)
 
 
-def _type(rng: np.random.Generator, rows: tuple[int, int], apart: float) -> PersonType:
+def _type(rng: np.random.Generator, rows: tuple[int, int], apart: float, reward: tuple[float, float]) -> PersonType:
     size = int(rng.integers(2, 7))
     liked = rng.normal(size=size)
     return PersonType(
         logging=_softmax(liked),
         target=_softmax(liked + apart * rng.normal(size=size)),
-        reward=rng.uniform(0.02, 0.6, size=size),
+        reward=rng.uniform(*reward, size=size),
         action=rng.permutation(8)[:size].astype(np.int64),
         rows=int(rng.integers(rows[0], rows[1] + 1)),
     )
