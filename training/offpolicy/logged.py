@@ -30,6 +30,7 @@ from features.stores.protocol import CatalogueStore, DecisionLog, HistoryStore, 
 from features.vocabulary import Vocabulary
 from models.catalogue import Catalogue, Channel
 from models.columns import compile_catalogue
+from models.first_draws import Choice
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
 from training.offpolicy.feedback import NO_ACTION, UNNAMED, Feedback
@@ -54,9 +55,12 @@ class Draw:
     """One logged draw. channels: that the draw was over, in order, more than one for the best of all. channel, action:
     where and what was drawn, None for no action; then channel is the first of them. propensity: of what was drawn.
     no_action: of drawing no action. value: of the drawn action at that time, in the catalogue's currency, 0 of none.
-    success: see above."""
+    success: see above. slate: the place of its slate in `taken`, which is what all of the decision's slates took, rank
+    by rank, as models.first_draws wants it."""
 
     decision: LoggedDecision
+    slate: int
+    taken: tuple[tuple[Choice, ...], ...]
     channels: tuple[str, ...]
     channel: str
     action: str | None
@@ -182,11 +186,14 @@ def _rows(logged: LoggedDecision, catalogue: Catalogue, outcomes: _Outcomes, kno
         return "unreadable"
     begins = max(logged.decided_at, question.deliver_at or logged.decided_at)
     groups = [slates] if question.across == "best" else [(slate,) for slate in slates]
+    taken = tuple(
+        tuple((slate.channel, action.action_id) for slate in group for action in slate.actions) for group in groups
+    )
     draws = []
-    for group in groups:
+    for number, group in enumerate(groups):
         ours = [catalogue.channels[slate.channel] for slate in group]
         if max(begins + one.reserve + _window(one) for one in ours) <= known_at:
-            draws.append(_draw(logged, group, begins, catalogue, outcomes))
+            draws.append(_draw(logged, number, taken, group, begins, catalogue, outcomes))
     return draws if draws or not slates else "unmatured"
 
 
@@ -196,19 +203,25 @@ def _window(channel: Channel) -> int:
 
 
 def _draw(
-    logged: LoggedDecision, group: Sequence[_Slate], begins: int, catalogue: Catalogue, outcomes: _Outcomes
+    logged: LoggedDecision,
+    number: int,
+    taken: tuple[tuple[Choice, ...], ...],
+    group: Sequence[_Slate],
+    begins: int,
+    catalogue: Catalogue,
+    outcomes: _Outcomes,
 ) -> Draw:
     names = tuple(slate.channel for slate in group)
     no_action = group[0].no_action.selection_probability
     drawn = next(((slate.channel, slate.actions[0]) for slate in group if slate.actions), None)
     if drawn is None:
-        return Draw(logged, names, names[0], None, no_action, no_action, 0.0, False)
+        return Draw(logged, number, taken, names, names[0], None, no_action, no_action, 0.0, False)
     channel, action = drawn
     success = outcomes.success(
         logged.decision_id, action.action_id, channel, begins + catalogue.channels[channel].reserve
     )
     chance = action.selection_probability
-    return Draw(logged, names, channel, action.action_id, chance, no_action, action.value, success)
+    return Draw(logged, number, taken, names, channel, action.action_id, chance, no_action, action.value, success)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,16 +242,28 @@ def feedback_of(draws: Sequence[Draw], vocabulary: Vocabulary, reward: Reward = 
     """Raises InvalidFeedback without draws."""
     sets = [_candidates(one, vocabulary) for one in draws]
     start = np.concatenate([[0], np.cumsum([len(one) for one in sets])]).astype(np.int64)
-    earned = [one.success * (1.0 if reward is Reward.SUCCESS else one.value) for one in draws]
-    feedback = Feedback(
-        start=start,
-        action=np.array([action for one in sets for action, _ in one], np.int64),
-        taken=start[:-1],
-        propensity=np.array([one.propensity for one in draws], np.float64),
-        reward=np.array(earned, np.float64),
-        person=np.array([one.decision.person for one in draws], np.int64),
-    )
+    action = np.array([action for one in sets for action, _ in one], np.int64)
+    feedback = assembled(draws, start, action, start[:-1], reward)
     return Logged(feedback, np.array([chance for one in sets for _, chance in one], np.float64))
+
+
+def earned(draws: Sequence[Draw], reward: Reward) -> NDArray[np.float64]:
+    """float64[n]."""
+    worth = [1.0 if reward is Reward.SUCCESS else one.value for one in draws]
+    return np.array([one.success for one in draws], np.float64) * np.array(worth, np.float64)
+
+
+def assembled(
+    draws: Sequence[Draw],
+    start: NDArray[np.int64],
+    action: NDArray[np.int64],
+    taken: NDArray[np.int64],
+    reward: Reward,
+) -> Feedback:
+    """The draws over the candidates that start, action and taken tell, as in Feedback. Raises InvalidFeedback."""
+    propensity = np.array([one.propensity for one in draws], np.float64)
+    person = np.array([one.decision.person for one in draws], np.int64)
+    return Feedback(start, action, taken, propensity, earned(draws, reward), person)
 
 
 def _candidates(draw: Draw, vocabulary: Vocabulary) -> list[tuple[int, float]]:
