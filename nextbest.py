@@ -185,6 +185,30 @@ def evaluate(
 
 
 @app.command()
+def arms(
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
+    value: Annotated[
+        bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
+) -> None:
+    """What each arm's draws earned, from the decision log, and how far ahead of the full arm; with 95 % intervals over
+    people; Markdown on standard output."""
+    with one_line(), the_store() as store:
+        import numpy as np
+
+        from training.offpolicy.arms import by_arm, table
+        from training.offpolicy.logged import Reward, read_draws
+
+        now = present_of(store)
+        reading = read_draws(store, now - days * 86_400_000, now, Terminal(console))
+        for remark in reading.remarks:
+            console.print(remark, markup=False, highlight=False)
+        reward = Reward.VALUE if value else Reward.SUCCESS
+        print(table(by_arm(reading.draws, reward, np.random.default_rng(seed))))
+
+
+@app.command()
 def promote(
     version: Annotated[str | None, typer.Argument(help="Of the registered model; none means the newest.")] = None,
 ) -> None:

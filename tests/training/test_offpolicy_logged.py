@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from features.stores.protocol import Append
 from models.policy.exploration import UNIFORM, Greedy
 from models.policy.gates import GATES
 from models.policy.version import Policy
+from tests.flow.test_command_line import nextbest
 from tests.models.shop import DAY, NOW
 from tests.training.draw_world import TRUE, VALUE, WINDOW_DAYS, Shop, decide_for, open_shop
 from training.errors import InvalidFeedback
@@ -171,12 +173,15 @@ def test_who_objects_to_profiling_is_not_judged_by(shop: Shop) -> None:
     assert "c-3" not in {one.decision.customer_id for one in found.draws}
 
 
-def test_arms_are_compared_on_what_each_of_them_drew(tmp_path_factory: pytest.TempPathFactory) -> None:
-    made = open_shop(tmp_path_factory.mktemp("arms"), ARMS)
+def test_arms_are_compared_on_what_each_of_them_drew(tmp_path: Path) -> None:
+    made = open_shop(tmp_path, ARMS)
     decide_for(made, 200, 2, seed=3)
     found = read(made, known_at=NOW)
     compared = {one.arm: one for one in by_arm(found.draws, Reward.SUCCESS, np.random.default_rng(1), resamples=200)}
     made.store.close()
+    told = nextbest(tmp_path, "arms", "--days", "3650", "--value")
+    assert told.returncode == 0, told.stderr
+    assert [line.split(" | ")[0] for line in told.stdout.splitlines()[2:]] == ["| full", "| holdout", "| random"]
     assert set(compared) == {"full", "random", "holdout"}
     assert sum(one.draws for one in compared.values()) == len(found.draws)
     for arm, one in compared.items():
@@ -188,3 +193,9 @@ def test_arms_are_compared_on_what_each_of_them_drew(tmp_path_factory: pytest.Te
     ahead = compared["random"].ahead
     assert ahead is not None
     assert ahead.value == pytest.approx(compared["random"].reward.value - compared["full"].reward.value)
+
+
+def test_without_matured_decisions_a_line_says_so(shop: Shop) -> None:
+    early = read(shop, known_at=NOW - 29 * DAY)
+    with pytest.raises(InvalidFeedback, match=r"draws is 0; .* let their reward windows pass"):
+        by_arm(early.draws, Reward.SUCCESS, np.random.default_rng(1))

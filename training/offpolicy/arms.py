@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.policy_rules import Arm
+from training.errors import InvalidFeedback
 from training.offpolicy.estimators import Terms
 from training.offpolicy.intervals import LEVEL, RESAMPLES, Interval, bootstrapped, bootstrapped_difference
 from training.offpolicy.logged import Draw, Reward, earned
@@ -37,6 +38,8 @@ def by_arm(
     draws: Sequence[Draw], reward: Reward, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES
 ) -> tuple[ArmResult, ...]:
     """By name of the arm; an arm of fewer than FEWEST_PEOPLE is left out. Raises InvalidFeedback."""
+    if not draws:
+        raise InvalidFeedback("draws is 0; arms are compared on matured decisions; let their reward windows pass")
     arm = np.array([one.decision.arm for one in draws])
     person = np.array([one.decision.person for one in draws], np.int64)
     gained, full = earned(draws, reward), arm == Arm.FULL.value
