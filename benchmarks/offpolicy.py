@@ -59,9 +59,9 @@ class Size:
     """repeats: synthetic logs of each world. people: of one log, a share of each world's own. resamples: of the
     bootstrap. runs: of obp's protocol. draws: of Thompson sampling."""
 
-    repeats: int = 400
+    repeats: int = 300
     people: float = 1.0
-    resamples: int = 500
+    resamples: int = 400
     runs: int = 30
     draws: int = 1_000_000
 
@@ -72,7 +72,7 @@ WORLDS: Mapping[str, tuple[World, int]] = {
     "one row a person, 400 people": (world(3), 400),
     "1 to 9 rows a person that go together, 200 people": (world(3, strength=0.9, rows=(1, 9)), 200),
     "policies far apart, 400 people": (world(3, apart=2.0), 400),
-    "rewards of 0.1 to 1 %, 4,000 people": (world(3, reward=(0.001, 0.01)), 4_000),
+    "rewards of 0.5 to 3 %, 1,500 people": (world(3, reward=(0.005, 0.03)), 1_500),
 }
 
 
@@ -113,7 +113,8 @@ def _one(
     terms, person = estimator.terms(evaluation), evaluation.feedback.person
     bounds = Bounds(0.0, 1.0, truth.heaviest, max(one.rows for one in truth.types))
     clustered = bootstrapped(terms, person, rng, resamples=size.resamples)
-    rows = bootstrapped(terms, np.arange(len(person)), rng, resamples=size.resamples)
+    alone = len(np.unique(person)) == len(person)
+    rows = clustered if alone else bootstrapped(terms, np.arange(len(person)), rng, resamples=size.resamples)
     bound = bernstein(estimator, terms, person, bounds)
     covers = [one.low <= truth.truth <= one.high for one in (clustered, rows, bound)]
     widths = [one.high - one.low for one in (clustered, bound)]
