@@ -6,7 +6,7 @@ People are what is drawn, so every interval is over people, and one who was in t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,8 @@ def by_arm(
         if name != Arm.FULL.value and full.any():
             compared = bootstrapped_difference(terms, theirs, person, rng, level, resamples)
         some = [one for one, inside in zip(draws, here, strict=True) if inside]
+        if all(one.action is None for one in some):  # which earns nothing, for certain
+            own = replace(own, low=0.0, high=0.0)
         share = sum(one.action is not None for one in some) / len(some)
         certainty = float(np.mean([one.propensity for one in some]))
         found.append(ArmResult(name, len(some), people, own, compared, share, certainty))

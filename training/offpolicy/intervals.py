@@ -18,6 +18,7 @@ from training.offpolicy.estimators import Bounds, Estimator, Terms
 
 LEVEL = 0.95
 RESAMPLES = 1_000
+METHOD = "bootstrap of people"
 _CELLS = 4_000_000
 """Of draws x people in memory at a time."""
 
@@ -56,7 +57,9 @@ def bootstrapped_difference(
     resamples: int = RESAMPLES,
 ) -> Interval:
     """Of challenger - champion on the same rows: both are estimated on the same draw of people, so that what they have
-    in common cancels. Raises InvalidFeedback."""
+    in common cancels; of one with itself it is 0 for certain. Raises InvalidFeedback."""
+    if _alike(challenger, champion):
+        return Interval(0.0, 0.0, 0.0, 0.0, level, METHOD)
     return _studentised([(1.0, challenger), (-1.0, champion)], person, rng, level, resamples)
 
 
@@ -91,6 +94,11 @@ def bernstein_difference(
     return Interval(ours.value - theirs.value, error, low, high, level, ours.method)
 
 
+def _alike(one: Terms, other: Terms) -> bool:
+    same = np.array_equal(one.numerator, other.numerator)
+    return same and np.array_equal(one.denominator, other.denominator)
+
+
 _Signed = Sequence[tuple[float, Terms]]
 
 
@@ -105,9 +113,9 @@ def _studentised(
     edges = np.array([(1.0 + level) / 2.0, (1.0 - level) / 2.0])
     above = np.quantile(np.where(np.isnan(drawn), np.inf, drawn), edges[0], method="higher")
     below = np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), edges[1], method="lower")
-    if error == 0.0:
-        return Interval(value, error, value, value, level, "bootstrap of people")
-    return Interval(value, error, value - above * error, value - below * error, level, "bootstrap of people")
+    if error == 0.0:  # nobody differs, as where nothing has succeeded yet: that is no certainty
+        return Interval(value, error, -np.inf, np.inf, level, METHOD)
+    return Interval(value, error, value - above * error, value - below * error, level, METHOD)
 
 
 def _by_person(every: Sequence[Terms], person: NDArray[np.int64]) -> list[tuple[NDArray[np.float64], ...]]:
