@@ -21,6 +21,7 @@ from models.decision import Decision, DecisionRequest
 from models.first_draws import Choice, FirstDraw, first_draws
 from models.policy.published import NOTHING
 from models.policy.version import POLICY, Policy
+from models.scoring import Scorer
 from serving.answers import decision_answer
 from serving.decided_events import decision_events
 from tests.models.shop import DAY, NOW, ByAction, items_table, request
@@ -38,7 +39,7 @@ WINDOW_DAYS = 7
 class Shop:
     store: Store
     compiled: CompiledCatalogue
-    scorer: ByAction
+    scorer: Scorer
 
     def redraw(self, policy: Policy = POLICY) -> Redraw:
         def draws(logged: LoggedDecision, taken: Sequence[Sequence[Choice]]) -> Sequence[FirstDraw | None]:
@@ -57,7 +58,8 @@ def question(logged: LoggedDecision) -> DecisionRequest:
     )  # fmt: skip
 
 
-def open_shop(folder: Path, arms: Mapping[str, object] | None = None) -> Shop:
+def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Scorer | None = None) -> Shop:
+    """scorer: None, one that believes what is EXPECTED."""
     store = open_store(f"sqlite:///{folder / 'store.db'}")
     channel = {"direction": "inbound", "consent": "not_needed", "reward_window_days": WINDOW_DAYS}
     document: dict[str, object] = {
@@ -84,7 +86,7 @@ def open_shop(folder: Path, arms: Mapping[str, object] | None = None) -> Shop:
     stored = store.catalogue()
     assert stored is not None
     codes = {store.vocabulary.code("action", name): chance for name, chance in EXPECTED.items()}
-    return Shop(store, compile_catalogue(stored, store.vocabulary), ByAction(codes))
+    return Shop(store, compile_catalogue(stored, store.vocabulary), scorer or ByAction(codes))
 
 
 def decide_for(shop: Shop, people: int, each: int, seed: int, at: int = NOW - 30 * DAY, across: str = "each") -> None:
@@ -112,7 +114,16 @@ def _nobody(who: Identifier) -> CustomerRecord:
 
 def _log(shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, name: str, at: int) -> LogDecision:
     answer = decision_answer(made, name, who.value, at, False, True, None).decode()
-    told = {"channels": list(asked.channels), "limit": 1, "across": asked.across, "distinct": asked.distinct}
+    told = {
+        "channels": list(asked.channels),
+        "limit": 1,
+        "across": asked.across,
+        "distinct": asked.distinct,
+        "placement": None,
+        "context": {},
+        "exclude": [],
+        "identifier": [who.type, who.value],
+    }
     logged = LoggedDecision(
         decision_id=name, person=-1, customer_id=who.value, decided_at=at,
         request=json.dumps({**told, "deliver_at": None}), request_digest=name, response=answer, seed=1,

@@ -15,7 +15,10 @@ from features.stores.protocol import Append
 from models.policy.exploration import UNIFORM, Greedy
 from models.policy.gates import GATES
 from models.policy.version import Policy
-from tests.flow.test_command_line import nextbest
+from serving.model_loader import NoModel
+from serving.redrawing import as_logged, at_random, by_catalogue
+from serving.replaying import Replayer
+from tests.flow.test_command_line import nextbest, one_line
 from tests.models.shop import DAY, NOW
 from tests.training.draw_world import TRUE, VALUE, WINDOW_DAYS, Shop, decide_for, open_shop
 from training.errors import InvalidFeedback
@@ -26,6 +29,7 @@ from training.offpolicy.feedback import Evaluation
 from training.offpolicy.intervals import bootstrapped, bootstrapped_difference
 from training.offpolicy.logged import Reading, Reward, feedback_of, read_draws
 from training.offpolicy.redrawn import Redrawn, redrawn
+from training.offpolicy.report import report
 
 PEOPLE, EACH = 150, 4
 ARMS = {"period_days": 36500, "random": 0.25, "holdout": 0.25}
@@ -200,3 +204,30 @@ def test_without_matured_decisions_a_line_says_so(shop: Shop) -> None:
     early = read(shop, known_at=NOW - 29 * DAY)
     with pytest.raises(InvalidFeedback, match=r"draws is 0; .* let their reward windows pass"):
         by_arm(early.draws, Reward.SUCCESS, np.random.default_rng(1))
+
+
+def test_a_real_replay_decides_anew_and_a_command_tells_what_it_found(tmp_path: Path) -> None:
+    """Without a model, so that what decided then is all in the store."""
+    made = open_shop(tmp_path, scorer=NoModel())
+    decide_for(made, 60, 2, seed=4)
+    draws, replayer = read(made).draws, Replayer(made.store, "r")
+    found, expected = (
+        redrawn(draws, *both, made.store.vocabulary, Silent())
+        for both in (
+            (as_logged(replayer), at_random(replayer)),
+            (made.redraw(), made.redraw(Policy(GATES, UNIFORM))),
+        )
+    )
+    assert (found.different, found.unknown) == (0, 0)
+    assert found.target.tolist() == expected.target.tolist()
+    same = redrawn(draws, as_logged(replayer), by_catalogue(replayer, 1), made.store.vocabulary, Silent())
+    assert same.target.tolist() == same.logging.tolist() == found.logging.tolist()
+    written = report(found, np.random.default_rng(20240229)).markdown()
+    made.store.close()
+    told = nextbest(tmp_path, "off-policy", "--random", "--days", "3650")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.strip() == written
+    assert written.startswith("| | per draw (95 %) | ahead of what was logged (95 %) |")
+    assert "240 draws of 60 people, worth " in written
+    wrong = nextbest(tmp_path, "off-policy", "--catalogue", "9")
+    assert one_line(wrong).startswith("catalogue is 9; the store has no such version; ")

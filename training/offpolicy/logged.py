@@ -247,6 +247,10 @@ def feedback_of(draws: Sequence[Draw], vocabulary: Vocabulary, reward: Reward = 
     return Logged(feedback, np.array([chance for one in sets for _, chance in one], np.float64))
 
 
+def of_arms(draws: Sequence[Draw], arms: Sequence[str]) -> tuple[Draw, ...]:
+    return tuple(one for one in draws if one.decision.arm in arms)
+
+
 def earned(draws: Sequence[Draw], reward: Reward) -> NDArray[np.float64]:
     """float64[n]."""
     worth = [1.0 if reward is Reward.SUCCESS else one.value for one in draws]
