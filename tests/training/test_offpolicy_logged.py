@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner, Result
 
 from features.event import Event, Identifier, Kind
 from features.progress import Silent
@@ -15,10 +16,10 @@ from features.stores.protocol import Append
 from models.policy.exploration import UNIFORM, Greedy
 from models.policy.gates import GATES
 from models.policy.version import Policy
+from nextbest import app
 from serving.model_loader import NoModel
 from serving.redrawing import as_logged, at_random, by_catalogue
 from serving.replaying import Replayer
-from tests.flow.test_command_line import nextbest, one_line
 from tests.models.shop import DAY, NOW
 from tests.training.draw_world import TRUE, VALUE, WINDOW_DAYS, Shop, decide_for, open_shop
 from training.errors import InvalidFeedback
@@ -42,6 +43,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     decide_for(made, 20, 1, seed=2, at=NOW - 40 * DAY, across="best")
     yield made
     made.store.close()
+
+
+def nextbest(home: Path, *arguments: str) -> Result:
+    """In this process, which knows all the parts already."""
+    return CliRunner().invoke(app, arguments, env={"NEXTBEST_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"})
 
 
 def read(shop: Shop, since: int = NOW - 35 * DAY, known_at: int = NOW) -> Reading:
@@ -184,7 +190,7 @@ def test_arms_are_compared_on_what_each_of_them_drew(tmp_path: Path) -> None:
     compared = {one.arm: one for one in by_arm(found.draws, Reward.SUCCESS, np.random.default_rng(1), resamples=200)}
     made.store.close()
     told = nextbest(tmp_path, "arms", "--days", "3650", "--value")
-    assert told.returncode == 0, told.stderr
+    assert told.exit_code == 0, told.stderr
     assert [line.split(" | ")[0] for line in told.stdout.splitlines()[2:]] == ["| full", "| holdout", "| random"]
     assert set(compared) == {"full", "random", "holdout"}
     assert sum(one.draws for one in compared.values()) == len(found.draws)
@@ -225,9 +231,13 @@ def test_a_real_replay_decides_anew_and_a_command_tells_what_it_found(tmp_path: 
     written = report(found, np.random.default_rng(20240229)).markdown()
     made.store.close()
     told = nextbest(tmp_path, "off-policy", "--random", "--days", "3650")
-    assert told.returncode == 0, told.stderr
+    assert told.exit_code == 0, told.stderr
     assert told.stdout.strip() == written
     assert written.startswith("| | per draw (95 %) | ahead of what was logged (95 %) |")
     assert "240 draws of 60 people, worth " in written
     wrong = nextbest(tmp_path, "off-policy", "--catalogue", "9")
-    assert one_line(wrong).startswith("catalogue is 9; the store has no such version; ")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("catalogue is 9; the store has no such version; ")
+    for target in ([], ["--random", "--catalogue", "1"]):
+        unclear = nextbest(tmp_path, "off-policy", *target)
+        assert (unclear.exit_code, unclear.stderr[:31]) == (2, "target is missing or doubled; n")
