@@ -213,7 +213,7 @@ def off_policy(
     catalogue: Annotated[int | None, typer.Option(help="What this version of the catalogue would have earned.")] = None,
     random: Annotated[bool, typer.Option("--random", help="What the random arm's policy would have earned.")] = False,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the newest.")] = 10_000,
+    sample: Annotated[int, typer.Option(min=2, help="Of their draws so many at most, at random.")] = 10_000,
     value: Annotated[
         bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
     ] = False,
@@ -229,21 +229,21 @@ def off_policy(
         from serving.redrawing import as_logged, at_random, by_catalogue
         from serving.replaying import Replayer
         from serving.runtime import code_revision
-        from training.offpolicy.logged import Reward, of_arms, read_draws
+        from training.offpolicy.logged import Reward, of_arms, read_draws, sampled
         from training.offpolicy.redrawn import redrawn
         from training.offpolicy.report import report
 
         if catalogue is not None and store.catalogue(catalogue) is None:
             stop(f"catalogue is {catalogue}; the store has no such version; look at `nextbest catalogue history`")
-        now, replayer = present_of(store), Replayer(store, code_revision())
-        reading = read_draws(store, now - days * 86_400_000, now, Terminal(console), limit)
+        now, replayer, rng = present_of(store), Replayer(store, code_revision()), np.random.default_rng(seed)
+        reading = read_draws(store, now - days * 86_400_000, now, Terminal(console))
         target = at_random(replayer) if catalogue is None else by_catalogue(replayer, catalogue)
         reward = Reward.VALUE if value else Reward.SUCCESS
-        draws = of_arms(reading.draws, ("full", "random"))
+        draws = sampled(of_arms(reading.draws, ("full", "random")), sample, rng)
         log = redrawn(draws, as_logged(replayer), target, store.vocabulary, Terminal(console), reward)
         for remark in (*reading.remarks, *log.remarks):
             console.print(remark, markup=False, highlight=False)
-        print(report(log, np.random.default_rng(seed)).markdown())
+        print(report(log, rng).markdown())
 
 
 @app.command()

@@ -62,6 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "train",
         "evaluate",
         "arms",
+        "off-policy",
         "promote",
         "serve",
         "recommend",

@@ -28,7 +28,7 @@ from training.offpolicy.diagnostics import diagnose
 from training.offpolicy.estimators import IPS, SelfNormalisedIPS
 from training.offpolicy.feedback import Evaluation
 from training.offpolicy.intervals import bootstrapped, bootstrapped_difference
-from training.offpolicy.logged import Reading, Reward, feedback_of, read_draws
+from training.offpolicy.logged import Reading, Reward, feedback_of, read_draws, sampled
 from training.offpolicy.redrawn import Redrawn, redrawn
 from training.offpolicy.report import report
 
@@ -241,3 +241,11 @@ def test_a_real_replay_decides_anew_and_a_command_tells_what_it_found(tmp_path: 
     for target in ([], ["--random", "--catalogue", "1"]):
         unclear = nextbest(tmp_path, "off-policy", *target)
         assert (unclear.exit_code, unclear.stderr[:31]) == (2, "target is missing or doubled; n")
+
+
+def test_a_sample_is_some_of_the_draws_in_their_order(reading: Reading) -> None:
+    drawn = sampled(reading.draws, 100, np.random.default_rng(1))
+    places = [reading.draws.index(one) for one in drawn]
+    assert len(set(places)) == 100
+    assert places == sorted(places)
+    assert sampled(reading.draws, 10_000, np.random.default_rng(1)) == reading.draws

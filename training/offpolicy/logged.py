@@ -251,6 +251,13 @@ def of_arms(draws: Sequence[Draw], arms: Sequence[str]) -> tuple[Draw, ...]:
     return tuple(one for one in draws if one.decision.arm in arms)
 
 
+def sampled(draws: Sequence[Draw], count: int, rng: np.random.Generator) -> tuple[Draw, ...]:
+    """At most so many of them, all alike, in their order."""
+    if len(draws) <= count:
+        return tuple(draws)
+    return tuple(draws[place] for place in np.sort(rng.choice(len(draws), count, replace=False)))
+
+
 def earned(draws: Sequence[Draw], reward: Reward) -> NDArray[np.float64]:
     """float64[n]."""
     worth = [1.0 if reward is Reward.SUCCESS else one.value for one in draws]
