@@ -80,7 +80,7 @@ def least(level: float) -> float:
 def test_estimates_are_right_on_average(estimator: Estimator, truth: World) -> None:
     """SNIPS has a bias of order 1 / people, which is far below the standard error here."""
     rng = np.random.default_rng(11)
-    values = np.array([estimator.terms(log(truth, 120, rng).evaluation).value for _ in range(150)])
+    values = np.array([estimator.terms(log(truth, 120, rng).evaluation).value for _ in range(100)])
     assert abs(values.mean() - truth.truth) < 4 * values.std(ddof=1) / math.sqrt(len(values))
 
 
