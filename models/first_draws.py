@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.history import CustomerRecord
+from features.published import Published
 from models.columns import CompiledCatalogue
 from models.decide import weigh
 from models.decision import DecisionRequest
 from models.policy.arms import arm_of
-from models.policy.published import Published
 from models.policy.slates import draw_slates
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm

@@ -12,6 +12,7 @@ import numpy as np
 
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord
+from features.published import NOTHING
 from features.stores import open_store
 from features.stores.protocol import Append, LogDecision, LoggedDecision, Store
 from models.catalogue_file import checked
@@ -19,7 +20,6 @@ from models.columns import CompiledCatalogue, compile_catalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.first_draws import Choice, FirstDraw, first_draws
-from models.policy.published import NOTHING
 from models.policy.version import POLICY, Policy
 from models.scoring import Scorer
 from serving.answers import decision_answer
