@@ -7,7 +7,7 @@ is signed or is there only when asked for. On the same revision of the code a di
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
@@ -25,7 +25,10 @@ from models.catalogue import CatalogueError
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
+from models.first_draws import Choice, FirstDraw, first_draws
 from models.learned_windows import with_learned_windows
+from models.policy.version import POLICY, Policy
+from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
 from models.response import ModelScorer
 from models.scoring import Scorer
@@ -118,6 +121,20 @@ class Then:
         asked = _asked(self.question, compiled, self.logged, self.record, explain)
         dice = np.random.default_rng(self.logged.seed)
         return decide(asked, self.record, compiled, self.model.scorer, self.logged.decided_at, dice, self.published)
+
+    def first_draws(
+        self,
+        compiled: CompiledCatalogue,
+        taken: Sequence[Sequence[Choice]],
+        policy: Policy = POLICY,
+        arm: Arm | None = None,
+        scorer: Scorer | None = None,
+    ) -> tuple[FirstDraw | None, ...]:
+        """With what chances its slates were drawn, given what they took, or by whatever else is given. Raises
+        UnknownChannel and UnknownPlacement by another catalogue."""
+        asked = _asked(self.question, compiled, self.logged, self.record, explain=False)
+        made = (asked, self.record, compiled, scorer or self.model.scorer, self.logged.decided_at, self.published)
+        return first_draws(*made, taken, policy, arm)
 
 
 @dataclass(frozen=True, slots=True)
