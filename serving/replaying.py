@@ -22,6 +22,7 @@ from models import bundle
 from models.bundle import BundleError
 from models.catalogue import CatalogueError
 from models.columns import CompiledCatalogue, compile_catalogue
+from models.cool_off import CoolOffModel
 from models.decide import decide
 from models.decision import DecisionRequest
 from models.learned_windows import with_learned_windows
@@ -96,9 +97,10 @@ class Replay:
 class _Model:
     scorer: Scorer
     repurchase: RepurchaseModel | None
+    cool_off: CoolOffModel | None
 
 
-_NO_MODEL = _Model(NoModel(), None)
+_NO_MODEL = _Model(NoModel(), None, None)
 
 
 class Replayer:
@@ -157,11 +159,12 @@ class Replayer:
         if files is None:
             raise _NotKept
         loaded = bundle.load(files)
-        return _Model(ModelScorer(loaded, version), loaded.repurchase)
+        return _Model(ModelScorer(loaded, version), loaded.repurchase, loaded.cool_off)
 
     def _with_windows(self, catalogue: int, version: str, digest: str | None) -> CompiledCatalogue:
-        repurchase = self._model(version, digest).repurchase
-        return with_learned_windows(self._catalogue(catalogue), repurchase, self._store.vocabulary)
+        model = self._model(version, digest)
+        bare = self._catalogue(catalogue)
+        return with_learned_windows(bare, model.repurchase, model.cool_off, self._store.vocabulary)
 
     def _record(self, logged: LoggedDecision) -> CustomerRecord:
         record = self._store.record_of(logged.decision_id)
