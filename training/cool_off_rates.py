@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 from scipy.special import gammaln
-from sklearn.isotonic import isotonic_regression
 
 from models.cool_off import WORSE, Rest
 from training.rejections import BINS, EDGES, Followed
@@ -111,7 +111,7 @@ def curve(found: Ratios, thing: int, rng: np.random.Generator) -> NDArray[np.flo
     weight, usual = strength / ratio, found.usual[thing]
     level = rng.gamma(usual, 1.0 / usual, (DRAWS, 1))
     drawn = ratio * rng.gamma(strength, 1.0 / strength, (DRAWS, len(known))) / level
-    falling = [isotonic_regression(one, sample_weight=weight, increasing=False) for one in (ratio, *drawn)]
+    falling = [isotonic_regression(one, weights=weight, increasing=False).x for one in (ratio, *drawn)]
     ends[0, known] = falling[0]
     ends[1:, known] = np.percentile(falling[1:], [100.0 - CERTAINTY, CERTAINTY], axis=0)
     return ends

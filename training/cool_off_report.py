@@ -27,8 +27,9 @@ def markdown(learned: CoolOffs) -> str:
     lines = [
         "# Rejected again",
         "",
-        f"How many times as often as by people who have rejected nothing of the group, with one-sided {CERTAINTY:.0f} % "
-        f"limits; a rest ends when the upper one is {WORSE:g} or less. Fewer than {FEWEST_PEOPLE} people go by their kind.",
+        "How many times as often as by people who have rejected nothing of the group, with one-sided "
+        f"{CERTAINTY:.0f} % limits; a rest ends when the upper one is {WORSE:g} or less. What fewer than "
+        f"{FEWEST_PEOPLE} people were contacted with again goes by its kind.",
     ]
     for title, kind, found in tables:
         lines += [

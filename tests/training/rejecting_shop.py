@@ -32,7 +32,7 @@ class Felt:
 
 GROUPS = {"sore": Felt(own=42.0, shared=14.0), "calm": Felt(), "thin": Felt(people=10)}
 ACTIONS = 3
-DAYS, EVERY = 480, 5.0
+DAYS, EVERY = 300, 5.0
 
 
 def open_rejecting(path: Path, rows: pa.Table, groups: Mapping[str, Felt]) -> Store:
@@ -43,8 +43,10 @@ def open_rejecting(path: Path, rows: pa.Table, groups: Mapping[str, Felt]) -> St
         "time_zone": "UTC",
         "channels": {"mail": {"direction": "outbound", "consent": "not_needed", "reward_window_days": 3}},
         "cool_off": {
-            **{"action_days": "learned", "group_days": "learned"},
-            **{"action_fallback_days": 9, "group_fallback_days": 5},
+            "action_days": "learned",
+            "group_days": "learned",
+            "action_fallback_days": 9,
+            "group_fallback_days": 5,
         },
         "actions": [
             {**action, "id": f"{group}-{number}", "group": group} for group in groups for number in range(ACTIONS)
