@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import cast
+
+import msgspec
 
 from models.policy_rules import CoolOff, days_of
 
@@ -101,19 +102,8 @@ def to_object(model: CoolOffModel) -> dict[str, object]:
 
 
 def from_object(content: Mapping[str, object]) -> CoolOffModel:
-    """Raises ValueError, KeyError, TypeError when it is not what to_object makes."""
-    actions, in_group, groups = (
-        {name: _rest(rest) for name, rest in cast("dict[str, object]", content[kind]).items()}
-        for kind in ("actions", "in_group", "groups")
-    )
-    any_action, any_group = (None if content[kind] is None else _rest(content[kind]) for kind in _ANY)
-    as_of, worse = int(cast("int", content["as_of"])), float(cast("float", content["worse"]))
-    return CoolOffModel(as_of, worse, actions, in_group, groups, any_action, any_group)
-
-
-_ANY = ("any_action", "any_group")
-
-
-def _rest(content: object) -> Rest:
-    told = cast("dict[str, float]", content)
-    return Rest(float(told["days"]), bool(told["at_least"]), int(told["people"]))
+    """Raises ValueError when it is not what to_object makes."""
+    try:
+        return msgspec.convert(content, CoolOffModel)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"rests are unreadable: {error}") from error
