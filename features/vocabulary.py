@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from features.event import NO_CODE
@@ -30,6 +30,16 @@ class Vocabulary:
 
     def size(self, domain: str) -> int:
         return len(self.texts[domain])
+
+    def with_texts(self, domain: str, texts: Iterable[str]) -> Vocabulary:
+        """A copy in which they have codes too, as a store would give them next: for trying out what no store keeps."""
+        copy = Vocabulary(
+            {name: list(known) for name, known in self.texts.items()},
+            {name: dict(known) for name, known in self.codes.items()},
+        )
+        unknown = [text for text in dict.fromkeys(texts) if text not in copy.codes[domain]]
+        copy.learn(domain, list(enumerate(unknown, start=copy.size(domain))))
+        return copy
 
     def learn(self, domain: str, additions: Mapping[int, str] | Sequence[tuple[int, str]]) -> None:
         """Take over codes that the store has given, in ascending order without gaps."""

@@ -198,7 +198,7 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
         earlier = runtime.store.decision(who.decision_id)
         if earlier is not None:
             return Made(_standing(earlier, digest), None)
-    record = await _record(runtime, asked, who.identifier)
+    record = await _record(runtime, asked, who)
     if asked.question.at is None:
         asked = replace(asked, moment=after_reservations(record.page, asked.moment))
     scorer = asked.in_force.model.scorer
@@ -222,8 +222,8 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     return Made(answer, LogDecision(who.identifier, logged, events, charges(decision, asked.compiled, asked.moment)))
 
 
-async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
-    store, at = runtime.store, asked.question.at
+async def _record(runtime: Runtime, asked: Asked, who: Who) -> CustomerRecord:
+    store, at, identifier = runtime.store, asked.question.at, who.identifier
     try:
         if at is None:
             record = store.read(identifier)
@@ -231,7 +231,9 @@ async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> Cus
             record = await asyncio.to_thread(store.read_as_of, identifier, at)
         return with_addresses(store, identifier, record, asked.compiled, asked.channels, at)
     except AmbiguousIdentifier as error:
-        raise ambiguous("identifier", identifier.type, error.customer_ids) from error
+        if who.customer_id is not None:
+            raise ambiguous("customer_id", who.customer_id, error.customer_ids) from error
+        raise ambiguous("identifier.value", identifier.value, error.customer_ids) from error
 
 
 def _decision_request(asked: Asked, seed: int, subject: str) -> DecisionRequest:

@@ -24,7 +24,7 @@ from models.catalogue import CatalogueError
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.cool_off import CoolOffModel
 from models.decide import decide
-from models.decision import DecisionRequest
+from models.decision import Decision, DecisionRequest
 from models.learned_windows import with_learned_windows
 from models.policy.published import NOTHING, Published
 from models.repurchase import RepurchaseModel
@@ -49,7 +49,7 @@ class _NotKept(Exception):
 
 
 class _Question(msgspec.Struct, frozen=True):
-    """The request as it is logged; serving.deciding writes it. deliver_at: ms UTC."""
+    """The request as it is logged; serving.deciding writes it. deliver_at: ms UTC. identifier: type and value."""
 
     channels: tuple[str, ...] | None
     limit: int
@@ -59,6 +59,7 @@ class _Question(msgspec.Struct, frozen=True):
     placement: str | None
     context: dict[str, object]
     exclude: tuple[str, ...]
+    identifier: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,31 @@ class _Model:
 _NO_MODEL = _Model(NoModel(), None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Then:
+    """Everything that a decision was made from. compiled: its own catalogue, as its model saw it."""
+
+    logged: LoggedDecision
+    question: _Question
+    compiled: CompiledCatalogue
+    model: _Model
+    published: Published
+    record: CustomerRecord
+
+    def decided(self, compiled: CompiledCatalogue, explain: bool) -> Decision:
+        """The decision, by its own catalogue or by another. Raises UnknownChannel and UnknownPlacement by another."""
+        asked = _asked(self.question, compiled, self.logged, self.record, explain)
+        dice = np.random.default_rng(self.logged.seed)
+        return decide(asked, self.record, compiled, self.model.scorer, self.logged.decided_at, dice, self.published)
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """What a decision was made from, and is not there any more: request, catalogue, model, snapshot or record."""
+
+    missing: tuple[str, ...]
+
+
 class Replayer:
     """Keeps the newest catalogues and models that it was asked for. Safe to use from any thread; one decision at a
     time."""
@@ -119,7 +145,8 @@ class Replayer:
     def replay(self, logged: LoggedDecision) -> Replay:
         """Raises StoreError."""
         with self._one:
-            made = self._made(logged)
+            then = self.then(logged)
+            made = self._made(then) if isinstance(then, Then) else self._unmade(logged, then)
         metrics.REPLAYS.labels(made.result).inc()
         if made.is_fault:
             paths = [one.path for one in made.differences]
@@ -127,24 +154,39 @@ class Replayer:
             logger.warning("the same code decides otherwise than it did", extra=extra)
         return made
 
-    def _made(self, logged: LoggedDecision) -> Replay:
-        same_revision, missing = logged.code_revision == self._revision, list[str]()
+    def _made(self, then: Then) -> Replay:
+        return self.compared(then, then.decided(then.compiled, explain=True))
+
+    def _unmade(self, logged: LoggedDecision, why: NotKept) -> Replay:
+        return Replay(None, self._is_same(logged), (), why.missing, None)
+
+    def then(self, logged: LoggedDecision) -> Then | NotKept:
+        """What it was made from; to be asked by one thread. Raises StoreError."""
+        missing = list[str]()
         question = _kept(missing, "request", lambda: msgspec.json.decode(logged.request, type=_Question))
         bare = _kept(missing, "catalogue", lambda: self._catalogue(logged.catalogue_version))
         model = _kept(missing, "model", lambda: self._model(logged.model_version, logged.model_digest))
         published = _kept(missing, "snapshot", lambda: _published(logged.snapshot))
         record = _kept(missing, "record", lambda: self._record(logged))
         if question is None or bare is None or model is None or published is None or record is None:
-            return Replay(None, same_revision, (), tuple(missing), None)
-        compiled = self._windows(logged.catalogue_version, logged.model_version, logged.model_digest)
-        asked = _asked(question, compiled, logged, record)
-        dice = np.random.default_rng(logged.seed)
-        decision = decide(asked, record, compiled, model.scorer, logged.decided_at, dice, published)
-        answer = decision_answer(
-            decision, logged.decision_id, logged.customer_id, logged.decided_at, True, record.known, None
-        )
+            return NotKept(tuple(missing))
+        compiled = self.seen(logged.catalogue_version, logged)
+        return Then(logged, question, compiled, model, published, record)
+
+    def seen(self, catalogue: int, logged: LoggedDecision) -> CompiledCatalogue:
+        """A version of the catalogue as the decision's model sees it. Raises CatalogueError when it is unreadable."""
+        return self._windows(catalogue, logged.model_version, logged.model_digest)
+
+    def compared(self, then: Then, decision: Decision) -> Replay:
+        """decision: made again by its own catalogue."""
+        logged, known = then.logged, then.record.known
+        answer = decision_answer(decision, logged.decision_id, logged.customer_id, logged.decided_at, True, known, None)
         found = _compared(logged, answer, decision.feature_digest)
-        return Replay(not found, same_revision, found, (), answer)
+        return Replay(not found, self._is_same(logged), found, (), answer)
+
+    def _is_same(self, logged: LoggedDecision) -> bool:
+        """Whether the code that made it is this code."""
+        return logged.code_revision == self._revision
 
     def _compiled(self, version: int) -> CompiledCatalogue:
         stored = self._store.catalogue(version)
@@ -191,7 +233,7 @@ def _published(snapshot: int | None) -> Published:
 
 
 def _asked(
-    question: _Question, compiled: CompiledCatalogue, logged: LoggedDecision, record: CustomerRecord
+    question: _Question, compiled: CompiledCatalogue, logged: LoggedDecision, record: CustomerRecord, explain: bool
 ) -> DecisionRequest:
     return DecisionRequest(
         channels=tuple(compiled.catalogue.channels) if question.channels is None else question.channels,
@@ -201,7 +243,7 @@ def _asked(
         deliver_at=logged.decided_at if question.deliver_at is None else question.deliver_at,
         placement=question.placement,
         exclude=frozenset(question.exclude),
-        explain=True,
+        explain=explain,
         seed=logged.seed,
         subject=record.customer_id,
         context=question.context,

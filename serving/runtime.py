@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -24,8 +22,9 @@ from models.policy.published import NOTHING, Published
 from models.policy.spending import day_of
 from serving import metrics
 from serving.clock import Clock, clock_of
-from serving.errors import unavailable
+from serving.errors import no_catalogue
 from serving.item_names import CurrentItemNames
+from serving.leaving import end_with_the_arbiter
 from serving.model_loader import LiveModel, Origin, resolve
 from serving.opening import open_configured
 from serving.replaying import Replayer
@@ -103,14 +102,14 @@ class Runtime:
         """Raises Refusal while there is none."""
         compiled = self._in_force.catalogue
         if compiled is None:
-            raise unavailable("no catalogue is published yet; import one with `nextbest import --catalogue`")
+            raise no_catalogue()
         return compiled
 
     def start_watching(self) -> None:
         """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting."""
         loop = asyncio.get_running_loop()
         looks = (self._watching(self.look, True), self._watching(self._look_for_model, False))
-        watched = (*looks, self._ending_with_the_arbiter())
+        watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds))
         self._watches = tuple(loop.create_task(one) for one in watched)
 
     async def close(self) -> None:
@@ -164,13 +163,6 @@ class Runtime:
                 if failing is not None and (tells_of_store or failing is not StoreUnavailable):
                     logger.warning("catalogue, model and keys are looked at again")
                 failing = None
-
-    async def _ending_with_the_arbiter(self) -> None:
-        parent = os.getppid()
-        while os.getppid() == parent:
-            await asyncio.sleep(self.settings.poll_seconds)
-        logger.error("the arbiter is gone; this worker ends, so that the port becomes free")
-        os.kill(os.getpid(), signal.SIGTERM)
 
     def tell_degraded(self, model_version: str, fault: str, decision_id: str | None) -> None:
         """Once for each model and fault; how often it happens is in the metrics."""

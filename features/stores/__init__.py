@@ -59,4 +59,5 @@ def open_store(
             message = "vault is missing; every replica needs the same identity key for a store on PostgreSQL"
             raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
         return SQLStore(_postgres(url, patience, vault), Rules(vault, declared, letters))
-    raise StoreError(f"store is {url.split(':', 1)[0]}:...; it is a URL such as sqlite:///nextbest.db; correct it")
+    rule = "it is a URL such as sqlite:///nextbest.db or postgresql://host/name"
+    raise StoreError(f"store is {url.split(':', 1)[0]}:...; {rule}; correct it")

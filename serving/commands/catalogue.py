@@ -11,6 +11,7 @@ import typer
 
 from serving.commands.naming import operator
 from serving.commands.output import AsJson, Rows, counted, show, show_json
+from serving.commands.rehearsal import rehearse
 from serving.commands.shell import console, one_line, present_of, settings, stop, the_store, the_store_or_an_empty_one
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def diff(file: File, as_json: AsJson = False) -> None:
         _tell(found)
     if found:
         raise typer.Exit(1)
+
+
+app.command("rehearse", epilog="nextbest catalogue rehearse catalogue.yaml --since 7d --plot changes.svg")(rehearse)
 
 
 @app.command("apply", epilog="nextbest catalogue apply catalogue.yaml --note 'summer offers'")

@@ -8,7 +8,7 @@ import typer
 
 from features.progress import Terminal
 from serving.commands.output import AsJson, Rows, Several, counted, show
-from serving.commands.shell import console, one_line, present_of, stop, the_store
+from serving.commands.shell import console, one_line, present_of, span_of, stop, the_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from serving.replaying import Replay
 
 app = typer.Typer(help="Past decisions, made again.", no_args_is_help=True)
-
-_UNITS = {"h": 3_600_000, "d": 86_400_000}
 
 
 @app.callback()
@@ -57,7 +55,7 @@ def _chosen(store: Store, decision: str | None, since: str | None, limit: int) -
     if (decision is None) == (since is None):
         stop("decision is missing or doubled; name one by its id, or give --since; see `--help`")
     if since is not None:
-        return store.newest_decisions(present_of(store) - _span(since), limit)
+        return store.newest_decisions(present_of(store) - span_of(since), limit)
     return [_there(store, str(decision)).decision_id]
 
 
@@ -67,14 +65,6 @@ def _there(store: Store, decision_id: str) -> LoggedDecision:
         why = "its person was erased" if store.erased(decision_id) else "no decision has it"
         stop(f"decision is {decision_id}; {why}; look at the answer of /recommend")
     return logged
-
-
-def _span(text: str) -> int:
-    """ms."""
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not (number.isascii() and number.isdecimal() and len(number) < 6):
-        stop(f"since is {text}; it is a number of hours or days; write 12h or 7d")
-    return int(number) * _UNITS[unit]
 
 
 def _tell(made: Sequence[tuple[str, Replay]], as_json: bool) -> None:

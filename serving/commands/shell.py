@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 console = Console(stderr=True, soft_wrap=True)
 """For what people read; results go to standard output."""
+_UNITS = {"h": 3_600_000, "d": 86_400_000}
 
 
 @contextmanager
@@ -132,3 +133,11 @@ def present_of(store: Store) -> int:
     if store.setting("clock") == "driven":
         return store.advance_present(0)
     return time.time_ns() // 1_000_000
+
+
+def span_of(since: str) -> int:
+    """ms of a span as people write it; ends the command when it is none."""
+    number, unit = since[:-1], since[-1:]
+    if unit not in _UNITS or not (number.isascii() and number.isdecimal() and len(number) < 6):
+        stop(f"since is {since}; it is a number of hours or days; write 12h or 7d")
+    return int(number) * _UNITS[unit]
