@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -15,14 +16,23 @@ from models.policy_columns import rests
 from models.repurchase import Curves, RepurchaseModel, expected_before
 
 
-def with_learned_windows(
-    compiled: CompiledCatalogue, again: RepurchaseModel | None, cool_off: CoolOffModel | None, vocabulary: Vocabulary
-) -> CompiledCatalogue:
-    """The same version, in which `learned` means what the models know; None: what the catalogue falls back to."""
+class Learned(Protocol):
+    """What a model knows of that which the catalogue leaves to learning; None: nothing, the catalogue's days hold."""
+
+    @property
+    def repurchase(self) -> RepurchaseModel | None: ...
+
+    @property
+    def cool_off(self) -> CoolOffModel | None: ...
+
+
+def with_learned_windows(compiled: CompiledCatalogue, model: Learned, vocabulary: Vocabulary) -> CompiledCatalogue:
+    """The same version, in which `learned` means what the model knows."""
+    again = model.repurchase
     return replace(
         compiled,
         curves=None if again is None else _curves(compiled, again, vocabulary),
-        policy=replace(compiled.policy, rests=rests(compiled.catalogue, cool_off)),
+        policy=replace(compiled.policy, rests=rests(compiled.catalogue, model.cool_off)),
     )
 
 

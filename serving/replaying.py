@@ -205,8 +205,7 @@ class Replayer:
 
     def _with_windows(self, catalogue: int, version: str, digest: str | None) -> CompiledCatalogue:
         model = self._model(version, digest)
-        bare = self._catalogue(catalogue)
-        return with_learned_windows(bare, model.repurchase, model.cool_off, self._store.vocabulary)
+        return with_learned_windows(self._catalogue(catalogue), model, self._store.vocabulary)
 
     def _record(self, logged: LoggedDecision) -> CustomerRecord:
         record = self._store.record_of(logged.decision_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from models.cool_off import CoolOffModel, Rest
@@ -22,6 +24,14 @@ ITEMS = {
 }
 VARIANTS = {"w2": "w1", "f3": "f1"}
 BUNDLES = {"set": ["w1", "d1", "f3"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a model has learned beside scoring."""
+
+    repurchase: RepurchaseModel | None = None
+    cool_off: CoolOffModel | None = None
 
 
 def repurchase_model(seed: int) -> RepurchaseModel:

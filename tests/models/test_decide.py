@@ -33,7 +33,7 @@ from models.policy.situation import Situation
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm, Exploration
 from models.scoring import Scorer
-from tests.models.goods import CATEGORIES, ITEMS
+from tests.models.goods import CATEGORIES, ITEMS, Learned
 from tests.models.shelves import CHANNELS, GREEDY_ARMS
 from tests.models.shop import DAY, NOW, Absurd, Broken, ByAction, compiled, customer, event, items_table, request
 from tests.models.worlds import World, worlds
@@ -344,7 +344,7 @@ def test_what_was_rejected_rests_as_long_as_was_learned_and_no_longer() -> None:
     model = CoolOffModel(
         NOW, 1.5, {"sore": Rest(14.0, at_least=False, people=80)}, {}, {}, None, Rest(2.0, at_least=False, people=40)
     )
-    shop = with_learned_windows(bare, None, model, vocabulary)
+    shop = with_learned_windows(bare, Learned(cool_off=model), vocabulary)
 
     def offered(days: float, compiled: CompiledCatalogue = shop) -> list[str]:
         record = customer([event(Kind.REJECTED, days, action="sore")], vocabulary)
@@ -357,7 +357,8 @@ def test_what_was_rejected_rests_as_long_as_was_learned_and_no_longer() -> None:
         ["other", "set"],
         ["other", "set", "sore"],
     ]
-    assert [offered(days, bare) for days in (29.0, 30.0)] == [["set"], ["other", "set", "sore"]]
+    for unlearned in (bare, with_learned_windows(shop, Learned(), vocabulary)):
+        assert [offered(days, unlearned) for days in (29.0, 30.0)] == [["set"], ["other", "set", "sore"]]
 
 
 def test_an_unknown_customer_gets_an_answer() -> None:

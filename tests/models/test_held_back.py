@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 import zoneinfo
 from collections.abc import Callable, Mapping
 
@@ -28,9 +27,8 @@ from models.policy.gates.rejected import CooledOff
 from models.policy.gates.service_first import ServiceBeforeSales
 from models.policy.gates.survey import AfterwardsOnly
 from models.policy.quiet import quiet_until
-from models.policy_rules import OWED, Arm, CoolOff, Purpose, QuietHours
-from tests.models.goods import ITEMS, cool_off_model
-from tests.models.shelves import catalogue_of
+from models.policy_rules import OWED, CoolOff, Purpose, QuietHours
+from tests.models.goods import Learned
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, records, request
 from tests.models.test_gates import basket, bought_too, is_of
 from tests.models.worlds import World, worlds
@@ -329,7 +327,7 @@ def told(
         ],
     }
     shop, vocabulary = compiled(checked(document, items_table({"w1": None})))
-    shop = with_learned_windows(shop, None, rests, vocabulary)
+    shop = with_learned_windows(shop, Learned(cool_off=rests), vocabulary)
     asked = request("web", context=context)
     world = World(shop, vocabulary, events, customer(events, vocabulary), asked, ByAction())
     refused = bool(gate.refuses(world.situation)[0])
@@ -440,20 +438,6 @@ def test_what_was_set_is_not_learned_and_at_least_is_never_less_than_the_fallbac
     assert told(CooledOff(), rejected, rests=learned(SHORT))[0]
     assert not told(CooledOff(), rejected, cool_off=LEARNED, rests=learned(SHORT, SHORT))[0]
     assert told(CooledOff(), rejected, cool_off=LEARNED, rests=learned(SHORT), cool_off_days=30)[0]
-
-
-def test_a_newer_model_replaces_what_an_older_one_learned() -> None:
-    shop, vocabulary = compiled(
-        checked(catalogue_of(random.Random(1), 4, Arm.FULL, exploring=False), items_table(ITEMS))
-    )
-    twice = with_learned_windows(
-        with_learned_windows(shop, None, cool_off_model(3), vocabulary), None, None, vocabulary
-    )
-    for found, meant in (
-        (twice.policy.rests.action, shop.policy.rests.action),
-        (twice.policy.rests.group, shop.policy.rests.group),
-    ):
-        assert found.tolist() == meant.tolist()
 
 
 def test_an_unlisted_action_that_was_rejected_rests_nobody() -> None:

@@ -24,7 +24,7 @@ from models.policy.situation import Situation
 from models.policy.spending import day_of
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
-from tests.models.goods import BUNDLES, ITEMS, VARIANTS, cool_off_model, repurchase_model
+from tests.models.goods import BUNDLES, ITEMS, VARIANTS, Learned, cool_off_model, repurchase_model
 from tests.models.shelves import CHANNELS, catalogue_of
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
@@ -213,7 +213,7 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
     shop, vocabulary = draw(_shops(arms, exploring))
     model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
     rests = draw(st.none() | st.integers(0, 99).map(cool_off_model))
-    shop = with_learned_windows(shop, model, rests, vocabulary)
+    shop = with_learned_windows(shop, Learned(model, rests), vocabulary)
     happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes() | contacts_told()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
