@@ -16,7 +16,7 @@ from features.journey import HandoffState, handoffs, present
 from features.vocabulary import Vocabulary
 from models.catalogue import Action
 from models.catalogue_file import checked
-from models.cool_off import CoolOffModel, Rest
+from models.cool_off import CoolOffModel
 from models.learned_windows import with_learned_windows
 from models.policy.gate import Gate
 from models.policy.gates.accepted import NotPending
@@ -27,7 +27,7 @@ from models.policy.gates.rejected import CooledOff
 from models.policy.gates.service_first import ServiceBeforeSales
 from models.policy.gates.survey import AfterwardsOnly
 from models.policy.quiet import quiet_until
-from models.policy_rules import OWED, CoolOff, Purpose, QuietHours
+from models.policy_rules import OWED, Purpose, QuietHours
 from tests.models.goods import Learned
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, records, request
 from tests.models.test_gates import basket, bought_too, is_of
@@ -200,46 +200,6 @@ def test_a_survey_waits_for_the_end(world: World) -> None:
 # What people said to it
 
 
-@settings(max_examples=200, deadline=None)
-@given(world=worlds())
-def test_what_was_rejected_rests(world: World) -> None:
-    catalogue = world.compiled.catalogue
-    groups = {action.id: action.group for action in catalogue.actions}
-    rejected = known(world, Kind.REJECTED)
-
-    def refused(world: World, action: Action, channel: str) -> bool:  # noqa: ARG001
-        group = catalogue.groups.get(action.group)
-        own = rested(action.cool_off or catalogue.action_cool_off, rests_of_action(world.rests, action))
-        shared = None if group is None else group.cool_off
-        others = rested(shared or catalogue.group_cool_off, rests_of_group(world.rests, action.group))
-        return any(
-            (one.action == action.id and one.occurred_at + own > NOW)
-            or (groups.get(str(one.action)) == action.group and one.occurred_at + others > NOW)
-            for one in rejected
-        )
-
-    agrees(CooledOff(), world, refused)
-
-
-def rests_of_action(model: CoolOffModel | None, action: Action) -> list[Rest]:
-    """The nearest first."""
-    every = () if model is None else (model.actions.get(action.id), model.in_group.get(action.group), model.any_action)
-    return [rest for rest in every if rest is not None]
-
-
-def rests_of_group(model: CoolOffModel | None, group: str) -> list[Rest]:
-    every = () if model is None else (model.groups.get(group), model.any_group)
-    return [rest for rest in every if rest is not None]
-
-
-def rested(rule: CoolOff, found: list[Rest]) -> float:
-    """ms."""
-    if not rule.learned or not found:
-        return rule.rest
-    days = found[0].days * DAY
-    return max(days, rule.rest) if found[0].at_least else days
-
-
 def promoted(world: World, action: Action, item: str | None) -> bool:
     if item is None:
         return False
@@ -292,9 +252,6 @@ def test_nobody_is_written_to_in_vain_or_against_their_will(world: World) -> Non
 
 
 # In words
-
-
-LEARNED = {"action_days": "learned", "action_fallback_days": 30, "group_days": "learned", "group_fallback_days": 7}
 
 
 def told(
@@ -386,62 +343,6 @@ def test_retention_passes_on_a_cancellation_alone() -> None:
     assert told(ServiceBeforeSales(), case, context={"reason": "cancellation"}, **saving) == (False, "")
     assert told(ServiceBeforeSales(), case, context={"reason": "moving"}, **saving)[0]
     assert told(ServiceBeforeSales(), case, context={"reason": "cancellation"})[0]
-
-
-def learned(action: Rest | None, group: Rest | None = None, whole: Rest | None = None) -> CoolOffModel:
-    """Of the action, of the others of its group, and of any action."""
-    actions, groups = ({name: rest} if rest is not None else {} for name, rest in (("a", action), ("g", group)))
-    return CoolOffModel(NOW, 1.5, actions, {}, groups, whole, None)
-
-
-SHORT, LONG = Rest(3.0, at_least=False, people=310), Rest(60.0, at_least=True, people=1_310)
-
-
-@pytest.mark.parametrize(
-    ("model", "reason"),
-    [
-        (None, "the action rests until 2026-01-28T00:00:00Z, for how long it should is not learned yet"),
-        (
-            learned(None, None, LONG),
-            "the action rests until 2026-02-27T00:00:00Z, as learned from 1,310 people who were contacted again after "
-            "they had rejected any action: for at least 60 days they rejected more often than others",
-        ),
-        (
-            learned(Rest(20.0, at_least=False, people=310), SHORT),
-            "the action rests until 2026-01-18T00:00:00Z, 20 days as learned from 310 people who were contacted again "
-            "after they had rejected it",
-        ),
-    ],
-)
-def test_a_refusal_says_from_what_its_days_are_learned(model: CoolOffModel | None, reason: str) -> None:
-    rejected = event(Kind.REJECTED, 3, action="a")
-    expected = f"it was rejected on 2025-12-29T00:00:00Z; {reason}"
-    assert told(CooledOff(), rejected, cool_off=LEARNED, rests=model) == (True, expected)
-
-
-def test_a_learned_rest_ends_on_its_day_and_the_later_one_is_told() -> None:
-    rejected = event(Kind.REJECTED, 3, action="a")
-    assert told(CooledOff(), rejected, cool_off=LEARNED, rests=learned(SHORT, SHORT)) == (False, "")
-    by_group = learned(SHORT, Rest(4.0, at_least=False, people=99))
-    refused, reason = told(CooledOff(), rejected, cool_off=LEARNED, rests=by_group)
-    assert refused
-    assert reason == (
-        "an action of its group was rejected on 2025-12-29T00:00:00Z; the group rests until 2026-01-02T00:00:00Z, "
-        "4 days as learned from 99 people who were contacted again after they had rejected another of its actions"
-    )
-
-
-def test_what_was_set_is_not_learned_and_at_least_is_never_less_than_the_fallback() -> None:
-    rejected = event(Kind.REJECTED, 29, action="a")
-    at_least = learned(Rest(3.0, at_least=True, people=50), SHORT)
-    assert told(CooledOff(), rejected, cool_off=LEARNED, rests=at_least)[0]
-    assert told(CooledOff(), rejected, rests=learned(SHORT))[0]
-    assert not told(CooledOff(), rejected, cool_off=LEARNED, rests=learned(SHORT, SHORT))[0]
-    assert told(CooledOff(), rejected, cool_off=LEARNED, rests=learned(SHORT), cool_off_days=30)[0]
-
-
-def test_an_unlisted_action_that_was_rejected_rests_nobody() -> None:
-    assert told(CooledOff(), event(Kind.REJECTED, 1, action="retired")) == (False, "")
 
 
 def test_cases_are_told_apart_by_their_ids() -> None:
