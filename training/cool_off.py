@@ -11,18 +11,9 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from features.vocabulary import Vocabulary
 from models.cool_off import WORSE, CoolOffModel, Rest
-from training.cool_off_rates import (
-    FEWEST_PEOPLE,
-    Ratios,
-    Tally,
-    alone,
-    best_hold,
-    curve,
-    held_towards,
-    rest,
-    tally,
-)
-from training.rejections import Followed, Rejections, rejections
+from training.cool_off_rates import FEWEST_PEOPLE, Tally, curve, rest, tally
+from training.rejections import Followed, Rejections, Usual, rejections
+from training.shrinking import Ratios, alone, best_hold, held_towards
 from training.table import Dataset
 
 FEWEST_REJECTIONS = 50
@@ -78,11 +69,9 @@ def fit(
 ) -> CoolOffs:
     """actions, groups: what the codes in `found` are called. group_of: intp[actions]. as_of: ms UTC."""
     usual, rng = found.usual, np.random.default_rng(SEED)
-    whole, in_group, held_groups = _by_group(found.own, len(groups), usual.of_group, usual.of_all)
-    counted = tally(found.own, found.own.action, len(actions))
-    held = best_hold(counted, in_group.ratios, group_of)
-    single = _Kind(counted, held_towards(counted, usual.of_action, in_group.ratios, group_of, held))
-    others, shared, _ = _by_group(found.shared, len(groups), usual.of_group, usual.of_all)
+    whole, in_group, held_groups = _by_group(found.own, usual)
+    held, single = _within(tally(found.own, found.own.action, len(actions)), in_group, group_of, usual.of_action)
+    others, shared, _ = _by_group(found.shared, usual)
     any_action, any_group = (_line(kind, 0, ALL, rng) for kind in (whole, others))
     of_groups, of_actions, of_shared = (
         _lines(kind, names, rng) for kind, names in ((in_group, groups), (single, actions), (shared, groups))
@@ -101,19 +90,27 @@ def fit(
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
+    """ratios: [things, BINS]. usual: float64[things], see Usual."""
+
     counted: Tally
     ratios: Ratios
+    usual: NDArray[np.float64]
 
 
-def _by_group(
-    followed: Followed, groups: int, of_group: NDArray[np.float64], of_all: float
-) -> tuple[_Kind, _Kind, float]:
+def _by_group(followed: Followed, usual: Usual) -> tuple[_Kind, _Kind, float]:
     """All together, each group, and how strongly those are held towards that."""
-    counted = tally(followed, np.zeros(len(followed), np.intp), 1)
-    whole = _Kind(counted, alone(counted, np.array([of_all])))
-    counted, kind = tally(followed, followed.group, groups), np.zeros(groups, np.intp)
-    held = best_hold(counted, whole.ratios, kind)
-    return whole, _Kind(counted, held_towards(counted, of_group, whole.ratios, kind, held)), held
+    counted, groups = tally(followed, np.zeros(len(followed), np.intp), 1), len(usual.of_group)
+    whole = _Kind(counted, alone(counted.observed, counted.expected), np.array([usual.of_all]))
+    counted = tally(followed, followed.group, groups)
+    held, each = _within(counted, whole, np.zeros(groups, np.intp), usual.of_group)
+    return whole, each, held
+
+
+def _within(counted: Tally, above: _Kind, kind: NDArray[np.intp], usual: NDArray[np.float64]) -> tuple[float, _Kind]:
+    """How strongly they are held towards their kinds, and they. kind: intp[things], places in `above`."""
+    prior = above.ratios.of(kind)
+    held = best_hold(counted.observed, counted.expected, prior)
+    return held, _Kind(counted, held_towards(counted.observed, counted.expected, prior, held), usual)
 
 
 def _lines(kind: _Kind, names: Sequence[str], rng: np.random.Generator) -> tuple[Line, ...]:
@@ -122,7 +119,8 @@ def _lines(kind: _Kind, names: Sequence[str], rng: np.random.Generator) -> tuple
 
 
 def _line(kind: _Kind, thing: int, whose: str, rng: np.random.Generator) -> Line:
-    ends, youngest = curve(kind.ratios, thing, rng), kind.counted.youngest[thing]
+    found = Ratios(kind.ratios.ratio[thing], kind.ratios.strength[thing])
+    ends, youngest = curve(found, float(kind.usual[thing]), rng), kind.counted.youngest[thing]
     return Line(whose, int(youngest.sum()), ends, rest(ends, youngest))
 
 

@@ -20,6 +20,7 @@ from models.columns import CompiledCatalogue
 from models.cool_off import LONGEST_DAYS
 from models.policy_rules import DAY
 from training.contacts import RewardRules, contacts, reward_rules
+from training.shrinking import Ratios, alone, best_hold, held_towards
 from training.table import Dataset
 
 EDGES = np.array(
@@ -56,10 +57,6 @@ EDGES = np.array(
 """Days since a rejection at which bins begin, and the end of the last; what is longer ago tells nothing here."""
 
 BINS = len(EDGES) - 1
-
-_FIRM = 5.0
-"""Rejections of the kind above by which what is usual of an action is held towards that of its group, and that towards
-all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +174,15 @@ def _usual(every: Records, others: NDArray[np.intp], groups: NDArray[np.intp], c
     rejected = np.asarray(np.bincount(before["action"], before["rejected"], len(others)), np.float64)
     in_group = np.bincount(groups, contacted, count)
     of_group = np.asarray(np.bincount(groups, rejected, count), np.float64)
-    whole = float(of_group.sum() + 1.0) / float(in_group.sum() + 1.0)
-    typical = (of_group + _FIRM) / (in_group + _FIRM / whole)
-    chance = (rejected + _FIRM) / (contacted + _FIRM / typical[groups])
-    return Usual(chance, rejected + _FIRM, of_group + _FIRM, float(of_group.sum() + 1.0))
+    whole = alone(np.array([of_group.sum()]), np.array([in_group.sum()], np.float64))
+    typical = _held(of_group, in_group, whole.of(np.zeros(count, np.intp)))
+    own = _held(rejected, contacted, typical.of(groups))
+    return Usual(own.ratio, own.strength, typical.strength, float(whole.strength[0]))
+
+
+def _held(rejected: NDArray[np.float64], contacted: NDArray[np.intp], above: Ratios) -> Ratios:
+    expected = contacted.astype(np.float64)
+    return held_towards(rejected, expected, above, best_hold(rejected, expected, above))
 
 
 def _followed(aged: Records, since: str, groups: NDArray[np.intp], usual: Usual) -> Followed:

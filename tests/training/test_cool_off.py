@@ -23,8 +23,9 @@ from tests.training.rejecting_shop import ACTIONS, GROUPS, Felt, open_rejecting,
 from tests.training.small_shop import BEGIN, DAY, as_table
 from training import cool_off_report, table
 from training.cool_off import CoolOffs, Learned, learn
-from training.cool_off_rates import Ratios, Tally, alone, best_hold, curve, held_towards, rest, tally
+from training.cool_off_rates import Tally, curve, rest, tally
 from training.rejections import BINS, EDGES, Followed, Rejections, rejections
+from training.shrinking import Ratios, alone, best_hold, held_towards
 from training.table import Dataset
 
 
@@ -53,36 +54,31 @@ def test_the_tally_agrees_with_the_slow_one(contacts: list[tuple[int, int, int, 
             assert counted.youngest[action, place] == len(people - sooner)
 
 
-def tallied(observed: NDArray[np.float64], expected: float) -> Tally:
-    return Tally(observed, np.full(observed.shape, expected), np.ones(observed.shape, np.intp))
-
-
-ABOVE = Ratios(np.full((1, BINS), 2.0), np.full((1, BINS), 1e9), np.full(1, 1e9))
-ONE = np.zeros(1, np.intp)
+ABOVE = Ratios(np.full((1, BINS), 2.0), np.full((1, BINS), 1e9))
+EACH = np.ones((1, BINS))
 
 
 @pytest.mark.parametrize("held", [2.0, 20.0, 320.0])
 def test_a_thin_ratio_is_that_of_its_kind_and_a_thick_one_its_own(held: float) -> None:
-    thin = held_towards(tallied(np.zeros((1, BINS)), 1e-9), np.ones(1), ABOVE, ONE, held)
+    thin = held_towards(0.0 * EACH, 1e-9 * EACH, ABOVE, held)
     np.testing.assert_allclose(thin.ratio, 2.0 * (held + 0.5) / held, rtol=1e-6)
-    thick = held_towards(tallied(np.full((1, BINS), 1e7), 1e7), np.ones(1), ABOVE, ONE, held)
+    thick = held_towards(1e7 * EACH, 1e7 * EACH, ABOVE, held)
     np.testing.assert_allclose(thick.ratio, 1.0, rtol=1e-3)
 
 
 def test_what_is_all_of_its_kind_is_not_made_surer_by_it() -> None:
-    own = tallied(np.full((1, BINS), 8.0), 4.0)
-    whole = alone(own, np.ones(1))
-    same = held_towards(own, np.ones(1), whole, ONE, 320.0)
+    whole = alone(8.0 * EACH, 4.0 * EACH)
+    same = held_towards(8.0 * EACH, 4.0 * EACH, whole, 320.0)
     np.testing.assert_allclose(same.strength, whole.strength)
     np.testing.assert_allclose(same.ratio, whole.ratio)
 
 
 def test_things_that_are_alike_are_held_closely_and_others_loosely() -> None:
-    rng, kind = np.random.default_rng(3), np.zeros(40, np.intp)
-    alike = tallied(rng.poisson(2.0 * 20.0, (40, BINS)).astype(np.float64), 20.0)
-    different = tallied(rng.poisson(2.0 * 20.0 * rng.gamma(1.0, 1.0, (40, 1)), (40, BINS)).astype(np.float64), 20.0)
-    assert best_hold(alike, ABOVE, kind) >= 80.0
-    assert best_hold(different, ABOVE, kind) <= 5.0
+    rng, above, expected = np.random.default_rng(3), ABOVE.of(np.zeros(40, np.intp)), np.full((40, BINS), 20.0)
+    alike = rng.poisson(2.0 * expected).astype(np.float64)
+    different = rng.poisson(2.0 * expected * rng.gamma(1.0, 1.0, (40, 1))).astype(np.float64)
+    assert best_hold(alike, expected, above) >= 80.0
+    assert best_hold(different, expected, above) <= 5.0
 
 
 def curve_of(low: list[float], high: list[float]) -> NDArray[np.float64]:
@@ -117,9 +113,9 @@ def test_a_rest_needs_evidence(ends: NDArray[np.float64], youngest: NDArray[np.i
 
 
 def test_a_curve_never_rises_and_lies_in_its_limits() -> None:
-    noisy = Ratios(np.random.default_rng(1).uniform(0.5, 4.0, (1, BINS)), np.full((1, BINS), 20.0), np.full(1, 50.0))
-    noisy.strength[0, 4] = 0.0
-    ends = curve(noisy, 0, np.random.default_rng(2))
+    noisy = Ratios(np.random.default_rng(1).uniform(0.5, 4.0, BINS), np.full(BINS, 20.0))
+    noisy.strength[4] = 0.0
+    ends = curve(noisy, 50.0, np.random.default_rng(2))
     known = np.delete(ends, 4, axis=1)
     assert np.isnan(ends[:, 4]).all()
     assert (np.diff(known, axis=1) <= 1e-12).all()
@@ -224,7 +220,7 @@ def test_contacts_after_a_rejection_agree_with_the_slow_telling(seen: Seen) -> N
     for told_slowly, fast in ((own, found.own), (shared, found.shared)):
         names = [actions[place] for place in fast.action.tolist()]
         assert sorted(told_slowly) == sorted(zip(names, fast.bin.tolist(), fast.rejected.tolist(), strict=True))
-    assert found.usual.of_all == pytest.approx(sum(usual) + 1.0)
+    assert found.usual.of_all == pytest.approx(sum(usual) + 0.5)
     shares = found.usual.chance[: 2 * ACTIONS]
     assert np.abs(shares - 0.1).max() < 4.0 * np.sqrt(0.1 * 0.9 / (len(usual) / len(shares) / 2))
 
