@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.progress import Terminal
-from serving.commands import asking, catalogue, customers, decisions, identity, items, keys, letters, shell
+from serving.commands import asking, cases, catalogue, customers, decisions, identity, items, keys, letters, shell
 from serving.commands.asking import dry_run
 from serving.commands.output import counted
 from serving.commands.shell import console, present_of, settings, stop, the_store, the_store_or_an_empty_one
@@ -266,6 +266,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
 app.add_typer(identity.app, name="identity")
 app.add_typer(customers.app, name="customers")
+app.add_typer(cases.app, name="cases")
 app.add_typer(letters.app, name="letters")
 app.add_typer(items.app, name="items")
 app.add_typer(decisions.app, name="decisions")

@@ -13,13 +13,13 @@ import numpy as np
 
 from features.consent import objects_to_profiling
 from features.history import CustomerRecord
+from features.published import Published
 from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.arms import arm_of
 from models.policy.exploration import Drawn
 from models.policy.maturity import maturity
-from models.policy.published import Published
 from models.policy.screening import Screening, screen
 from models.policy.situation import Situation
 from models.policy.slates import draw_slates

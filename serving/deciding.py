@@ -23,6 +23,7 @@ from features.event import Identifier
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier, normalise
 from features.instants import render_instant
+from features.published import NOTHING
 from features.stores.protocol import (
     AmbiguousIdentifier,
     BudgetSpent,
@@ -36,7 +37,6 @@ from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
-from models.policy.published import NOTHING
 from models.policy.spending import charges
 from serving import metrics
 from serving.addresses import with_addresses
@@ -219,7 +219,8 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     logged = _to_log(runtime, asked, decision, record, name, new_id, seed, text, digest, answer)
     channels = asked.compiled.catalogue.channels
     events = decision_events(decision, channels, new_id, asked.moment, request.deliver_at)
-    return Made(answer, LogDecision(who.identifier, logged, events, charges(decision, asked.compiled, asked.moment)))
+    spends = charges(decision, asked.compiled, asked.moment)
+    return Made(answer, LogDecision(who.identifier, logged, events, spends, published))
 
 
 async def _record(runtime: Runtime, asked: Asked, who: Who) -> CustomerRecord:
@@ -303,7 +304,7 @@ def _to_log(
         code_revision=runtime.revision,
         feature_digest=decision.feature_digest,
         model_digest=asked.in_force.model.digest,
-        snapshot=asked.in_force.published.number,
+        snapshot=None,
         subject=record.customer_id,
         addresses=None if record.addresses is None else _canonical(sorted(record.addresses)).decode(),
         feature_rows=_sampled_rows(decision, seed, runtime.settings.feature_sample),
