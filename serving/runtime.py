@@ -221,7 +221,7 @@ class Runtime:
         """The catalogue with the windows that the model has learned."""
         if catalogue is None:
             return None
-        return with_learned_windows(catalogue, model.repurchase, self.store.vocabulary)
+        return with_learned_windows(catalogue, model, self.store.vocabulary)
 
     def _champion(self, current: LiveModel | None, catalogue: CompiledCatalogue | None, clock: Clock) -> LiveModel:
         """The model that should serve now, warmed."""

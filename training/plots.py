@@ -82,6 +82,20 @@ def windows(days: NDArray[np.float64], curves: Mapping[str, NDArray[np.float64]]
     return figure
 
 
+def rejected_again(edges: NDArray[np.float64], curves: Mapping[str, NDArray[np.float64]], worse: float) -> Figure:
+    """By days since a rejection, how many times as often as usual a contact is rejected. edges: float64[bins + 1], in
+    days. curves: by name, float64[3, bins]: the ratio and its limits, NaN unknown. worse: from which on it rests."""
+    figure, axes = _sheet("Rejected again after a rejection", "days since the rejection", "times as often as usual")
+    for name, (middle, low, high) in curves.items():
+        (line,) = axes.step(edges, np.append(middle, middle[-1]), where="post", label=_plain(name))
+        limits = (np.append(low, low[-1]), np.append(high, high[-1]))
+        axes.fill_between(edges, *limits, step="post", color=line.get_color(), alpha=0.2)
+    axes.axhline(worse, linestyle="--", color="grey", label="rests above")
+    axes.set_ylim(bottom=0.0)
+    axes.legend(fontsize="small")
+    return figure
+
+
 def _plain(text: str) -> str:
     """As it is, where a dollar sign would begin a formula."""
     return text.replace("$", r"\$")

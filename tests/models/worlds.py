@@ -16,6 +16,7 @@ from features.spending import Spent, millionths
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
+from models.cool_off import CoolOffModel
 from models.decision import DecisionRequest
 from models.learned_windows import with_learned_windows
 from models.policy.arms import arm_of
@@ -23,7 +24,7 @@ from models.policy.situation import Situation
 from models.policy.spending import day_of
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
-from tests.models.goods import BUNDLES, ITEMS, VARIANTS, repurchase_model
+from tests.models.goods import BUNDLES, ITEMS, VARIANTS, Learned, cool_off_model, repurchase_model
 from tests.models.shelves import CHANNELS, catalogue_of
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
@@ -38,6 +39,7 @@ class World:
     scorer: ByAction
     published: Published = NOTHING
     model: RepurchaseModel | None = None
+    rests: CoolOffModel | None = None
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG002
         """As hypothesis shows it, which is at most 30 kB: what was drawn, not what was made of it."""
@@ -210,7 +212,8 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
     """arms: in one of which the customer is. exploring: channels may allow it."""
     shop, vocabulary = draw(_shops(arms, exploring))
     model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
-    shop = with_learned_windows(shop, model, vocabulary)
+    rests = draw(st.none() | st.integers(0, 99).map(cool_off_model))
+    shop = with_learned_windows(shop, Learned(model, rests), vocabulary)
     happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes() | contacts_told()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
@@ -234,4 +237,4 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, person, asked, scorer, draw(_published(action_ids)), model)
+    return World(shop, vocabulary, events, person, asked, scorer, draw(_published(action_ids)), model, rests)
