@@ -48,9 +48,9 @@ class Forest:
     ) -> NDArray[np.float64]:
         """float64[m], the sum of the trees for float64[m, inputs], in log odds; float64[m, classes] of several classes.
 
-        beside: float64[m, n], the last n inputs, when `rows` holds only those before. shared: bool[inputs], columns that
-        the caller knows to be the same in all rows, which are then not looked through. Others may be: it is found out.
-        Raises ValueError for another number of columns.
+        beside: float64[m, n], the last n inputs, when `rows` holds only those before. shared: bool[inputs], columns
+        that the caller knows to be the same in all rows; the others are looked through for more of them. Raises
+        ValueError for another number of columns.
         """
         rows, beside, shared = self._checked(rows, beside, shared)
         out = np.zeros((self.classes, len(rows)))

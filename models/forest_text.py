@@ -134,9 +134,9 @@ def _sets(grown: Sequence[Paragraph], nodes: Nodes) -> NDArray[np.uint32]:
             begin += bounds[-1]
             if len(words) != begin:
                 raise ValueError("cat_threshold is not of the length that cat_boundaries says")
+        elif (nodes["rule"][node : node + size] == CATEGORY).any():
+            raise ValueError("num_cat is 0 in a tree that splits by category")
         node += size
-    if ((nodes["rule"] == CATEGORY) & (nodes["threshold"] < 1)).any():
-        raise ValueError("num_cat is 0 in a tree that splits by category")
     return np.array([*words, 0], np.uint32)
 
 

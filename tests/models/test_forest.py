@@ -14,8 +14,12 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features import build
+from features.history import page
 from models.forest import Forest
 from models.forest_kernel import BLOCK
+from models.inputs import affinity_shared, need_feature_index, response_shared
+from tests.features.histories import World, worlds
 
 Rows = NDArray[np.float64]
 
@@ -114,3 +118,100 @@ def test_contributions_are_lightgbms(model: Grown) -> None:
     told = np.asarray(booster.predict(model.rows, pred_contrib=True, num_threads=1))
     told = told.reshape(len(model.rows), forest.classes, -1)[:, :, :-1]
     np.testing.assert_allclose(forest.contributions(model.rows), told, rtol=1e-9, atol=1e-9)
+
+
+def _noise(classes: int = 1, **told: object) -> tuple[str, Rows]:
+    """A model of noise with more rows than a block has; columns 0 to 3 are as a customer's."""
+    rng = np.random.default_rng(7)
+    rows = rng.normal(size=(2 * BLOCK + 77, 8))
+    label = rng.integers(0, max(classes, 2), len(rows)).astype(np.float64)
+    objective = {"objective": "multiclass", "num_class": classes} if classes > 1 else {"objective": "binary"}
+    parameters: Mapping[str, object] = {"verbose": -1, "num_threads": 1, "seed": 1, **objective, **told}
+    text = lgb.train(dict(parameters), lgb.Dataset(rows, label), 10).model_to_string()
+    return text, rows
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_what_the_caller_knows_of_the_columns_changes_nothing(classes: int) -> None:
+    text, rows = _noise(classes)
+    forest, shared = Forest(text), np.arange(8) < 4
+    rows[:, shared] = rows[5, shared]
+    told = _oracle(text, rows).tobytes()
+    assert forest.raw(rows).tobytes() == told
+    assert forest.raw(rows, shared=shared).tobytes() == told
+    assert forest.raw(rows[:, :6], rows[:, 6:], shared).tobytes() == told
+    assert forest.raw(np.asfortranarray(rows), shared=shared).tobytes() == told
+
+
+def test_a_row_scores_the_same_in_any_company() -> None:
+    text, rows = _noise(num_leaves=63)
+    together = Forest(text).raw(rows)
+    assert Forest(text).raw(rows[::-1])[::-1].tobytes() == together.tobytes()
+    assert [Forest(text).raw(rows[i : i + 1])[0] for i in (0, BLOCK, len(rows) - 1)] == [
+        together[i] for i in (0, BLOCK, len(rows) - 1)
+    ]
+
+
+def test_a_model_that_found_nothing_to_split_is_a_constant() -> None:
+    constant = lgb.Dataset(np.ones((30, 2)), np.arange(30.0), params={"verbose": -1})
+    text = lgb.train({"objective": "regression", "verbose": -1}, constant, 3).model_to_string()
+    rows = np.array([[1.0, np.nan], [0.0, 2.0]])
+    assert Forest(text).raw(rows).tobytes() == _oracle(text, rows).tobytes()
+    assert not Forest(text).contributions(rows).any()
+
+
+def test_no_rows_have_no_scores() -> None:
+    text, rows = _noise(3)
+    assert Forest(text).raw(rows[:0]).shape == (0, 3)
+    assert Forest(text).contributions(rows[:0]).shape == (0, 3, 8)
+    assert Forest(_noise()[0]).raw(rows[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("columns", [7, 9])
+def test_rows_of_another_width_are_refused(columns: int) -> None:
+    forest = Forest(_noise()[0])
+    with pytest.raises(ValueError, match="8 inputs"):
+        forest.raw(np.zeros((2, columns)))
+    with pytest.raises(ValueError, match="8 inputs"):
+        forest.raw(np.zeros((2, 8)), shared=np.zeros(columns, np.bool_))
+    with pytest.raises(ValueError, match="8 inputs"):
+        forest.contributions(np.zeros((2, columns)))
+
+
+def test_linear_leaves_are_refused() -> None:
+    with pytest.raises(ValueError, match="linear_tree"):
+        Forest(_noise(linear_tree=True)[0])
+
+
+_SPOILT = {
+    "cut off": ("\nend of trees", ""),
+    "a tree less": ("\nTree=3\n", "\n"),
+    "a child twice": (r"left_child=(\S+) \S+ ", r"left_child=\1 \1 "),
+    "a child out of reach": (r"right_child=\S+ ", "right_child=4000 "),
+    "a loop": (r"left_child=\S+ ", "left_child=0 "),
+    "a column too many": (r"split_feature=\S+ ", "split_feature=8 "),
+    "a leaf less": (r"leaf_value=\S+ ", "leaf_value="),
+    "a count less": (r"leaf_count=\S+ ", "leaf_count="),
+    "a word for a number": (r"threshold=\S+ ", "threshold=high "),
+    "no number": (r"threshold=\S+ ", "threshold=nan "),
+    "categories without a set": (r"decision_type=\S+ ", "decision_type=1 "),
+    "no names": (r"feature_names=", "names="),
+}
+
+
+@pytest.mark.parametrize("spoilt", _SPOILT.values(), ids=_SPOILT.keys())
+def test_a_spoilt_text_is_refused(spoilt: tuple[str, str]) -> None:
+    text = re.sub(*spoilt, _noise()[0], count=1)
+    with pytest.raises(ValueError, match="model text is unreadable"):
+        Forest(text)
+
+
+@given(worlds())
+@settings(max_examples=50, deadline=None)
+def test_what_is_declared_the_customers_is_the_same_for_all_candidates(world: World) -> None:
+    rows = build.rows(page(world.records), world.moment, world.utc_offset, world.candidates, world.facts)
+    features = rows.shape[1]
+    assert not response_shared()[features:].any()
+    own = rows[:, response_shared()[:features]]
+    assert own.tobytes() == np.repeat(own[:1], len(rows), axis=0).tobytes()
+    assert set(need_feature_index()[affinity_shared()[:-2]]) <= set(np.flatnonzero(response_shared()))
