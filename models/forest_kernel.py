@@ -3,8 +3,8 @@
 Candidates of one customer differ in few columns. A split on a column that is the same in all rows is decided once; what
 is left of a tree is worked out for all rows at a time, split by split from the bottom up: result[i] = left[i] if
 value[i] goes left else right[i]. That is one comparison and one choice for several rows per instruction, without
-branches, which beat sorting the rows into both sides at each split up to some 200 leaves (docs/adr/0406). A row's trees
-are added in LightGBM's order, and nothing else is ever added.
+branches, and beats sorting the rows into both sides at each split (docs/adr/0406). A row's trees are added in LightGBM's
+order, and nothing else is.
 """
 
 from __future__ import annotations
@@ -40,15 +40,18 @@ def _choices(goes: Goes) -> Callable[..., int]:
     def with_leaf(node: Node, bits: NDArray[np.uint32], value: Work, out: Work, leaf: float, side: int) -> None:
         if side == 0:
             for i in range(len(value)):
-                out[i] = leaf if goes(value[i], node, bits) else out[i]
+                done = out[i]  # read beforehand, else what is chosen would be a branch
+                out[i] = leaf if goes(value[i], node, bits) else done
         else:
             for i in range(len(value)):
-                out[i] = out[i] if goes(value[i], node, bits) else leaf
+                done = out[i]
+                out[i] = done if goes(value[i], node, bits) else leaf
 
     @part
     def merge(node: Node, bits: NDArray[np.uint32], value: Work, left: Work, out: Work) -> None:
         for i in range(len(value)):
-            out[i] = left[i] if goes(value[i], node, bits) else out[i]
+            one, other = left[i], out[i]
+            out[i] = one if goes(value[i], node, bits) else other
 
     return _step(between, with_leaf, merge)
 

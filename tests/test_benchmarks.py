@@ -34,3 +34,16 @@ def test_the_policy_is_measured_beside_a_prediction() -> None:
     rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
     assert "x Booster.predict, goal 0.33" in rows["policy of a decision"]
     assert "5 trees" in rows["Booster.predict"]
+
+
+@pytest.mark.long
+def test_scoring_is_measured_beside_lightgbm() -> None:
+    command = [sys.executable, "benchmarks/forest.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("SYNTHETIC; 5 trees")
+    for name in ("31 leaves ", "7 leaves ", "31 leaves, hard "):
+        mine = [line for line in lines if line.startswith(name)]
+        assert len(mine) == 6
+        assert all(" x" in line for line in mine)
