@@ -3,8 +3,8 @@
 Candidates of one customer differ in few columns. A split on a column that is the same in all rows is decided once; what
 is left of a tree is worked out for all rows at a time, split by split from the bottom up: result[i] = left[i] if
 value[i] goes left else right[i]. That is one comparison and one choice for several rows per instruction, without
-branches, and beats sorting the rows into both sides at each split (docs/adr/0406). A row's trees are added in LightGBM's
-order, and nothing else is.
+branches, and beats sorting the rows into both sides at each split (docs/adr/0406). A row's trees are added in
+LightGBM's order, and nothing else is.
 """
 
 from __future__ import annotations
