@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import lightgbm as lgb
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -103,7 +104,7 @@ def _plain(text: str) -> str:
 
 def importance(forest: Forest) -> Figure:
     """The columns that reduce the loss most, by total gain of their splits."""
-    gained = forest.booster.feature_importance("gain")
+    gained = lgb.Booster(model_str=forest.text).feature_importance("gain")
     order = np.argsort(gained)[-_SHOWN:]
     figure, axes = _sheet("Importance", "share of the total gain", "")
     axes.barh([forest.inputs[index] for index in order], gained[order] / max(float(gained.sum()), 1e-12))

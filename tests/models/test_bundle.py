@@ -288,8 +288,10 @@ def test_reasons_that_contradict_one_another_are_refused(field: str, value: obje
 _LOADING = """
 import sys
 from pathlib import Path
-from models import bundle
+from models import bundle, forest
 import numpy as np
+
+forest.warm()  # numba keeps compiled code, which is ours and no model, in files with pickles
 
 def refuse(event, arguments):
     if event == "pickle.find_class":
