@@ -26,7 +26,7 @@ TRUTH: Mapping[str, Mapping[str, float]] = {
 RARE = 0.02
 """Share of the contacts, but of those about the same again, whose reason nobody else ever gives."""
 
-AGAIN, SAME = 0.2, 0.8
+AGAIN, SAME = 0.35, 0.8
 """Share of the contacts, but for everybody's first, that follow another within a day; and of those the share that are
 about the same. The others are for advice."""
 

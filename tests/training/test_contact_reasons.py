@@ -162,13 +162,12 @@ def test_what_is_recorded_later_changes_no_row(world: World) -> None:
     dataset = world.dataset
     rows, later = contact_reasons.contact_rows(dataset), 0
     for number in range(0, len(rows), 41):
-        person = int(dataset.contacts.person[number])
+        person, asked = int(dataset.contacts.person[number]), dataset.contacts.question(number)
         records = dataset.histories[person]
-        histories = list(dataset.histories)
-        histories[person] = records[records["recorded_at"] <= dataset.contacts.heard_at[number]]
-        taken = contact_reasons.contact_rows(replace(dataset, histories=tuple(histories)))
-        assert taken[number].tobytes() == rows[number].tobytes()
-        later += len(records) - len(histories[person])
+        known = known_records(records[records["recorded_at"] <= asked.heard_at], asked)
+        taken = contact_row(known, asked.moment, dataset.zones[person], dataset.compiled)
+        assert taken[0].tobytes() == rows[number].tobytes()
+        later += (records["recorded_at"] > asked.heard_at).sum()
         column = contact_reason_inputs().index("customer.calls.last")
         assert not rows[number, column] < 10 / 1440
     assert later > 100
