@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.event import Event, Kind
-from features.history import EVENT, Records, as_of
+from features.history import EVENT, PAGE_LIMIT, Records, as_of, merged, page
 from features.journey import LONGEST_WAIT
 from models.contact_moment import (
     HOLD,
@@ -150,6 +150,20 @@ def test_what_is_recorded_late_of_the_time_before_is_known_but_no_note_of_the_co
     told = records([*late, Told(CALL, NOW), Told(Kind.ORDERED, NOW + MINUTE)])
     for later, kinds in ((0, []), (MINUTE, [Kind.ORDER_DELIVERED])):
         assert known_records(told, question(told, NOW + later))["kind"].tolist() == kinds
+
+
+def test_what_happens_in_a_contact_pushes_nothing_out_of_what_is_known() -> None:
+    """Of a full page: the present one has lost what the page of before still held."""
+    past = [Told(Kind.ORDERED, NOW - (PAGE_LIMIT + 50 - age) * MINUTE) for age in range(PAGE_LIMIT + 40)]
+    late = Told(Kind.ORDER_DELIVERED, NOW - MINUTE, lag=3 * MINUTE)
+    whole = records([*past, late, Told(CALL, NOW), *(Told(Kind.ORDERED, NOW + at) for at in range(1, 30))])
+    present = NOW + 5 * MINUTE
+    held = page(as_of(whole, present))
+    asked = question(held, present)
+    both = merged(page(as_of(whole, asked.moment)), held)
+    expected = page(known_records(whole, asked)).tobytes()
+    assert page(known_records(both, asked)).tobytes() == expected
+    assert page(known_records(held, asked)).tobytes() != expected
 
 
 _AT = st.one_of(st.integers(0, 20), st.integers(0, 200 * MINUTE)).map(lambda at: NOW + at)
