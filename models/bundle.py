@@ -42,7 +42,7 @@ import numpy as np
 from features.definitions import schema_digest
 from models import cool_off, repurchase_text
 from models.calibration import Calibration
-from models.contact_reason import ContactReasonModel, contact_reason_inputs
+from models.contact_reason import TOLD, ContactReasonModel, contact_reason_inputs
 from models.cool_off import CoolOffModel
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
@@ -240,8 +240,13 @@ def _check_schema(manifest: Mapping[str, object]) -> None:
     if REASON_PARTS[0] in _named_parts(manifest):
         computed["contact_reason_inputs"] = contact_reason_inputs()
     for name, wanted in computed.items():
-        if manifest.get(name) != list(wanted):
+        if _without_told(manifest.get(name)) != list(wanted):
             raise BundleIncompatible(f"{name} is another list than this version's {len(wanted)} columns; train again")
+
+
+def _without_told(inputs: object) -> object:
+    """Told columns are as many as the reasons, or none in a bundle that was written before there were any."""
+    return [one for one in inputs if not str(one).startswith(TOLD)] if isinstance(inputs, list) else inputs
 
 
 def _provenance(content: object) -> Provenance:
