@@ -28,7 +28,7 @@ from features.identity import (
 from features.wire import consents, fields
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
-from features.wire.names import UNKNOWN_NAME, Meaning, Shape
+from features.wire.names import EVENT_NAMES, UNKNOWN_NAME, Meaning, Shape
 
 NAMING_TRAITS: Final[Mapping[str, str]] = {**ADDRESSES, "loyaltyCard": "loyalty_card"}
 """Traits that name the person rather than tell of them, and as what; signs and capitals are all the same."""
@@ -142,6 +142,25 @@ def mentioned(payload: object, region: str | None) -> tuple[Identifier, ...]:
     return tuple(reader.found)
 
 
+def sender(payload: object) -> Identifier | None:
+    """Under whom a call was to be told, however broken the rest of it is; None where that cannot be read. Telephone
+    numbers are read with their country code only. Raises nothing."""
+    if not isinstance(payload, Mapping):
+        return None
+    reader = _Reader(None)
+    for key, type_ in (("userId", USER_ID), ("anonymousId", ANONYMOUS_ID)):
+        if payload.get(key) is not None:
+            reader.add(type_, payload[key], key)
+            return next(iter(reader.found), None)
+    with suppress(WireError):
+        _from_context(fields.mapping(payload, "context"), reader)
+    with suppress(WireError):
+        call, event = payload.get("type"), payload.get("event")
+        meaning = EVENT_NAMES.get(event, UNKNOWN_NAME) if isinstance(event, str) else UNKNOWN_NAME
+        _from_body(payload, call if isinstance(call, str) else "", meaning, reader)
+    return min(reader.found, key=_sureness, default=None)
+
+
 def _mentioned_in(place: JsonObject, reader: _Reader) -> None:
     for key in ("traits", "properties"):
         if isinstance(inner := place.get(key), Mapping):
@@ -184,7 +203,11 @@ def _best(reader: _Reader) -> Identifier:
         place = reader.unusable[0] if reader.unusable else "userId or anonymousId"
         advice = "send userId, anonymousId, context.externalIds, or an e-mail address or telephone number in traits"
         raise WireError(place, None, "a call names a person", advice)
-    return min(reader.found, key=lambda one: not is_strong(one.type))
+    return min(reader.found, key=_sureness)
+
+
+def _sureness(identifier: Identifier) -> bool:
+    return not is_strong(identifier.type)
 
 
 def _user(payload: JsonObject, region: str | None) -> Identifier | None:
