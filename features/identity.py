@@ -72,7 +72,9 @@ def check_declared(types: Collection[str]) -> None:
     IdentityError."""
     for one in sorted(types):
         if bare(one) in _UNDECLARABLE:
-            message = f"strong_identifiers is {one}; several people may have one value of that type, and would become one"
+            message = (
+                f"strong_identifiers is {one}; several people may have one value of that type, and would become one"
+            )
             raise IdentityError(f"{message}; declare types of external ids that belong to one person alone")
 
 

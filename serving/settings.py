@@ -91,13 +91,17 @@ class Settings(BaseSettings):
 
         return LetterLimits(self.dead_letters, self.dead_letter_days)
 
+    @property
+    def omits_identifiers(self) -> bool:
+        return self.identifiers == "omitted"
+
     def vault(self) -> Vault:
         """What keeps the store's identifiers unreadable. Raises VaultError, OSError."""
         from features.vault import KEY_FILE, Vault, key_file, key_from_text  # noqa: PLC0415
 
         told = self.identity_key.get_secret_value()
         secret = key_from_text(told) if told else key_file(self.absolute_home / KEY_FILE)
-        return Vault(secret, omitted=self.identifiers == "omitted")
+        return Vault(secret, omitted=self.omits_identifiers)
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process read these very settings, paths absolute."""

@@ -100,7 +100,9 @@ def _trait(key: str) -> str | None:
 def naming_keys(parent: JsonObject, types: Collection[str] = _ANY) -> list[str]:
     """The keys under which the object names a person, by identifiers of these types."""
     return [
-        key for key in parent if len(key) <= _LONGEST and (name := _trait(key)) is not None and NAMING_TRAITS[name] in types
+        key
+        for key in parent
+        if len(key) <= _LONGEST and (name := _trait(key)) is not None and NAMING_TRAITS[name] in types
     ]
 
 

@@ -108,7 +108,10 @@ def test_the_same_holdings_make_the_same_text() -> None:
 )
 def test_whatever_was_told_can_be_copied(payload: str) -> None:
     """It leaves as JSON where it is JSON, and as the text that it is where not."""
-    letter, line = CopiedLetter(DeadLetter(NOON, "r", payload), own=True), event("m", amount=math.nan, properties=payload)
+    letter, line = (
+        CopiedLetter(DeadLetter(NOON, "r", payload), own=True),
+        event("m", amount=math.nan, properties=payload),
+    )
     held = replace(holdings(), letters=(letter,), events=(LoggedEvent(1, "c-17", line),))
     made = json.loads(document(held, vocabulary()).encode(), parse_constant=pytest.fail)
     assert made["dead_letters"][0]["payload"] in (payload, _parsed(payload))

@@ -41,8 +41,10 @@ def test_without_a_key_the_homes_own_is_made_once(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     "type_",
-    ["phone", "Email", "e-mail", "anonymous_id", "anonymousId", "device", "device_id", "device_token", "order_number"]
-    + ["advertising_id", "mobile", "phone_number", "digest"],
+    [
+        *("phone", "Email", "e-mail", "mobile", "phone_number", "anonymous_id", "anonymousId", "digest"),
+        *("device", "device_id", "device_token", "advertising_id", "order_number"),
+    ],
 )
 def test_what_several_people_share_is_not_declared_to_be_of_one(
     type_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -203,7 +203,10 @@ SEEN = (
     ("Promotion Viewed", {"action_id": "a"}),
 )
 SENT = (
-    *((f"Email {word}", {}) for word in ("Processed", "Deferred", "Sent", "Delivered", "Received", "Dropped", "Opened")),
+    *(
+        (f"Email {word}", {})
+        for word in ("Processed", "Deferred", "Sent", "Delivered", "Received", "Dropped", "Opened")
+    ),
     *((f"SMS {word}", {"transactional": True}) for word in ("Queued", "Sent", "Delivered", "Failed", "Received")),
     *((f"WhatsApp Message {word}", {}) for word in ("Sent", "Delivered", "Undelivered", "Read")),
     *((f"Push Notification {word}", {}) for word in ("Sent", "Delivered", "Received", "Bounced")),
