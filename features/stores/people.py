@@ -56,9 +56,10 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Something done about a person, without saying about whom. what: "erased", "exported", "split", or of
-    everybody "omitted". at: ms UTC. author: who did it (a key's id or an operator's name). subject: a keyed digest of
-    the person's name (everybody's is ""), hex, so that one who knows the name can find the entry. counts: JSON text of how many rows of what."""
+    """Something done about a person, without saying about whom. what: "erased", "exported", "split", or of everybody
+    "omitted". at: ms UTC. author: who did it (a key's id or an operator's name). subject: a keyed digest of the
+    person's name (everybody's is ""), hex, so that one who knows the name can find the entry. counts: JSON text of how
+    many rows of what."""
 
     number: int
     at: int
