@@ -33,7 +33,7 @@ _REACHING: Final = frozenset().union(*_ADDRESSES.values())
 _KEY_TYPES: Final[Mapping[str, str]] = {"email": "email", "sms": "phone", "whatsapp": "phone", "push": "device_token"}
 
 _STOPS: Final = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
-"""The CTIA's Messaging Principles and Best Practices, section 5.1.3, and 47 CFR 64.1200(a)(10)."""
+"""CTIA Messaging Principles and Best Practices, "Consumer Opt-Out"; 47 CFR 64.1200(a)(10)."""
 _LONGEST_STOP: Final = 40
 """Characters of a body that may be one of these."""
 _BODIES: Final = frozenset({"body", "text", "message", "content"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -35,7 +34,8 @@ NAMING_TRAITS: Final[Mapping[str, str]] = {**ADDRESSES, "loyaltyCard": "loyalty_
 
 _BARE: Final = {bare(name): name for name in NAMING_TRAITS}
 _LONGEST: Final = 40
-"""Characters of a key that may be one of these: longer ones are not remembered either."""
+"""Characters of a key that may be one of these."""
+_REMEMBERED: Final = 4096
 _IDS: Final = {"userId": (USER_ID,), "anonymousId": (ANONYMOUS_ID,), "previousId": (ANONYMOUS_ID, USER_ID)}
 _ANY: Final = frozenset(NAMING_TRAITS.values())
 _LOYALTY: Final = frozenset({"loyalty_card"})
@@ -86,24 +86,31 @@ class _Reader:
     def add_from(self, parent: JsonObject, types: Collection[str], path: str) -> None:
         """Each of a list of values. A place is called by the name in our table, so that there are few."""
         for key in naming_keys(parent, types):
-            name, value = str(_trait(key)), parent[key]
+            name, value = _BARE[bare(key)], parent[key]
             for one in value if isinstance(value, list) else (value,):
                 self.add(NAMING_TRAITS[name], one, f"{path}.{name}")
 
 
-@lru_cache(maxsize=4096)
-def _trait(key: str) -> str | None:
-    """The naming trait that is meant."""
-    return _BARE.get(bare(key))
+class _Types(dict[str, str | None]):
+    """Of keys, as what they name a person, None for those that do not. It is asked for every key of every call, so what
+    was found is remembered, as far as there is room."""
+
+    def __missing__(self, key: str) -> str | None:
+        if len(key) > _LONGEST:
+            return None
+        name = _BARE.get(bare(key))
+        type_ = None if name is None else NAMING_TRAITS[name]
+        if len(self) < _REMEMBERED:
+            self[key] = type_
+        return type_
+
+
+_TYPES: Final = _Types()
 
 
 def naming_keys(parent: JsonObject, types: Collection[str] = _ANY) -> list[str]:
     """The keys under which the object names a person, by identifiers of these types."""
-    return [
-        key
-        for key in parent
-        if len(key) <= _LONGEST and (name := _trait(key)) is not None and NAMING_TRAITS[name] in types
-    ]
+    return [key for key in parent if _TYPES[key] in types]
 
 
 def naming(

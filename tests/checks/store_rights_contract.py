@@ -354,6 +354,24 @@ class RightsContract:
         assert {one["received_at"] for one in letters} == {render_instant(NOON)}
         assert [one["payload"] for one in copy_of(store, "bob-18")["dead_letters"]] == list(payloads[:2])
 
+    @pytest.mark.parametrize(
+        ("payload", "own"),
+        [
+            ('{"type":"track","context":{"userId":"bob-18"},"userId":"ann-17","properties":{"a":"', True),
+            ('{"anonymousId":"browser-1","properties":{"userId":"ann-17","a":"', False),
+            ('{"userId":"bob-18","properties":{"userId":"ann-17","a":"', False),
+            ('{"userId":"ann-17', False),
+            ('[{"userId":"ann-17"', False),
+        ],
+    )
+    def test_of_one_that_was_cut_short_the_user_id_before_the_cut_says_whose_it_is(
+        self, store: Store, payload: str, own: bool
+    ) -> None:
+        tell(store, user("ann-17"), BROWSER)
+        store.bury([DeadLetter(NOON, "payload is too large; a rule; advice", payload, (user("ann-17"),))]).result(30)
+        (letter,) = copy_of(store, "ann-17")["dead_letters"]
+        assert (letter["own"], letter["payload"]) == (own, payload if own else None)
+
     def test_the_copy_is_the_same_from_every_worker(self, store: Store, other: Store) -> None:
         fill(store, "ann-17")
         assert copy_of(store, "ann-17") == copy_of(other, "ann-17")

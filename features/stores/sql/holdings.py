@@ -6,6 +6,7 @@ import json
 
 from features.event import Identifier
 from features.stores.export import CopiedLetter, Holdings, TraitChange, parsed
+from features.stores.mentions import user_of
 from features.stores.people import Identity
 from features.stores.protocol import DeadLetter, StoreCorrupt
 from features.stores.sql import audit, identities, reads, timeline
@@ -65,5 +66,6 @@ def _letters(session: Session, vault: Vault, who: Subject) -> tuple[CopiedLetter
 
 
 def _told_of(vault: Vault, letter: DeadLetter, who: Subject) -> bool:
-    told = sender(parsed(letter.payload))
+    payload = parsed(letter.payload)
+    told = sender({"userId": user_of(payload)} if isinstance(payload, str) else payload)
     return told is not None and vault.digest(told) in who.own
