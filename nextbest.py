@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.progress import Terminal
-from serving.commands import asking, catalogue, customers, decisions, identity, items, keys, letters, shell
+from serving.commands import asking, cases, catalogue, customers, decisions, identity, items, keys, letters, shell
 from serving.commands.asking import dry_run
 from serving.commands.output import counted
 from serving.commands.shell import console, present_of, settings, stop, the_store, the_store_or_an_empty_one
@@ -185,6 +185,68 @@ def evaluate(
 
 
 @app.command()
+def arms(
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
+    value: Annotated[
+        bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
+) -> None:
+    """What each arm's draws earned, from the decision log, and how far ahead of the full arm; with 95 % intervals over
+    people; Markdown on standard output."""
+    with one_line(), the_store() as store:
+        import numpy as np
+
+        from training.offpolicy.arms import by_arm, table
+        from training.offpolicy.logged import Reward, read_draws
+
+        now = present_of(store)
+        reading = read_draws(store, now - days * 86_400_000, now, Terminal(console))
+        for remark in reading.remarks:
+            console.print(remark, markup=False, highlight=False)
+        reward = Reward.VALUE if value else Reward.SUCCESS
+        print(table(by_arm(reading.draws, reward, np.random.default_rng(seed))))
+
+
+@app.command("off-policy")
+def off_policy(
+    catalogue: Annotated[int | None, typer.Option(help="What this version of the catalogue would have earned.")] = None,
+    random: Annotated[bool, typer.Option("--random", help="What the random arm's policy would have earned.")] = False,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
+    sample: Annotated[int, typer.Option(min=2, help="Of their draws so many at most, at random.")] = 10_000,
+    value: Annotated[
+        bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
+) -> None:
+    """What another policy would have earned in the place of the logged one, in the full and the random arm, and how far
+    ahead it is; with 95 % intervals over people, and doubts; Markdown on standard output."""
+    if random == (catalogue is not None):
+        stop("target is missing or doubled; name a --catalogue or --random; see `nextbest off-policy --help`")
+    with one_line(), the_store() as store:
+        import numpy as np
+
+        from serving.redrawing import as_logged, at_random, by_catalogue
+        from serving.replaying import Replayer
+        from serving.runtime import code_revision
+        from training.offpolicy.logged import Reward, of_arms, read_draws, sampled
+        from training.offpolicy.redrawn import redrawn
+        from training.offpolicy.report import report
+
+        if catalogue is not None and store.catalogue(catalogue) is None:
+            stop(f"catalogue is {catalogue}; the store has no such version; look at `nextbest catalogue history`")
+        now, replayer, rng = present_of(store), Replayer(store, code_revision()), np.random.default_rng(seed)
+        reading = read_draws(store, now - days * 86_400_000, now, Terminal(console))
+        target = at_random(replayer) if catalogue is None else by_catalogue(replayer, catalogue)
+        reward = Reward.VALUE if value else Reward.SUCCESS
+        draws = sampled(of_arms(reading.draws, ("full", "random")), sample, rng)
+        log = redrawn(draws, as_logged(replayer), target, store.vocabulary, Terminal(console), reward)
+        for remark in (*reading.remarks, *log.remarks):
+            console.print(remark, markup=False, highlight=False)
+        print(report(log, rng).markdown())
+
+
+@app.command()
 def promote(
     version: Annotated[str | None, typer.Argument(help="Of the registered model; none means the newest.")] = None,
 ) -> None:
@@ -266,6 +328,7 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
 app.add_typer(identity.app, name="identity")
 app.add_typer(customers.app, name="customers")
+app.add_typer(cases.app, name="cases")
 app.add_typer(letters.app, name="letters")
 app.add_typer(items.app, name="items")
 app.add_typer(decisions.app, name="decisions")

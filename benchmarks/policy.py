@@ -25,12 +25,12 @@ from features.candidates import Candidates
 from features.definitions import FEATURES
 from features.event import Event, Kind
 from features.history import CustomerRecord
+from features.published import NOTHING
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.policy.gates import GATES
-from models.policy.published import NOTHING
 from models.policy.screening import screen
 from models.policy.situation import Situation
 from models.policy_rules import Arm

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.history import CustomerRecord, text_code
+from features.published import Published
 from models.columns import ChannelCandidates, CompiledCatalogue
 from models.decision import DecisionRequest
 from models.policy.allowance import allowance
 from models.policy.arms import arm_of
 from models.policy.contacts import Stage, stage, without_reservation
 from models.policy.gates.contact_limits import WithinContactLimits
-from models.policy.published import Published
 from models.policy.screening import ELIGIBLE, Screening, account_of, screen
 from models.policy.situation import Situation
 from models.policy.version import POLICY, Policy

@@ -7,24 +7,25 @@ a simulation are the same call.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from features.consent import objects_to_profiling
 from features.history import CustomerRecord
+from features.published import Published
 from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.arms import arm_of
-from models.policy.exploration import Drawn
+from models.policy.exploration import Drawn, Thrown
 from models.policy.maturity import maturity
-from models.policy.published import Published
 from models.policy.screening import Screening, screen
 from models.policy.situation import Situation
 from models.policy.slates import draw_slates
 from models.policy.trace import funnel, refusals
 from models.policy.version import POLICY, Policy
+from models.policy_rules import Arm
 from models.reasons import Explains, reasons
 from models.rows_digest import rows_digest
 from models.scoring import Scorer
@@ -49,20 +50,16 @@ def decide(
     anybody's. Raises UnknownChannel and UnknownPlacement. Gates that fail refuse; weights that fail weigh nothing; a
     model that fails degrades the ranking.
     """
-    candidates = compiled.channels(request.channels, request.placement)
     arm = arm_of(compiled.catalogue.arms, request.subject, moment)
-    situation = Situation(request, customer, compiled, candidates, moment, published, arm)
-    screening = screen(policy.gates, situation)
-    personalised = not objects_to_profiling(customer.consents, moment)
-    ranked = situation if personalised else replace(situation, customer=_STRANGER)
-    ranking = rank(scorer, ranked, screening.eligible)
-    drawn = draw_slates(policy.explorer, situation, ranking, rng)
+    weighed = weigh(request, customer, compiled, scorer, moment, published, policy, arm)
+    situation, screening, ranking = weighed.situation, weighed.screening, weighed.ranking
+    drawn = draw_slates(policy.explorer, situation, ranking, Thrown(rng))
     why = _reasons(scorer, situation, ranking, drawn) if request.explain else {}
     return Decision(
         slates=tuple(_slate(number, situation, screening, ranking, one, why) for number, one in enumerate(drawn)),
         arm=arm,
         degraded=ranking.fault is not None,
-        personalised=personalised,
+        personalised=weighed.personalised,
         feature_digest=rows_digest(ranking.rows),
         catalogue_version=compiled.version,
         model_version=scorer.version,
@@ -70,6 +67,35 @@ def decide(
         faults=(*screening.faults, *ranking.doubts, *(() if ranking.fault is None else (ranking.fault,))),
         feature_rows=ranking.rows,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """All of a decision but its draws. personalised: as in Decision."""
+
+    situation: Situation
+    screening: Screening
+    ranking: Ranking
+    personalised: bool
+
+
+def weigh(
+    request: DecisionRequest,
+    customer: CustomerRecord,
+    compiled: CompiledCatalogue,
+    scorer: Scorer,
+    moment: int,
+    published: Published,
+    policy: Policy,
+    arm: Arm,
+) -> Weighed:
+    """Who may be offered what, and what it is worth. Raises UnknownChannel and UnknownPlacement."""
+    candidates = compiled.channels(request.channels, request.placement)
+    situation = Situation(request, customer, compiled, candidates, moment, published, arm)
+    screening = screen(policy.gates, situation)
+    personalised = not objects_to_profiling(customer.consents, moment)
+    ranked = situation if personalised else replace(situation, customer=_STRANGER)
+    return Weighed(situation, screening, rank(scorer, ranked, screening.eligible), personalised)
 
 
 def _reasons(

@@ -128,7 +128,7 @@ def context_answer(
         as_of=Instant(moment),
         handoffs=shown(_of(events, HANDOFF_KINDS), handoffs, channel),
         journey=journey_answer(record.page, events, rules, moment, vocabulary, names),
-        cases=context_parts.open_cases(_of(events, context_parts.CASE_KINDS), moment),
+        cases=context_parts.open_cases(_of(events, context_parts.CASE_KINDS), catalogue.service_first, moment),
         orders=context_orders.last_orders(orders, record, vocabulary, names, moment),
         shown=contacts,
         basket=context_orders.basket(record.page, vocabulary, names, moment),

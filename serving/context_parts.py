@@ -11,6 +11,8 @@ from pydantic import JsonValue, TypeAdapter
 from features.discretion import is_withheld
 from features.event import Event, Kind
 from features.stores.people import LoggedEvent
+from models.policy.trouble import stale_since
+from models.policy_rules import ServiceFirst
 from serving.item_names import ItemNames
 from serving.know_answers import (
     CaseAnswer,
@@ -30,19 +32,21 @@ PREFERRED_STORE = "preferred_store"
 _VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
-def open_cases(events: Sequence[LoggedEvent], moment: int) -> list[CaseAnswer]:
-    """The most severe first, then the longest open. A case is open unless its newest opening or closing closed it."""
-    found = [_case(case_id, told, moment) for case_id, told in _by_property(events, "case_id").items()]
+def open_cases(events: Sequence[LoggedEvent], rule: ServiceFirst | None, moment: int) -> list[CaseAnswer]:
+    """The most severe first, then the longest open. A case is open unless its newest opening or closing closed it.
+    rule: of the catalogue in force."""
+    found = [_case(case_id, told, rule, moment) for case_id, told in _by_property(events, "case_id").items()]
     kept = [case for case in found if case is not None]
     return sorted(kept, key=lambda case: (-case.severity, case.opened_at, case.case_id))
 
 
-def _case(case_id: str, told: Sequence[LoggedEvent], moment: int) -> CaseAnswer | None:
+def _case(case_id: str, told: Sequence[LoggedEvent], rule: ServiceFirst | None, moment: int) -> CaseAnswer | None:
     turns = [one.event for one in told if one.event.kind != Kind.CASE_UPDATED]
     if turns and turns[0].kind == Kind.CASE_CLOSED:
         return None
     opened = [event.occurred_at for event in turns if event.kind == Kind.CASE_OPENED]
     opened_at = opened[0] if opened else told[-1].event.occurred_at
+    stale = stale_since(rule, told[0].event.occurred_at, moment)
     return CaseAnswer(
         case_id=case_id,
         severity=next((one.event.severity for one in told if one.event.severity), 0),
@@ -50,6 +54,7 @@ def _case(case_id: str, told: Sequence[LoggedEvent], moment: int) -> CaseAnswer 
         agent_id=next((agent for one in told if (agent := id_of(properties_of(one.event), "agent_id"))), None),
         opened_at=Instant(opened_at),
         updated_at=Instant(told[0].event.occurred_at),
+        stale_since=None if stale is None else Instant(stale),
         age_seconds=(moment - opened_at) // 1000,
     )
 

@@ -33,6 +33,8 @@ RECENT = 50
 _WAS_PLUS = re.compile(" [1-9]")
 """What is left of an international number whose + was read as a blank; no country code begins with 0."""
 
+_OTHERWISE = "check it and its type (one of email, phone, loyalty_card, order_number, user_id, device or of your own)"
+
 _STATEMENTS = 1000
 """Statements of consent that are looked through for the name of a topic that the catalogue lacks."""
 
@@ -72,7 +74,7 @@ async def lookup(runtime: Runtime, type_: str | None, value: str | None, call: C
     except IdentityError as error:
         raise invalid_sentence("value", value, str(error)) from error
     if not record.known:
-        raise not_found("value", value, f"nobody has it as {type_}", "check it, or look up another identifier")
+        raise not_found("value", value, f"nobody has it as {type_}", _OTHERWISE)
     return LOOKUP.dump_json(LookupAnswer(record.customer_id))
 
 

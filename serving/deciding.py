@@ -23,6 +23,7 @@ from features.event import Identifier
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier, normalise
 from features.instants import render_instant
+from features.published import NOTHING
 from features.stores.protocol import (
     AmbiguousIdentifier,
     BudgetSpent,
@@ -36,7 +37,6 @@ from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
-from models.policy.published import NOTHING
 from models.policy.spending import charges
 from serving import metrics
 from serving.addresses import with_addresses
@@ -198,7 +198,7 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
         earlier = runtime.store.decision(who.decision_id)
         if earlier is not None:
             return Made(_standing(earlier, digest), None)
-    record = await _record(runtime, asked, who.identifier)
+    record = await _record(runtime, asked, who)
     if asked.question.at is None:
         asked = replace(asked, moment=after_reservations(record.page, asked.moment))
     scorer = asked.in_force.model.scorer
@@ -219,11 +219,12 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     logged = _to_log(runtime, asked, decision, record, name, new_id, seed, text, digest, answer)
     channels = asked.compiled.catalogue.channels
     events = decision_events(decision, channels, new_id, asked.moment, request.deliver_at)
-    return Made(answer, LogDecision(who.identifier, logged, events, charges(decision, asked.compiled, asked.moment)))
+    spends = charges(decision, asked.compiled, asked.moment)
+    return Made(answer, LogDecision(who.identifier, logged, events, spends, published))
 
 
-async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> CustomerRecord:
-    store, at = runtime.store, asked.question.at
+async def _record(runtime: Runtime, asked: Asked, who: Who) -> CustomerRecord:
+    store, at, identifier = runtime.store, asked.question.at, who.identifier
     try:
         if at is None:
             record = store.read(identifier)
@@ -231,7 +232,9 @@ async def _record(runtime: Runtime, asked: Asked, identifier: Identifier) -> Cus
             record = await asyncio.to_thread(store.read_as_of, identifier, at)
         return with_addresses(store, identifier, record, asked.compiled, asked.channels, at)
     except AmbiguousIdentifier as error:
-        raise ambiguous("identifier", identifier.type, error.customer_ids) from error
+        if who.customer_id is not None:
+            raise ambiguous("customer_id", who.customer_id, error.customer_ids) from error
+        raise ambiguous("identifier.value", identifier.value, error.customer_ids) from error
 
 
 def _decision_request(asked: Asked, seed: int, subject: str) -> DecisionRequest:
@@ -301,7 +304,7 @@ def _to_log(
         code_revision=runtime.revision,
         feature_digest=decision.feature_digest,
         model_digest=asked.in_force.model.digest,
-        snapshot=asked.in_force.published.number,
+        snapshot=None,
         subject=record.customer_id,
         addresses=None if record.addresses is None else _canonical(sorted(record.addresses)).decode(),
         feature_rows=_sampled_rows(decision, seed, runtime.settings.feature_sample),

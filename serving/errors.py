@@ -121,6 +121,10 @@ def ambiguous(field: str, value: str, customer_ids: Sequence[str]) -> Refusal:
     return Refusal(plain.status, msgspec.structs.replace(plain.body, candidates=tuple(customer_ids)))
 
 
+def no_catalogue() -> Refusal:
+    return unavailable("no catalogue is published yet", "publish one with `nextbest catalogue apply` or PUT /catalogue")
+
+
 def precondition_required(rule: str, remedy: str) -> Refusal:
     return _refusal(HTTPStatus.PRECONDITION_REQUIRED, "precondition_required", "if-match", None, rule, remedy)
 
@@ -163,10 +167,8 @@ def too_many_requests(in_flight: int, limit: int) -> Refusal:
     return refusal
 
 
-def unavailable(what: str) -> Refusal:
-    refusal = _refusal(
-        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "", "not answerable", what, "retry after a second"
-    )
+def unavailable(what: str, remedy: str = "retry after a second") -> Refusal:
+    refusal = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "", "not answerable", what, remedy)
     refusal.headers = (("Retry-After", "1"),)
     return refusal
 

@@ -84,8 +84,11 @@ async def take(runtime: Runtime, customer_id: str, handoff_id: str, request: Tak
         )
         await asyncio.wrap_future(runtime.store.append([Append(known.identifier, (taken,))]))
         passed = await _passed(runtime, known, handoff_id)
-    if passed is None or passed.taken is None or kept_in(passed.taken, HandoffTaken).agent_id != request.agent_id:
-        raise conflict("handoff_id", handoff_id, "another agent has taken it", "leave the customer to them")
+    if passed is None or passed.taken is None:
+        raise not_found("handoff_id", handoff_id, "the customer has no such hand-off", "see the customer's context")
+    if (agent := kept_in(passed.taken, HandoffTaken).agent_id) != request.agent_id:
+        rule = "somebody has taken it" if agent is None or request.agent_id is None else "another agent has taken it"
+        raise conflict("handoff_id", handoff_id, rule, "leave the customer to them")
     return HANDOFF.dump_json(_answer(runtime, known, passed, catalogue))
 
 

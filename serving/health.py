@@ -7,7 +7,7 @@ import msgspec
 from features.instants import render_instant
 from serving import metrics
 from serving.call import Call
-from serving.errors import unavailable
+from serving.errors import no_catalogue
 from serving.runtime import Runtime
 
 
@@ -38,7 +38,7 @@ async def alive(_runtime: Runtime, _call: Call) -> bytes:
 async def ready(runtime: Runtime, _call: Call) -> bytes:
     """Ready once a catalogue is in force and the store answers; without a model the fallback ranking does."""
     if runtime.in_force.catalogue is None:
-        raise unavailable("no catalogue is published yet; import one with `nextbest import --catalogue`")
+        raise no_catalogue()
     runtime.store.catalogue_version()
     return b'{"status":"ready"}'
 

@@ -76,7 +76,8 @@ class CustomerAnswer:
 @dataclass(frozen=True, slots=True)
 class CaseAnswer:
     """A case that is open. severity: as told, 0 unknown, 1 low to 4 critical. reason, agent_id: the newest that was
-    told."""
+    told. stale_since: from when on it stops selling no more, for nobody had touched it for the service_first.stale_days
+    of the catalogue in force; None: it is not so long ago, or nothing says how long."""
 
     case_id: str
     severity: int
@@ -84,6 +85,7 @@ class CaseAnswer:
     agent_id: str | None
     opened_at: Instant
     updated_at: Instant
+    stale_since: Instant | None
     age_seconds: int
 
 

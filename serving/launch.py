@@ -16,6 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from serving.deployment import NotStartable, prepare, require_free_port
+from serving.leaving import LAUNCHER
 from serving.settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +53,7 @@ def _environment(settings: Settings, workers: int) -> dict[str, str]:
         **os.environ,
         **settings.environment(),
         "NEXTBEST_WORKERS": str(workers),
+        LAUNCHER: str(os.getpid()),
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_QUIET": "True",

@@ -7,7 +7,7 @@ is signed or is there only when asked for. On the same revision of the code a di
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from features.history import CustomerRecord
+from features.published import Published
 from features.stores.protocol import LoggedDecision, Store
 from models import bundle
 from models.bundle import BundleError
@@ -24,8 +25,10 @@ from models.catalogue import CatalogueError
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
+from models.first_draws import Choice, FirstDraw, first_draws
 from models.learned_windows import with_learned_windows
-from models.policy.published import NOTHING, Published
+from models.policy.version import POLICY, Policy
+from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
 from models.response import ModelScorer
 from models.scoring import Scorer
@@ -36,7 +39,7 @@ from serving.model_loader import NoModel
 logger = logging.getLogger("nextbest.decision")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 _KEPT = 4
-"""Catalogues and models of then that stay loaded; one may hold a million items."""
+"""Catalogues, models and snapshots of then that stay loaded; a catalogue may hold a million items."""
 _ON_REQUEST = ("token", "reasons")
 """Of an action: signed with the store's secret, or there only when asked for."""
 
@@ -119,6 +122,20 @@ class Then:
         dice = np.random.default_rng(self.logged.seed)
         return decide(asked, self.record, compiled, self.model.scorer, self.logged.decided_at, dice, self.published)
 
+    def first_draws(
+        self,
+        compiled: CompiledCatalogue,
+        taken: Sequence[Sequence[Choice]],
+        policy: Policy = POLICY,
+        arm: Arm | None = None,
+        scorer: Scorer | None = None,
+    ) -> tuple[FirstDraw | None, ...]:
+        """With what chances its slates were drawn, given what they took, or by whatever else is given. Raises
+        UnknownChannel and UnknownPlacement by another catalogue."""
+        asked = _asked(self.question, compiled, self.logged, self.record, explain=False)
+        made = (asked, self.record, compiled, scorer or self.model.scorer, self.logged.decided_at, self.published)
+        return first_draws(*made, taken, policy, arm)
+
 
 @dataclass(frozen=True, slots=True)
 class NotKept:
@@ -128,8 +145,8 @@ class NotKept:
 
 
 class Replayer:
-    """Keeps the newest catalogues and models that it was asked for. Safe to use from any thread; one decision at a
-    time."""
+    """Keeps the newest catalogues, models and snapshots that it was asked for. Safe to use from any thread; one
+    decision at a time."""
 
     def __init__(self, store: Store, revision: str) -> None:
         """revision: of the code that runs."""
@@ -139,6 +156,7 @@ class Replayer:
         self._catalogue = lru_cache(_KEPT)(self._compiled)
         self._model = lru_cache(_KEPT)(self._loaded)
         self._windows = lru_cache(_KEPT)(self._with_windows)
+        self._published = lru_cache(_KEPT)(self._snapshot)
 
     def replay(self, logged: LoggedDecision) -> Replay:
         """Raises StoreError."""
@@ -164,7 +182,7 @@ class Replayer:
         question = _kept(missing, "request", lambda: msgspec.json.decode(logged.request, type=_Question))
         bare = _kept(missing, "catalogue", lambda: self._catalogue(logged.catalogue_version))
         model = _kept(missing, "model", lambda: self._model(logged.model_version, logged.model_digest))
-        published = _kept(missing, "snapshot", lambda: _published(logged.snapshot))
+        published = _kept(missing, "snapshot", lambda: self._published(logged.snapshot))
         record = _kept(missing, "record", lambda: self._record(logged))
         if question is None or bare is None or model is None or published is None or record is None:
             return NotKept(tuple(missing))
@@ -201,6 +219,12 @@ class Replayer:
         loaded = bundle.load(files)
         return _Model(ModelScorer(loaded, version), loaded.repurchase)
 
+    def _snapshot(self, number: int | None) -> Published:
+        published = None if number is None else self._store.snapshot(number)
+        if published is None:
+            raise _NotKept
+        return published
+
     def _with_windows(self, catalogue: int, version: str, digest: str | None) -> CompiledCatalogue:
         repurchase = self._model(version, digest).repurchase
         return with_learned_windows(self._catalogue(catalogue), repurchase, self._store.vocabulary)
@@ -221,12 +245,6 @@ def _kept(missing: list[str], name: str, read: Callable[[], T]) -> T | None:
     except (_NotKept, BundleError, CatalogueError, msgspec.DecodeError):
         missing.append(name)
         return None
-
-
-def _published(snapshot: int | None) -> Published:
-    if snapshot != NOTHING.number:
-        raise _NotKept
-    return NOTHING
 
 
 def _asked(

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -17,15 +15,16 @@ from pathlib import Path
 
 import features
 import models
+from features.published import NOTHING, Published
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.learned_windows import with_learned_windows
-from models.policy.published import NOTHING, Published
 from models.policy.spending import day_of
 from serving import metrics
 from serving.clock import Clock, clock_of
-from serving.errors import unavailable
+from serving.errors import no_catalogue
 from serving.item_names import CurrentItemNames
+from serving.leaving import end_with_the_arbiter
 from serving.model_loader import LiveModel, Origin, resolve
 from serving.opening import open_configured
 from serving.replaying import Replayer
@@ -56,7 +55,7 @@ def code_revision() -> str:
 @dataclass(frozen=True, slots=True)
 class InForce:
     """catalogue is None while none was published. published: what was spent, and what can be had; stock_version: of the
-    item feed that it was read from."""
+    item feed that it was read from, 0 for none."""
 
     catalogue: CompiledCatalogue | None
     catalogue_version: int
@@ -70,11 +69,9 @@ class InForce:
 def counted(store: Store, compiled: CompiledCatalogue, before: Published, day: int) -> Published:
     """With what the actions of the catalogue that have a budget or a ceiling have spent by now, on `day` and ever."""
     actions = [compiled.catalogue.actions[number].id for number in compiled.spending.counted]
-    number = store.shared_number()
     spent = store.spent(actions, day) if actions else {}
-    if not spent and not before.unavailable:
-        return NOTHING  # and not a number that is another with every event: a decision made from it can be made again
-    return replace(before, number=number, day=day, spent=spent)
+    found = replace(before, day=day if spent else 0, spent=spent) if spent or before.unavailable else NOTHING
+    return before if found == before else found  # what is the same object is kept by the store at a glance
 
 
 class Runtime:
@@ -103,14 +100,14 @@ class Runtime:
         """Raises Refusal while there is none."""
         compiled = self._in_force.catalogue
         if compiled is None:
-            raise unavailable("no catalogue is published yet; import one with `nextbest import --catalogue`")
+            raise no_catalogue()
         return compiled
 
     def start_watching(self) -> None:
         """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting."""
         loop = asyncio.get_running_loop()
         looks = (self._watching(self.look, True), self._watching(self._look_for_model, False))
-        watched = (*looks, self._ending_with_the_arbiter())
+        watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds))
         self._watches = tuple(loop.create_task(one) for one in watched)
 
     async def close(self) -> None:
@@ -165,13 +162,6 @@ class Runtime:
                     logger.warning("catalogue, model and keys are looked at again")
                 failing = None
 
-    async def _ending_with_the_arbiter(self) -> None:
-        parent = os.getppid()
-        while os.getppid() == parent:
-            await asyncio.sleep(self.settings.poll_seconds)
-        logger.error("the arbiter is gone; this worker ends, so that the port becomes free")
-        os.kill(os.getpid(), signal.SIGTERM)
-
     def tell_degraded(self, model_version: str, fault: str, decision_id: str | None) -> None:
         """Once for each model and fault; how often it happens is in the metrics."""
         told = (model_version, fault)
@@ -206,18 +196,26 @@ class Runtime:
         if catalogue is not None:
             logger.info("catalogue in force", extra={"catalogue_version": version})
             warm(catalogue, before.model.scorer, before.clock.present(None))
-        return self._with_shared(replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring))
+        taken_up = replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring)
+        return self._with_shared(replace(taken_up, stock_version=0))  # others of the items may be asked for
 
     def _with_shared(self, found: InForce) -> InForce:
         """With what was spent, and what can be had."""
         version = self.store.stock_version()
         published = found.published
         if version != found.stock_version:
-            published = replace(published, unavailable=self.store.unavailable_items())
+            published = replace(published, unavailable=self._unavailable(found.catalogue))
         if found.catalogue is not None:
             day = day_of(found.catalogue.catalogue.time_zone, found.clock.present(None))
             published = counted(self.store, found.catalogue, published, day)
         return replace(found, published=published, stock_version=version)
+
+    def _unavailable(self, compiled: CompiledCatalogue | None) -> frozenset[str]:
+        """Of the items that actions promote: no decision asks for another, and a feed may tell of a million."""
+        if compiled is None:
+            return frozenset()
+        promoted = {item for action in compiled.catalogue.actions for item in action.items}
+        return self.store.unavailable_items() & promoted if promoted else frozenset()
 
     def _with_windows(self, catalogue: CompiledCatalogue | None, model: LiveModel) -> CompiledCatalogue | None:
         """The catalogue with the windows that the model has learned."""

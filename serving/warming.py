@@ -9,10 +9,10 @@ import numpy as np
 
 from features.event import Kind
 from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord, Records
+from features.published import NOTHING
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import DecisionRequest
-from models.policy.published import NOTHING
 from models.scoring import Scorer
 
 

@@ -34,3 +34,14 @@ def test_the_policy_is_measured_beside_a_prediction() -> None:
     rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
     assert "x Booster.predict, goal 0.33" in rows["policy of a decision"]
     assert "5 trees" in rows["Booster.predict"]
+
+
+@pytest.mark.long
+def test_off_policy_estimates_are_measured_on_synthetic_truth() -> None:
+    command = [sys.executable, "benchmarks/offpolicy.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("SYNTHETIC") == 4
+    for name in ("DM", "IPS", "SNIPS", "DR", "Switch-DR"):
+        assert ended.stdout.count(f"| {name} |") == 4
+    assert "The Open Bandit data were not given" in ended.stdout

@@ -125,13 +125,13 @@ def fit_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: 
 
 def matrix(
     columns: NDArray[np.float64],
-    label: NDArray[np.bool_] | NDArray[np.intp],
+    label: NDArray[np.bool_] | NDArray[np.intp] | NDArray[np.float64],
     inputs: Sequence[str],
     weight: NDArray[np.float64] | None = None,
     reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset:
-    """What LightGBM learns from. label: bool[n], or the class of each row. reference: what it is grown on, for a table
-    that only judges."""
+    """What LightGBM learns from. label: bool[n], the class of each row, or a number. reference: what it is grown on,
+    for a table that only judges."""
     return lgb.Dataset(
         columns,
         label.astype(np.float64),

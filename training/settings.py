@@ -46,6 +46,9 @@ SHARED = {
 
 AFFINITY = {**SHARED, "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100, "feature_fraction": 0.5}
 
+REWARD = {**SHARED, "objective": "regression", "num_leaves": 15, "learning_rate": 0.05, "min_data_in_leaf": 50}
+"""Of what a draw is expected to earn, for off-policy evaluation."""
+
 CONTACT_REASON = {
     **SHARED,
     "objective": "multiclass",

@@ -60,4 +60,5 @@ def open_store(
             raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
         rules = Rules(vault, declared, letters)
         return SQLStore(_postgres(url, patience, vault), rules)
-    raise StoreError(f"store is {url.split(':', 1)[0]}:...; it is a URL such as sqlite:///nextbest.db; correct it")
+    rule = "it is a URL such as sqlite:///nextbest.db or postgresql://host/name"
+    raise StoreError(f"store is {url.split(':', 1)[0]}:...; {rule}; correct it")

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from features.stores.protocol import AccessKey, ServingModel
+    from features.stores.protocol import AccessKey
+
+
+@dataclass(frozen=True, slots=True)
+class ServingModel:
+    version: str
+    digest: str
+    run_id: str
+    since: int
 
 
 class BundleStore(Protocol):

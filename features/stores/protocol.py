@@ -28,6 +28,7 @@ import msgspec
 
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
+from features.published import NOTHING, Published
 from features.spending import Charge
 from features.stores.catalogues import CatalogueVersion
 from features.stores.keeping import BundleStore, KeyStore, Settings
@@ -138,8 +139,9 @@ class LoggedDecision:
     """A decision as it was made, enough to replay it. request and response are canonical JSON texts (request_digest is
     of the request without timings); history_version is the CustomerRecord.version that was read; feature_digest is of
     the feature rows, in order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy
-    bytes), else None. The store sets person to whom the identifier names. model_digest: "" of no model. subject: what
-    the arm goes by. addresses: a JSON list, None when not asked for. An earlier version logged none of these: None."""
+    bytes), else None. The store sets person to whom the identifier names, and snapshot to the number of what was
+    published. model_digest: "" of no model. subject: what the arm goes by. addresses: a JSON list, None when not asked
+    for. An earlier version logged none of these, or a number that nobody kept the meaning of: None."""
 
     decision_id: str
     person: int
@@ -167,12 +169,14 @@ class LoggedDecision:
 class LogDecision:
     """Store the decision and its events for the person: one `decided` per chosen action, or one without action; one
     `reserved` per action that was chosen on an outbound channel. charges: of the chosen actions whose contacts are
-    counted, one per (action, channel)."""
+    counted, one per (action, channel). published: what it was made from; a store keeps it under a number, in the same
+    transaction."""
 
     identifier: Identifier
     decision: LoggedDecision
     events: tuple[Event, ...]
     charges: tuple[Charge, ...] = ()
+    published: Published = NOTHING
 
     @property
     def reserves(self) -> bool:
@@ -355,14 +359,6 @@ class CatalogueStore(Protocol):
 
     def catalogue_version(self) -> int:
         """The newest version's number, 0 for none; cheap enough for a poll every second."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServingModel:
-    version: str
-    digest: str
-    run_id: str
-    since: int
 
 
 class DeadLetters(Protocol):

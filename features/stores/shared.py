@@ -1,4 +1,5 @@
-"""What a store keeps that is true of everybody together: what actions have spent, and which items can be had."""
+"""What a store keeps that is true of everybody together: what actions have spent, which items can be had, and what of
+both was published when decisions were made."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from features.published import Published
 from features.spending import Counts
 
 
@@ -23,8 +25,9 @@ class SharedState(Protocol):
         """What the actions have spent on `day` (features.spending.Charge) and ever. Every acknowledged write is in
         it."""
 
-    def shared_number(self) -> int:
-        """Grows whenever anything that is shared may have changed, 0 in an empty store."""
+    def snapshot(self, number: int) -> Published | None:
+        """What decisions that name the number were made from (LoggedDecision.snapshot); None where that is not kept, or
+        not whole any more."""
 
     def feed_items(self, states: Sequence[ItemState], at: int) -> int:
         """The state of these items as of `at` (ms UTC), durable; how many have another than before. Of an item that is

@@ -1,8 +1,8 @@
 """What an event's name on the wire means here.
 
 Names of commerce, e-mail, SMS, push, WhatsApp and live chat are those of the Segment specification and of the messaging
-tools that follow it; the others are ours and are written down in docs/http.md. A name that is not in the table is kept
-as OTHER.
+tools that follow it; the others are ours. docs/events.md has them all. A name that is not in the table is kept as
+OTHER.
 """
 
 from __future__ import annotations

@@ -125,6 +125,26 @@ class Drawn:
     end: float
 
 
+class Dice(Protocol):
+    """What a draw is left to."""
+
+    def choose(self, pool: NDArray[np.intp], chances: NDArray[np.float64]) -> int:
+        """The place in `chances` that is taken: of a candidate of `pool` (places in the ranking), or the last, which is
+        no action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thrown:
+    """By chance. A place without a chance is never taken, whatever rounding does."""
+
+    rng: np.random.Generator
+
+    def choose(self, pool: NDArray[np.intp], chances: NDArray[np.float64]) -> int:  # noqa: ARG002 chances are enough
+        reached = np.cumsum(chances)
+        place = int(np.searchsorted(reached, self.rng.random() * reached[-1], side="right"))
+        return min(place, int(np.flatnonzero(chances)[-1]))
+
+
 def draw(
     explorer: Explorer,
     exploration: Exploration | None,
@@ -134,7 +154,7 @@ def draw(
     first: NDArray[np.bool_],
     allowance: Allowance,
     limit: int,
-    rng: np.random.Generator,
+    dice: Dice,
 ) -> Drawn:
     """Up to `limit` of `pool` (places in the ranking) without replacement. Those that are `first` go before the others,
     the best of them first and never left to the dice; among the others no action competes in every draw and ends the
@@ -148,7 +168,7 @@ def draw(
         chances = rule.probabilities(priority[front], tie[front], exploration)
         if not draws:
             no_action = float(chances[-1])
-        taken = _sample(chances, rng)
+        taken = dice.choose(front, chances)
         if taken == len(front):
             end = float(chances[-1])
             break
@@ -156,10 +176,3 @@ def draw(
         allowance.take(int(front[taken]))
         left = left[left != front[taken]]
     return Drawn(tuple(draws), no_action, end)
-
-
-def _sample(chances: NDArray[np.float64], rng: np.random.Generator) -> int:
-    """A place by its chance; one without a chance is never taken, whatever rounding does."""
-    reached = np.cumsum(chances)
-    place = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
-    return min(place, int(np.flatnonzero(chances)[-1]))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from features.published import Published
 from features.spending import NOTHING_SPENT
 from models.catalogue import Action
-from models.policy.published import Published
 
 
 def maturity(action: Action, published: Published) -> float:

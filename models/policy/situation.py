@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.history import CustomerRecord
+from features.published import Published
 from models.columns import ChannelCandidates, CompiledCatalogue
 from models.conditions.answers import Answers
 from models.decision import DecisionRequest
-from models.policy.published import Published
 from models.policy_rules import Arm
 
 

@@ -10,25 +10,23 @@ from numpy.typing import NDArray
 from models.decision import DecisionRequest
 from models.policy.allowance import allowance
 from models.policy.arbitration import Ranking
-from models.policy.exploration import UNIFORM, Drawn, Explorer, draw
+from models.policy.exploration import UNIFORM, Dice, Drawn, Explorer, draw
 from models.policy.situation import Situation
 from models.policy.spending import all_funds
 from models.policy_rules import Arm, Exploration
 
 
-def draw_slates(
-    explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator
-) -> tuple[Drawn, ...]:
+def draw_slates(explorer: Explorer, situation: Situation, ranking: Ranking, dice: Dice) -> tuple[Drawn, ...]:
     """One Drawn for each channel, in the order of the request; all together are within the contact limits and
     what actions may spend. The random arm draws by its own rule."""
     rule = UNIFORM if situation.arm is Arm.RANDOM else explorer
     if situation.request.across == "best":
-        return _best(rule, situation, ranking, rng)
-    return _each(rule, situation.request, situation, ranking, rng)
+        return _best(rule, situation, ranking, dice)
+    return _each(rule, situation.request, situation, ranking, dice)
 
 
 def _each(
-    explorer: Explorer, request: DecisionRequest, situation: Situation, ranking: Ranking, rng: np.random.Generator
+    explorer: Explorer, request: DecisionRequest, situation: Situation, ranking: Ranking, dice: Dice
 ) -> tuple[Drawn, ...]:
     channel = situation.candidates.channel[ranking.place]
     action = situation.candidates.action[ranking.place]
@@ -39,14 +37,14 @@ def _each(
         here = np.flatnonzero((channel == number) & free)
         pool = _before_fallbacks(here[left.allowed(here)], ranking)
         allowed = situation.compiled.catalogue.channels[name].exploration
-        drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.first, left, request.limit, rng)
+        drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.first, left, request.limit, dice)
         if request.distinct:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
     return tuple(slates)
 
 
-def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.random.Generator) -> tuple[Drawn, ...]:
+def _best(explorer: Explorer, situation: Situation, ranking: Ranking, dice: Dice) -> tuple[Drawn, ...]:
     """One draw over all (action, channel) pairs; equal ones go by the channels' order after the action's id. Every
     slate reports that draw's probability of no action, and its end when it took none."""
     channel = situation.candidates.channel[ranking.place]
@@ -56,7 +54,7 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, rng: np.ra
     pool = _before_fallbacks(everything[left.allowed(everything)], ranking)
     names = situation.candidates.channels
     allowed = _strictest(situation, [names[number] for number in np.unique(channel[pool])])
-    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.first, left, 1, rng)
+    drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.first, left, 1, dice)
     here = {int(channel[one.candidate]) for one in drawn.draws}
     return tuple(replace(drawn, draws=drawn.draws if number in here else ()) for number in range(len(names)))
 

@@ -42,12 +42,15 @@ def trouble(rule: ServiceFirst, situation: Situation) -> Trouble | None:
 
 def blocks(rule: ServiceFirst, case: OpenCase, moment: int) -> bool:
     """Whether the case stops selling. How bad it is nobody may have told; it then stops selling, too."""
-    return not stale(rule, case, moment) and (case.severity == 0 or case.severity >= rule.severity)
+    stale = stale_since(rule, case.touched_at, moment) is not None
+    return not stale and (case.severity == 0 or case.severity >= rule.severity)
 
 
-def stale(rule: ServiceFirst, case: OpenCase, moment: int) -> bool:
-    """Nobody has touched the case for so long that it is taken for forgotten."""
-    return moment - case.touched_at >= rule.stale
+def stale_since(rule: ServiceFirst | None, touched_at: int, moment: int) -> int | None:
+    """ms UTC since when an open case is taken for forgotten, for nobody has touched it: it stops nothing any more.
+    None: it is not, or there is no rule. touched_at: of the newest word on it."""
+    since = None if rule is None else touched_at + rule.stale
+    return None if since is None or since > moment else since
 
 
 def _in_service(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:

@@ -15,6 +15,7 @@ from features.candidates import CHANNELS
 from features.event import Identifier, Kind
 from features.history import text_code
 from features.stores import open_store
+from features.stores.keeping import ServingModel
 from features.stores.protocol import (
     AccessKey,
     Append,
@@ -22,7 +23,6 @@ from features.stores.protocol import (
     DeadLetter,
     DecisionConflict,
     InvalidEvent,
-    ServingModel,
     Store,
     StoreError,
 )
@@ -45,6 +45,7 @@ from tests.checks.store_order_contract import OrderContract
 from tests.checks.store_replay_contract import ReplayContract
 from tests.checks.store_reservation_contract import ReservationContract
 from tests.checks.store_rights_contract import RightsContract
+from tests.checks.store_snapshot_contract import SnapshotContract
 from tests.checks.store_spending_contract import SpendingContract
 from tests.checks.store_timeline_contract import TimelineContract
 
@@ -60,6 +61,7 @@ class StoreContract(
     RightsContract,
     ReservationContract,
     SpendingContract,
+    SnapshotContract,
     ReplayContract,
     LettersContract,
     MomentContract,

@@ -1,7 +1,8 @@
-"""What a store made by an earlier version becomes when it is opened. An engine joins by one line and two ways:
+"""What a store made by an earlier version becomes when it is opened. An engine joins by one line and four ways:
 
 class TestMine(MigrationContract):
-    earlier(place, store): put the rows of an earlier store at a place; dump(place): all that is there, to compare
+    earlier(place, store): put the rows of an earlier store at a place; raise_to(place, revision): bring it up so far;
+    alter(place, statement): run a statement there; dump(place): all that is there, to compare
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from features.event import Identifier, Kind
 from features.identity import customer_identifier
+from features.published import Published
+from features.spending import Spent
 from features.stores import open_store
-from features.stores.protocol import AccessKey, ServingModel, Store, StoreCorrupt
-from tests.checks.store_examples import NOON, VAULT, append, event, import_table, user
+from features.stores.keeping import ServingModel
+from features.stores.protocol import AccessKey, Store, StoreCorrupt
+from tests.checks.store_examples import NOON, VAULT, append, event, import_table, log_decision, user
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "store_schema_1.json"
 Value = int | str | bytes | None
@@ -56,6 +60,12 @@ class MigrationContract(ABC):
 
     @abstractmethod
     def earlier(self, place: str, store: EarlierStore) -> None: ...
+
+    @abstractmethod
+    def raise_to(self, place: str, revision: int) -> None: ...
+
+    @abstractmethod
+    def alter(self, place: str, statement: str) -> None: ...
 
     @abstractmethod
     def dump(self, place: str) -> Mapping[str, object]: ...
@@ -153,6 +163,23 @@ class MigrationContract(ABC):
         assert store.import_events(import_table(rows), "another").stored == 20
         assert append(store, "fay", event("first")).person > store.resolve(user("eve"))  # type: ignore[operator]
         assert store.check().faults == ()
+        store.close()
+
+    @pytest.mark.parametrize(("named", "known"), [(0, 0), (812, None)])
+    def test_a_snapshot_that_nobody_kept_is_not_taken_for_one_that_is(
+        self, old: str, named: int, known: int | None
+    ) -> None:
+        """Decisions once named a number of the log, which was no snapshot's."""
+        self.raise_to(old, 9)
+        self.alter(old, f"UPDATE decision SET snapshot = {named:d}")  # noqa: S608
+        store = open_store(old, vault=VAULT)
+        decision = store.decision("d-1")
+        assert decision is not None
+        assert decision.snapshot == known
+        made = replace(log_decision("eve", "d-2"), published=Published(9, {"a-1": Spent(1, 2, 3, 4)}))
+        (receipt,) = store.log_decisions([made]).result()
+        assert receipt.decision.snapshot == 1
+        assert store.snapshot(1) == made.published
         store.close()
 
     def test_two_that_open_it_at_once_find_one_store(self, old: str) -> None:

@@ -36,6 +36,15 @@ class TestSQLite(MigrationContract):
                 connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
             connection.commit()
 
+    def raise_to(self, place: str, revision: int) -> None:
+        with closing(_autocommit(Path(place.removeprefix("sqlite:///")))) as connection:
+            sqlite_upgrade.upgrade(connection, VAULT, revision)
+
+    def alter(self, place: str, statement: str) -> None:
+        with closing(_connected(place)) as connection:
+            connection.execute(statement)
+            connection.commit()
+
     def dump(self, place: str) -> Mapping[str, object]:
         with closing(_connected(place)) as connection:
             return {"dump": list(connection.iterdump()), "version": _version(connection)}
@@ -70,6 +79,13 @@ class TestPostgres(MigrationContract):
                     tuple(str(v) if c == "message" else v for c, v in zip(columns, row, strict=True)) for row in rows
                 ]
                 connection.cursor().executemany(statement, texts)
+
+    def raise_to(self, place: str, revision: int) -> None:
+        postgres_upgrade.upgrade(place, 5.0, VAULT, revision)
+
+    def alter(self, place: str, statement: str) -> None:
+        with psycopg.connect(place) as connection:
+            connection.execute(statement.encode())
 
     def dump(self, place: str) -> Mapping[str, object]:
         with psycopg.connect(place) as connection:

@@ -18,6 +18,8 @@ from features.instants import render_instant
 from features.stores import open_store
 from models.catalogue_file import read_text
 from models.policy.spending import day_of
+from serving.replaying import Replayer
+from serving.runtime import code_revision
 from tests.flow.served import Place
 from tests.flow.test_command_line import nextbest
 from tests.flow.test_contact_limits import DAY, HOUR, Shop, chosen
@@ -99,6 +101,11 @@ async def together(url: str, now: str) -> list[list[tuple[str, str]]]:
         return await asyncio.gather(*(one(client, number) for number in range(ASKERS)))
 
 
+def metric(running: Running, name: str) -> float:
+    lines = httpx.get(f"{running.url}/metrics", timeout=60).text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
 def test_however_many_people_ask_at_once_a_budget_is_never_exceeded(shop: Shop) -> None:
     answers = asyncio.run(together(shop.running.url, render_instant(shop.now)))
     assert sum(map(len, answers)) == BUDGET
@@ -145,6 +152,28 @@ def test_what_is_shown_counts_when_it_is_displayed(shop: Shop) -> None:
         report = {"decision_id": decision["decision_id"], "action_id": "daily", "channel": "site"}
         shop.ask("/feedback", {**report, "outcome": "displayed"})
     assert until(lambda: chosen(asked(shop, "s-more", "daily", "site", dry_run=True)) == [])
+
+
+def test_whatever_was_spent_or_had_when_it_was_decided_is_known_again(shop: Shop) -> None:
+    """Of many who ask at once some are overtaken, and decided again from newer counts."""
+    shop.ask("/items/feed", {"items": [{"id": "kettle", "stock": 0}, {"id": "toaster", "stock": 0}]})
+    asyncio.run(together(shop.running.url, render_instant(shop.now)))
+    ids = [str(asked(shop, "r", action, "sms", "site")["decision_id"]) for action in ("kitchen", "dear", "new")]
+    shop.ask("/items/feed", {"items": [{"id": "toaster"}, {"id": "kettle"}]})
+    ids += [str(asked(shop, "r", "daily", "sms", after=DAY)["decision_id"])]
+    assert metric(shop.running, "nextbest_decided_again_total") > 0
+    with shop.store() as store:
+        ids += [one for one in store.newest_decisions(shop.now, 2 * ASKERS) if one not in ids]
+        replayer = Replayer(store, code_revision())
+        logged = [made for one in ids if (made := store.decision(one)) is not None]
+        replayed = [replayer.replay(one) for one in logged]
+        assert store.check().faults == ()
+    assert len(ids) > ASKERS
+    assert [(one.missing, one.differences) for one in replayed if not one.identical] == []
+    assert len({one.snapshot for one in logged}) > 1
+    over = httpx.get(f"{shop.running.url}/decisions/{ids[0]}", timeout=60).json()
+    assert over["replay"]["identical"] is True
+    assert over["snapshot"] > 0
 
 
 def test_what_cannot_be_had_disappears_and_comes_back(shop: Shop, tmp_path: Path) -> None:

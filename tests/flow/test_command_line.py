@@ -57,7 +57,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    ["import", "train", "evaluate", "promote", "serve", "recommend", "demo", "check", "keys", "audit", "catalogue"],
+    [
+        "import",
+        "train",
+        "evaluate",
+        "arms",
+        "off-policy",
+        "promote",
+        "serve",
+        "recommend",
+        "demo",
+        "check",
+        "keys",
+        "audit",
+        "catalogue",
+    ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     done = nextbest(tmp_path, command, "--help")

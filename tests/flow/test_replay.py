@@ -35,6 +35,8 @@ ORDER = {"order_id": "o", "channel": "store", "products": [{"product_id": "washe
 def shop_text(value: int) -> str:
     text = CATALOGUE.replace("placements: [hero]", "placements: [hero], exploration: {share: 1, gamma: 0.01}")
     text = text.replace("consent: opt_out, ", "consent: opt_out, needs: email, ")
+    text = text.replace("value: 20", "value: 20\n    budgets: [{per: day, contacts: 1}]")
+    text = text.replace("value: 5\n", "value: 5\n    ceiling: {contacts_per_day: 1, until: 9}\n")
     return text.replace("value: 60", f"value: {value}") + POLICY
 
 
@@ -49,10 +51,14 @@ class Past:
     def home(self) -> Path:
         return self.running.home
 
-    def replayed(self, decision_id: str) -> dict[str, object]:
+    def logged(self, decision_id: str) -> dict[str, object]:
         response = httpx.get(f"{self.running.url}/decisions/{decision_id}", timeout=60)
         assert response.status_code == 200, response.text
-        found: dict[str, object] = response.json()["replay"]
+        found: dict[str, object] = response.json()
+        return found
+
+    def replayed(self, decision_id: str) -> dict[str, object]:
+        found: dict[str, object] = self.logged(decision_id)["replay"]  # type: ignore[assignment]
         return found
 
     def tampered(self, change: str, decision_id: str) -> None:
@@ -78,9 +84,11 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
             if number % 2:
                 buys(client, person)
             ids += asked(client, person)
+            feeds(client, washer=number % 3)
         ids += asked(client, "anon:browser-0")
         changes(home, client)
         ids += [one for person in (*PEOPLE, "anon:browser-0") for one in asked(client, person)]
+        feeds(client, washer=1)
         for person in PEOPLE:
             buys(client, person, timestamp="2026-01-05T00:00:00Z")
         yield Past(running, tuple(ids))
@@ -126,6 +134,12 @@ def buys(client: httpx.Client, person: str, **more: object) -> None:
     tell(client, "track", person, event="Order Completed", properties=order, **more)
 
 
+def feeds(client: httpx.Client, washer: int) -> None:
+    stock = [{"id": "washer-1", "stock": washer}, {"id": "nobody promotes it", "stock": 0}]
+    response = client.post("/items/feed", json={"items": stock})
+    assert response.status_code == 200, response.text
+
+
 def tell(client: httpx.Client, kind: str, person: str, **fields: object) -> None:
     response = client.post(f"/v1/{kind}", json={"type": kind, "userId": person, **fields})
     assert response.status_code == 200, response.text
@@ -139,14 +153,17 @@ def asked(client: httpx.Client, person: str) -> list[str]:
 
 def test_every_decision_is_the_same_again_and_looking_changes_nothing(past: Past) -> None:
     before = past.content()
-    found = {one: past.replayed(one) for one in past.ids}
+    logged = {one: past.logged(one) for one in past.ids}
+    found: dict[str, dict[str, object]] = {one: decision["replay"] for one, decision in logged.items()}  # type: ignore[misc]
     assert {one: replay["differences"] for one, replay in found.items() if replay["differences"]} == {}
     assert all(replay["identical"] and replay["same_revision"] and not replay["missing"] for replay in found.values())
     slates = [slate for replay in found.values() for slate in replay["answer"]["channels"]]  # type: ignore[index]
     actions = [action for slate in slates for action in slate["actions"]]
     assert all(action["reasons"] and action["token"] is None for action in actions)
     assert len({replay["answer"]["arm"] for replay in found.values()}) > 1  # type: ignore[index]
-    assert any(one["gate"] == "consent" for slate in slates for one in slate["refused"])
+    refused = {one["gate"] for slate in slates for one in slate["refused"]}
+    assert {"consent", "budget", "ceiling", "available"} <= refused
+    assert len({decision["snapshot"] for decision in logged.values()}) > 2
     assert past.content() == before
 
 
@@ -165,7 +182,7 @@ def test_what_is_not_kept_is_named(past: Past) -> None:
     past.tampered("model_digest = 'ffff'", first)
     past.tampered("model_digest = NULL, snapshot = NULL, subject = NULL, addresses = NULL", second)
     past.tampered("catalogue_version = 99", third)
-    past.tampered("snapshot = 5", fourth)
+    past.tampered("snapshot = 99999", fourth)
     found = [past.replayed(one) for one in (first, second, third, fourth)]
     assert [one["missing"] for one in found] == [
         ["model"],

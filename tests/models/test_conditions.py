@@ -18,6 +18,7 @@ from features.build import rows
 from features.definitions import columns_of_customer
 from features.event import Kind
 from features.history import CustomerRecord
+from features.published import NOTHING
 from models.catalogue import CatalogueInvalid
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
@@ -25,7 +26,6 @@ from models.conditions.answers import Truth
 from models.local_time import utc_offset
 from models.policy.arbitration import context_weight, rank
 from models.policy.gates.eligibility import Eligibility
-from models.policy.published import NOTHING
 from models.policy.screening import account_of, screen
 from models.policy.situation import Situation
 from models.policy_rules import Arm

@@ -8,10 +8,10 @@ import re
 import pytest
 
 from features.event import Kind
+from features.published import NOTHING
 from models.catalogue_file import read_text
 from models.conditions.answers import Truth
 from models.document_fields import moment_of
-from models.policy.published import NOTHING
 from models.policy.situation import Situation
 from models.policy_rules import Arm
 from tests.models.shop import NOW, compiled, customer, event, request

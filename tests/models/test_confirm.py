@@ -8,10 +8,10 @@ import pytest
 from msgspec import structs
 
 from features.event import Event, Kind
+from features.published import NOTHING
 from features.vocabulary import Vocabulary
 from models.columns import CompiledCatalogue
 from models.confirm import Queued, Verdict, confirm
-from models.policy.published import NOTHING
 from tests.models.shop import NOW, customer, event, request
 from tests.models.test_contact_limits import small
 

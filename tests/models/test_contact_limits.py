@@ -13,6 +13,7 @@ from msgspec import structs
 from features.event import Event, Kind
 from features.history import CustomerRecord, text_code
 from features.instants import parse_instant, render_instant
+from features.published import NOTHING
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
@@ -20,7 +21,6 @@ from models.decide import decide
 from models.local_time import start_of_day
 from models.policy.contacts import Stage, contacts, stage, without_reservation
 from models.policy.gates.contact_limits import WithinContactLimits
-from models.policy.published import NOTHING
 from models.policy.situation import Situation
 from models.policy_rules import Arm
 from tests.models.contact_oracle import contacts_of, date_of, exceeds

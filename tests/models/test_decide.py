@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from features.event import Event, Kind
 from features.history import CustomerRecord
+from features.published import NOTHING
 from features.vocabulary import Vocabulary
 from models.catalogue import UnknownChannel, UnknownPlacement
 from models.catalogue_file import checked
@@ -26,7 +27,6 @@ from models.policy.gate import Account, Gate
 from models.policy.gates import GATES
 from models.policy.gates.already_purchased import AlreadyPurchased
 from models.policy.gates.consent import ConsentGiven
-from models.policy.published import NOTHING
 from models.policy.situation import Situation
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm, Exploration

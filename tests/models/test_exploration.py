@@ -15,7 +15,7 @@ from models.catalogue import CatalogueInvalid
 from models.decision import Decision
 from models.policy import arms
 from models.policy.allowance import Allowance
-from models.policy.exploration import UNIFORM, Explorer, Greedy, InverseGap, Uniform, draw
+from models.policy.exploration import UNIFORM, Explorer, Greedy, InverseGap, Thrown, Uniform, draw
 from models.policy.gates import GATES
 from models.policy.gates.schedule import Schedule
 from models.policy.version import POLICY, Policy, policy_version
@@ -113,7 +113,7 @@ def test_the_draw_meets_its_chances(explorer: Explorer) -> None:
     pool, nothing = np.arange(4, dtype=np.intp), np.zeros(4)
     rng, ordinary = np.random.default_rng(20260101), np.zeros(4, np.bool_)
     free = Allowance(np.zeros((0, 4), np.bool_), np.zeros((0, 4), np.int64), np.zeros(0, np.int64))
-    firsts = [draw(explorer, None, pool, nothing, pool, ordinary, free, 1, rng).draws for _ in range(20_000)]
+    firsts = [draw(explorer, None, pool, nothing, pool, ordinary, free, 1, Thrown(rng)).draws for _ in range(20_000)]
     taken = np.bincount([one[0].candidate if one else 4 for one in firsts], minlength=5)
     expected, spread = 4_000, math.sqrt(20_000 * 0.2 * 0.8)
     assert (np.abs(taken - expected) < 5 * spread).all()

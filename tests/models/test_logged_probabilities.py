@@ -17,11 +17,11 @@ import pytest
 
 from features.event import Kind
 from features.history import CustomerRecord
+from features.published import NOTHING
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision
-from models.policy.published import NOTHING
 from models.policy_rules import Arm
 from tests.models.shop import NOW, ByAction, compiled, customer, event, items_table, request
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from features.candidates import Candidates
 from features.event import Event, Kind
 from features.history import CustomerRecord
+from features.published import NOTHING
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.policy.exploration import Greedy
 from models.policy.gates.channel import ChannelPlacement
-from models.policy.published import NOTHING
 from models.policy.version import Policy
 from models.scoring import Scores
 from tests.models.shop import NOW, ByAction, customer, event

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from features.published import NOTHING
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.inputs import response_inputs
-from models.policy.published import NOTHING
 from models.reasons import SHOWN, Additions, reasons
 from tests.models.shop import NOW, ByAction, customer, request
 from tests.models.test_decide import small_shop

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.event import Event
+from features.published import NOTHING
 from models.catalogue_file import checked
 from models.columns import compile_catalogue
 from models.decide import decide
 from models.decision import ChosenAction, Decision, Slate
-from models.policy.published import NOTHING
 from models.policy_rules import Arm
 from models.rehearsal import Answered, Comparing, Unanswerable
 from tests.models.goods import BUNDLES, ITEMS, VARIANTS

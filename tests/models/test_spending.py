@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from features.published import Published
 from features.spending import MILLIONTHS, Charge, Most, Spent, millionths
 from models.catalogue import Direction
 from models.policy.gate import Gate
 from models.policy.gates.available import Available
 from models.policy.gates.budget import WithinBudget
 from models.policy.gates.ceiling import BelowCeiling
-from models.policy.published import Published
 from models.policy.spending import charges, day_of
 from tests.models.shop import NOW, ByAction, customer, request
 from tests.models.spending_oracle import above_ceiling, over_budget
@@ -109,7 +109,7 @@ def test_the_account_says_what_was_spent_of_how_much_and_until_when(
     entry: dict[str, object], spent: Spent, gate: Gate, rule: str, reason: str
 ) -> None:
     shop, vocabulary = small_shop({"a": entry})
-    world = World(shop, vocabulary, (), NOBODY, request("web"), ByAction(), Published(1, TODAY, {"a": spent}))
+    world = World(shop, vocabulary, (), NOBODY, request("web"), ByAction(), Published(TODAY, {"a": spent}))
     assert gate.refuses(world.situation).tolist() == [True]
     account = gate.account(world.situation, 0)
     assert (account.rule, account.reason) == (rule, reason)
@@ -120,6 +120,6 @@ def test_the_account_says_what_was_spent_of_how_much_and_until_when(
 
 def test_a_ceiling_is_over_once_the_action_has_had_enough() -> None:
     shop, vocabulary = small_shop({"a": {"ceiling": {"contacts_per_day": 1, "until": 3}}})
-    spent = Published(1, TODAY, {"a": Spent(2, 3)})
+    spent = Published(TODAY, {"a": Spent(2, 3)})
     world = World(shop, vocabulary, (), customer((), vocabulary), request("web"), ByAction(), spent)
     assert not np.any(BelowCeiling().refuses(world.situation))

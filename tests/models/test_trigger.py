@@ -10,13 +10,13 @@ from hypothesis import given
 
 from features.event import Event, Kind
 from features.journey import handoffs, present
+from features.published import NOTHING
 from features.vocabulary import Vocabulary
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision
 from models.journey_rules import MINUTE, Trigger, escalated
 from models.policy.gates.trigger import ANSWERS, TriggerHolds
-from models.policy.published import NOTHING
 from models.policy.version import POLICY
 from tests.models.shelves import GREEDY_ARMS
 from tests.models.shop import DAY, NOW, ByAction, customer, event, request

@@ -11,6 +11,7 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 
 from features.event import Event, Kind
 from features.history import CustomerRecord
+from features.published import NOTHING, Published
 from features.spending import Spent, millionths
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
@@ -18,7 +19,6 @@ from models.columns import CompiledCatalogue
 from models.decision import DecisionRequest
 from models.learned_windows import with_learned_windows
 from models.policy.arms import arm_of
-from models.policy.published import NOTHING, Published
 from models.policy.situation import Situation
 from models.policy.spending import day_of
 from models.policy_rules import Arm
@@ -66,7 +66,7 @@ def _published(draw: st.DrawFn, action_ids: Sequence[str]) -> Published:
         before = draw(st.sampled_from([0, 0, 1, 4]))
         spent[action_id] = Spent(contacts, contacts + before, millionths(money), millionths(money + before / 4))
     gone = draw(st.one_of(st.just([]), st.lists(st.sampled_from([*sorted(ITEMS), "unlisted"]), max_size=6)))
-    return Published(draw(st.integers(0, 9)), TODAY - draw(st.sampled_from([0, 0, 1])), spent, frozenset(gone))
+    return Published(TODAY - draw(st.sampled_from([0, 0, 1])), spent, frozenset(gone))
 
 
 @st.composite

@@ -25,6 +25,7 @@ journey:
   idle_minutes: 30
   escalation: {after_minutes: 20, after_transfers: 2}
   handoff: {take_within_minutes: 60}
+service_first: {severity: 2, stale_days: 1, delivery_days: 1}
 """
 
 

@@ -6,11 +6,12 @@ import httpx
 import pytest
 
 from features.event import Event, Identifier, Kind
+from features.instants import render_instant
 from features.stores import open_store
 from features.stores.protocol import Append
 from serving.consents import HISTORY
 from serving.know_answers import CONTEXT, CUSTOMER, DECISIONS, LOOKUP, TIMELINE
-from tests.serving.desk import Desk
+from tests.serving.desk import DAY, Desk
 from tests.serving.synthetic import store_url
 from tests.serving.test_bad_input import fault
 
@@ -81,6 +82,18 @@ def test_orders_cases_and_who_spoke_last(agent: Desk) -> None:
     assert (orders["o-3"]["state"], orders["o-3"]["channel"]) == ("cancelled", "store")
     assert [(case["case_id"], case["severity"], case["age_seconds"]) for case in found["cases"]] == [("k-1", 3, 120)]
     assert found["last_agent"]["agent_id"] == "ada"
+
+
+def test_a_case_that_nobody_touches_for_too_long_is_said_to_be_stale(agent: Desk) -> None:
+    customer = agent.customer()
+    agent.track(customer, "Case Opened", case_id="k-1", severity="high")
+    agent.later(1439)
+    agent.track(customer, "Case Updated", case_id="k-1")
+    touched = agent.now
+    for minutes, since in ((1, None), (1438, None), (1, touched + DAY), (60, touched + DAY)):
+        agent.later(minutes)
+        (case,) = agent.context(customer)["cases"]
+        assert case["stale_since"] == (None if since is None else render_instant(since))
 
 
 def test_a_field_is_asked_for_once_and_a_secret_never_shown(agent: Desk) -> None:

@@ -18,6 +18,7 @@ from features.ledger import entries
 from features.stores.packed import record_of
 from features.stores.people import LoggedEvent
 from features.vocabulary import Vocabulary
+from models.policy_rules import ServiceFirst
 from serving.context import ASKED, questions
 from serving.context_orders import basket, last_orders
 from serving.context_parts import captured_fields, last_agent, open_cases, preferred_store, subscriptions
@@ -27,6 +28,7 @@ from tests.features.histories import crowd
 NOW = 1_769_850_000_000
 DAY = 86_400_000
 ITEMS = ("washer-1", "vacuum-1", "plan-1")
+RULE = ServiceFirst(severity=2, stale=6 * DAY, delivery=DAY, in_service=(), retention=frozenset())
 _numbers = itertools.count(1)
 
 
@@ -89,6 +91,7 @@ def test_cases_are_open_until_closed_and_the_worst_comes_first() -> None:
             case(Kind.CASE_OPENED, 6, "again"),
             case(Kind.CASE_UPDATED, 3, "unopened"),
         ),
+        RULE,
         NOW,
     )
     assert [one.case_id for one in found] == ["worse", "old", "again", "unopened"]
@@ -96,6 +99,12 @@ def test_cases_are_open_until_closed_and_the_worst_comes_first() -> None:
     assert (worst.severity, worst.reason, worst.agent_id) == (3, "late delivery", "bob")
     assert (worst.opened_at, worst.updated_at, worst.age_seconds) == (NOW - 5 * DAY, NOW - DAY, 5 * DAY // 1000)
     assert found[2].opened_at == NOW - 6 * DAY
+    assert [one.stale_since for one in found] == [None, NOW - 3 * DAY, NOW, None]
+
+
+def test_without_a_rule_no_case_is_stale() -> None:
+    (found,) = open_cases(told(case(Kind.CASE_OPENED, 999, "old")), None, NOW)
+    assert found.stale_since is None
 
 
 def captured(age: float, field: str, value: object) -> Event:

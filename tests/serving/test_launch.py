@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -19,7 +20,7 @@ from serving.deployment import NotStartable, Prepared, greeting, prepare, requir
 from serving.security import new_key
 from serving.settings import Settings
 from tests.checks.store_people_examples import tell, viewed
-from tests.serving.running import ROOT, environment, free_port, server
+from tests.serving.running import ROOT, environment, free_port, server, until
 from tests.serving.synthetic import PUBLISHED_AT, make_shop, store_url
 
 SERVE = (
@@ -53,6 +54,18 @@ def test_it_says_where_to_look_and_ctrl_c_ends_it_cleanly(home: Path) -> None:
     assert process.returncode == 0
     assert "no access key is configured; only this machine is answered" in errors
     assert "Traceback" not in errors
+    require_free_port("127.0.0.1", port)
+
+
+def test_killed_it_leaves_nothing_serving(home: Path) -> None:
+    port = free_port()
+    with launch(home, port) as process:
+        assert process.stdout is not None
+        assert f"serving at http://127.0.0.1:{port}" in process.stdout.readline() + process.stdout.readline()
+        begun = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        assert until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in begun), 30.0)
     require_free_port("127.0.0.1", port)
 
 

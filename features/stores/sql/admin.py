@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from features.candidates import CHANNELS
+from features.stores.keeping import ServingModel
 from features.stores.protocol import (
     AccessKey,
     CatalogueConflict,
     Conflict,
-    ServingModel,
     StoredCatalogue,
     StoreError,
 )

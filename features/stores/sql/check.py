@@ -16,6 +16,7 @@ from features.stores.sql.assembly import Assembled, assemble
 from features.stores.sql.orders import lost_orders
 from features.stores.sql.rebuild import everybody
 from features.stores.sql.session import Session, columns, value
+from features.stores.sql.snapshots import damaged
 from features.stores.sql.spending import miscounted
 from features.vault import Vault
 from features.vocabulary import DOMAINS
@@ -61,6 +62,7 @@ def check(session: Session, vault: Vault) -> CheckReport:
             faults.extend(f"person {made.person.root}: {fault}" for fault in found)
     faults.extend(_strays(session))
     faults.extend(miscounted(session))
+    faults.extend(damaged(session))
     return CheckReport(people, events, tuple(faults))
 
 

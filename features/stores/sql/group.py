@@ -38,6 +38,7 @@ from features.stores.sql.people import ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
 from features.stores.sql.regroup import Regrouped
 from features.stores.sql.session import Row, Session, columns, table
+from features.stores.sql.snapshots import KeptSnapshots, Snapshots
 from features.stores.sql.spending import Spending
 from features.stores.sql.vocabulary import Interning, SharedVocabulary
 from features.stores.sql.writer import Written
@@ -98,8 +99,22 @@ Codes = Sequence[tuple[int, int, int]]
 """(channel, item, action) by event."""
 
 
-def write_group(session: Session, shared: SharedVocabulary, rules: Rules, members: Sequence[Member]) -> Written:
-    group = _Group(session, Interning(session, shared), Profiles(session, rules), Spending(session))
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a process keeps from one group to the next."""
+
+    vocabulary: SharedVocabulary
+    snapshots: KeptSnapshots
+
+
+def write_group(session: Session, process: Process, rules: Rules, members: Sequence[Member]) -> Written:
+    group = _Group(
+        session,
+        Interning(session, process.vocabulary),
+        Profiles(session, rules),
+        Spending(session),
+        Snapshots(session, process.snapshots),
+    )
     group.load(members)
     results: list[object] = []
     for member in members:
@@ -111,7 +126,7 @@ def write_group(session: Session, shared: SharedVocabulary, rules: Rules, member
     regrouped = group.profiles.settle()
     # What left for the letters of all is told once.
     left = iter((group.left,))
-    return [next(left, 0) if one is None else _finished(one, regrouped) for one in results], group.interning.publish
+    return [next(left, 0) if one is None else _finished(one, regrouped) for one in results], group.publish
 
 
 def _finished(result: object, regrouped: Regrouped) -> object:
@@ -140,6 +155,7 @@ class _Group:
     interning: Interning
     profiles: Profiles
     spending: Spending
+    snapshots: Snapshots
     messages: set[MessageKey] = field(default_factory=set)
     keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     decisions: dict[str, LoggedDecision] = field(default_factory=dict)
@@ -158,6 +174,7 @@ class _Group:
         decisions = [write for write in writes if isinstance(write, LogDecision)]
         self.profiles.load(appends, [write.identifier for write in decisions])
         self.spending.load(appends, decisions)
+        self.snapshots.load(decisions)
         events = [event for write in writes for event in write.events]
         self.keys = message_keys(self.session, {event.message_id for event in events})
         told = {(*self.keys[event.message_id], event.line) for event in events}
@@ -276,8 +293,9 @@ class _Group:
             return DecisionReceipt(earlier, replayed=True)
         first = min((event.recorded_at for event in write.events), default=write.decision.decided_at)
         profile = self.profiles.decided(write.identifier, first)
-        self.decision_rows.append(dataclasses.replace(write.decision, person=profile.profile))
-        decision = dataclasses.replace(write.decision, person=profile.person.person)
+        snapshot = self.snapshots.number(write.published)
+        self.decision_rows.append(dataclasses.replace(write.decision, person=profile.profile, snapshot=snapshot))
+        decision = dataclasses.replace(write.decision, person=profile.person.person, snapshot=snapshot)
         self.decisions[decision.decision_id] = decision
         self._add_events(profile, write.events, codes)
         self.spending.decided(decision.decision_id, profile.profile, write.charges)
@@ -314,9 +332,15 @@ class _Group:
         self.session.insert(TRAIT_ROWS, self.trait_rows)
         insert_orders(self.session, self._vault, self.orders)
         store_people(self.session, self.profiles.people.values())
+        self.snapshots.store()
         insert_decisions(self.session, self._vault, self.decision_rows)
         self.spending.store()
         self._bury()
+
+    def publish(self) -> None:
+        """Once it is durable."""
+        self.interning.publish()
+        self.snapshots.publish()
 
     def _bury(self) -> None:
         numbers = self.session.numbers("dead_letter", len(self.letters))

@@ -22,7 +22,7 @@ Columns = tuple[tuple[str, Type], ...]
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
 
-Counter = Literal["sequence", "person", "dead_letter", "audit"]
+Counter = Literal["sequence", "person", "dead_letter", "audit", "snapshot"]
 """Who gives numbers that are never given twice."""
 
 Column = Any

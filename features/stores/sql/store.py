@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
+from features.published import Published
 from features.spending import Counts
 from features.stores.acceptance import check_append, check_decision, check_item_states
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
+from features.stores.keeping import ServingModel
 from features.stores.people import AuditEntry, Identity, LoggedEvent
 from features.stores.protocol import (
     AccessKey,
@@ -28,7 +30,6 @@ from features.stores.protocol import (
     LogDecision,
     LoggedDecision,
     PersonEvents,
-    ServingModel,
     StoredCatalogue,
     StoreError,
 )
@@ -41,6 +42,7 @@ from features.stores.sql import (
     omission,
     reads,
     rights,
+    snapshots,
     spending,
     stock,
     then,
@@ -51,10 +53,11 @@ from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import versions
 from features.stores.sql.check import check
 from features.stores.sql.decisions import newest_decisions, select_decisions, select_decisions_of
-from features.stores.sql.group import Appends, Decisions, Letters, write_group
+from features.stores.sql.group import Appends, Decisions, Letters, Process, write_group
 from features.stores.sql.holdings import holdings
 from features.stores.sql.profiles import Rules
 from features.stores.sql.session import Engine, MustBeAlone, Session, value
+from features.stores.sql.snapshots import KeptSnapshots
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.stores.sql.writer import WriterThread
 from features.vault import Vault
@@ -80,7 +83,8 @@ class SQLStore:
         self._local = local()
         self._closed = False
         self._shared = SharedVocabulary()
-        self._writer = WriterThread(engine, lambda session, members: write_group(session, self._shared, rules, members))
+        process = Process(self._shared, KeptSnapshots())
+        self._writer = WriterThread(engine, lambda session, members: write_group(session, process, rules, members))
         try:
             self._recognise()
         except BaseException:
@@ -270,9 +274,9 @@ class SQLStore:
         with self._engine.reading() as session:
             return spending.spent(session, actions, day)
 
-    def shared_number(self) -> int:
-        with self._engine.reading() as session:
-            return session.given("sequence")
+    def snapshot(self, number: int) -> Published | None:
+        with self._engine.moment() as session:
+            return snapshots.snapshot(session, number)
 
     def feed_items(self, states: Sequence[ItemState], at: int) -> int:
         check_item_states(states, at)
