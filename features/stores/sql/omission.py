@@ -13,8 +13,9 @@ _AT_A_TIME = 1000
 """Profiles that are renamed in one transaction."""
 
 _CALLED = """SELECT c.profile, c.digest, p.name, p.regrouped > 0 OR p.root <> p.person
-              FROM claim c JOIN identifier i ON i.digest = c.digest JOIN person p ON p.person = c.profile
-              WHERE c.profile > ? AND c.anchor IS NOT NULL AND i.type <> ? ORDER BY c.profile LIMIT ?"""
+              FROM claim c CROSS JOIN identifier i CROSS JOIN person p
+              WHERE i.digest = c.digest AND p.person = c.profile AND c.profile > ?
+              AND c.anchor IS NOT NULL AND i.type <> ? ORDER BY c.profile LIMIT ?"""
 
 
 def kept(session: Session) -> int:
