@@ -150,11 +150,12 @@ class _Maker(msgspec.Struct, frozen=True):
 
 
 def _addressed(line: Line, named: identifiers.Naming) -> tuple[Identifier, ...]:
-    """Through what a withdrawal came. One told by a user id came from a person whom the sender knows."""
+    """Through what a withdrawal came. Of one told by a user id, what the event itself names; whatever else the call
+    says of the person, some senders say with every call."""
     if line.kind is not Kind.CONSENT_WITHDRAWN:
         return _NOBODY
     if line.through or named.known:
-        return line.through
+        return line.through or consents.addresses_of(line.channel, named.through)
     return consents.reached_by(line.channel, (named.anchor, *named.also))
 
 
