@@ -14,7 +14,7 @@ from models.policy_rules import Arm
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
     """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best".
-    deliver_at: ms UTC at which schedule, quiet hours and contact limits are judged. exclude: action ids. seed: of this
+    deliver_at: ms UTC at which schedule, quiet hours, contact limits and `now` are judged. exclude: action ids. seed: of this
     decision's draws. subject: the outside name of the customer, or for somebody unknown what they were asked by; their
     arm goes by it. context: what the caller tells of the situation, for conditions; JSON values."""
 

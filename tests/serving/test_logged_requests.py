@@ -28,7 +28,13 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _NAMES = st.sampled_from(
-    [("phone", "+44 20 7946 0018"), ("email", "Ada@Example.com"), ("user_id", "c-1"), ("crm", "ü 7"), ("anonymous_id", "b")]
+    [
+        ("phone", "+44 20 7946 0018"),
+        ("email", "Ada@Example.com"),
+        ("user_id", "c-1"),
+        ("crm", "ü 7"),
+        ("anonymous_id", "b"),
+    ]
 )
 _FIELDS: dict[str, st.SearchStrategy[object]] = {
     "channels": st.none() | st.lists(_TEXTS, min_size=1, max_size=3),
