@@ -282,7 +282,7 @@ def _bare_slate(slate: dict[str, object]) -> dict[str, object]:
     actions = [
         {name: one for name, one in action.items() if name not in _ON_REQUEST} for action in _members(slate, "actions")
     ]
-    return {**{name: one for name, one in slate.items() if name != "refused"}, "actions": actions}
+    return {**{name: one for name, one in slate.items() if name not in ("refused", "withheld")}, "actions": actions}
 
 
 def _members(document: dict[str, object], name: str) -> list[dict[str, object]]:

@@ -218,7 +218,6 @@ class FeedbackReport(_Request):
 FeedbackReports = Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
 FeedbackRequest = FeedbackReport | FeedbackReports
 
-
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 
 
@@ -302,6 +301,7 @@ class ChannelAnswer(_Response):
     no_action: NoActionAnswer
     funnel: dict[str, int]
     refused: list[RefusedAnswer] | None = None
+    withheld: list[RefusedAnswer] | None = None
 
 
 class DecisionAnswer(_Response):
