@@ -24,7 +24,7 @@ def explained(world: World, policy: Policy) -> Decision:
 
 
 @LAW
-@given(world=worlds())
+@given(world=worlds(open_but_for="limits"))
 def test_what_is_withheld_is_what_could_not_follow_the_draws_before_the_last(world: World) -> None:
     for policy in (POLICY, Policy(GATES, Even())):
         decision = explained(replace(world, request=replace(world.request, across="each")), policy)
@@ -43,7 +43,7 @@ def test_what_is_withheld_is_what_could_not_follow_the_draws_before_the_last(wor
 
 
 @LAW
-@given(world=worlds())
+@given(world=worlds(open_but_for="limits"))
 def test_a_slate_that_could_not_go_on_explains_everything(world: World) -> None:
     """Nothing is eligible, not chosen, and without a word where the slate had to end before its limit."""
     decision = explained(world, POLICY)
@@ -55,7 +55,7 @@ def test_a_slate_that_could_not_go_on_explains_everything(world: World) -> None:
 
 
 @LAW
-@given(world=worlds())
+@given(world=worlds(open_but_for="limits"))
 def test_the_best_of_all_channels_withholds_for_what_goes_before_alone(world: World) -> None:
     best = replace(world, request=replace(world.request, across="best", explain=True))
     for slate in answered(best).slates:
@@ -65,7 +65,7 @@ def test_the_best_of_all_channels_withholds_for_what_goes_before_alone(world: Wo
 
 
 @LAW
-@given(world=worlds())
+@given(world=worlds(open_but_for="limits"))
 def test_why_it_is_withheld_reads(world: World) -> None:
     for slate in explained(world, POLICY).slates:
         for one in slate.withheld:
