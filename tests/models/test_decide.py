@@ -199,11 +199,9 @@ def test_explaining_changes_nothing(world: World) -> None:
         decision = answered(replace(world, request=replace(world.request, explain=explain)), Policy(GATES, Even()))
         assert explain or not any((*slate.refused, *slate.withheld) for slate in decision.slates)
         bare = [tuple(replace(action, reasons=()) for action in slate.actions) for slate in decision.slates]
-        slates = [
-            replace(slate, refused=(), withheld=(), actions=own)
-            for slate, own in zip(decision.slates, bare, strict=True)
-        ]
-        return replace(decision, slates=tuple(slates))
+        slates = zip(decision.slates, bare, strict=True)
+        kept = (replace(slate, refused=(), withheld=(), actions=own) for slate, own in slates)
+        return replace(decision, slates=tuple(kept))
 
     assert unexplained(explain=True) == unexplained(explain=False)
 
