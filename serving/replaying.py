@@ -193,6 +193,10 @@ class Replayer:
         """A version of the catalogue as the decision's model sees it. Raises CatalogueError when it is unreadable."""
         return self._windows(catalogue, logged.model_version, logged.model_digest)
 
+    def seen_with(self, catalogue: int, repurchase: RepurchaseModel | None) -> CompiledCatalogue:
+        """A version of the catalogue as another model sees it. Raises CatalogueError when it is unreadable."""
+        return with_learned_windows(self._catalogue(catalogue), repurchase, self._store.vocabulary)
+
     def compared(self, then: Then, decision: Decision) -> Replay:
         """decision: made again by its own catalogue."""
         logged, known = then.logged, then.record.known

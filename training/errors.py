@@ -5,6 +5,8 @@ TrainingError
 +-- NotRegistered       the registry has no such model version
 +-- RegistryAway        the registry cannot be reached
 +-- InvalidFeedback     what was logged, or what is asked of it, cannot be judged
++-- InvalidLimits       a verdict cannot go by these limits
++-- InvalidGrounds      nobody can tell later why somebody was made champion
 """
 
 from __future__ import annotations
@@ -28,3 +30,11 @@ class RegistryAway(TrainingError):
 
 class InvalidFeedback(TrainingError):
     """What was logged, or what is asked of it, cannot be judged: a propensity of 0, chances that do not sum to 1."""
+
+
+class InvalidLimits(TrainingError):
+    """A verdict cannot go by these limits: a negative tolerance."""
+
+
+class InvalidGrounds(TrainingError):
+    """Nobody can tell later why somebody was made champion: forced without a reason or a name, or a novel."""
