@@ -7,6 +7,7 @@ TrainingError
 +-- InvalidFeedback     what was logged, or what is asked of it, cannot be judged
 +-- InvalidLimits       a verdict cannot go by these limits
 +-- InvalidGrounds      nobody can tell later why somebody was made champion
++-- Overtaken           somebody else became champion while a verdict was being found
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class InvalidLimits(TrainingError):
 
 class InvalidGrounds(TrainingError):
     """Nobody can tell later why somebody was made champion: forced without a reason or a name, or a novel."""
+
+
+class Overtaken(TrainingError):
+    """Somebody else became champion while a verdict was being found."""

@@ -16,13 +16,14 @@ from features.stores.protocol import LoggedDecision
 from models import bundle
 from models.bundle import Bundle, BundleError
 from models.columns import compile_catalogue
+from models.document_fields import text_of
 from models.first_draws import Choice, FirstDraw
 from training import holdout, promotion_text, table
 from training.champions import Grounds, How
 from training.contacts import DAY
-from training.errors import NothingToLearn
+from training.errors import NothingToLearn, Overtaken
 from training.offpolicy.logged import Draw, LogStore, Reward, of_arms, read_draws, sampled
-from training.offpolicy.paired import compared, is_certain
+from training.offpolicy.paired import Policies, compared
 from training.offpolicy.redrawn import Redraw
 from training.promotion import TOLERANCE, Compared, Holdout, Limits, NotEvaluable, Replayed, Verdict, unchanged, verdict
 from training.registry import Registered, Registry
@@ -31,8 +32,8 @@ from training.settings import TrainingSettings
 
 VERDICT_TEXT, VERDICT_JSON = "verdict.md", "verdict.json"
 ARMS = ("full", "random")
-CERTAIN = 1_000
-"""Of draws that left nothing to chance, so many are looked at for broken laws."""
+LOOKED_AT = 1_000
+"""Of all draws so many are looked at for broken laws, besides those that are compared by."""
 
 
 class JudgingStore(LogStore, table.TrainingStore, BundleStore, Protocol):
@@ -80,12 +81,14 @@ def terms_of(known_at: int, days: int = 90, tolerance: float = TOLERANCE, *, suc
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """champion, its_model: None where nobody is, or it cannot be read by this version any more; then remark says so."""
+    """champion, its_model: None where nobody is, or it cannot be read by this version any more; then remark says so.
+    holder: of the alias champion all the same."""
 
     challenger: Registered
     model: Bundle
     champion: Registered | None
     its_model: Bundle | None
+    holder: Registered | None
     remark: str
 
     @property
@@ -100,13 +103,13 @@ def contest(store: BundleStore, registry: Registry, version: str | None) -> Cont
     challenger, champion = registry.find(version), registry.champion()
     model = bundle.load(registry.bundle_files(challenger.version))
     if champion is None or champion.version == challenger.version:
-        return Contest(challenger, model, champion, model if champion else None, "")
+        return Contest(challenger, model, champion, model if champion else None, champion, "")
     try:
         files = store.bundle(champion.digest) or registry.bundle_files(champion.version)
-        return Contest(challenger, model, champion, bundle.load(files), "")
+        return Contest(challenger, model, champion, bundle.load(files), champion, "")
     except BundleError as error:
         remark = f"champion {champion.version} cannot serve with this version ({error}); nothing is compared with it"
-        return Contest(challenger, model, None, None, remark)
+        return Contest(challenger, model, None, None, champion, remark)
 
 
 def judged(
@@ -132,8 +135,12 @@ def promoted(
     store: BundleStore, registry: Registry, them: Contest, made: Verdict, grounds: Grounds, since: int
 ) -> Registered | None:
     """The verdict goes to the challenger's run, and its version serves if that, or force, allows it. since: ms UTC.
-    None: refused. Raises RegistryAway."""
-    challenger = them.challenger
+    None: refused. Raises Overtaken, RegistryAway."""
+    challenger, holder = them.challenger, registry.champion()
+    if holder != them.holder:
+        raise Overtaken(
+            f"champion is {holder.version if holder else 'nobody'} by now; the verdict is about another; promote again"
+        )
     if not them.is_champion:
         registry.challenge(challenger.version)
     if challenger.run_id:
@@ -152,14 +159,21 @@ def _log(
         reading = read_draws(store, terms.known_at - terms.days * DAY, terms.known_at, progress)
     except NothingToLearn as error:
         return NotEvaluable(str(error)), Replayed(0, ()), ()
-    draws = of_arms(reading.draws, ARMS)
-    certain = [one for one in draws if is_certain(one)]
-    explored = sampled([one for one in draws if not is_certain(one)], terms.sample, rng)
-    found: Compared | NotEvaluable = NotEvaluable("there is no champion to compare with")
-    if them.champion is not None and them.its_model is not None:
-        policies = (replay.logging, replay.by_model(them.its_model, them.champion.version), challenger)
-        found = compared(explored, len(certain), *policies, store.vocabulary, progress, terms.reward, rng)
-    _look(challenger, [*explored, *sampled(certain, CERTAIN, rng)], progress)
+    draws, until = of_arms(reading.draws, ARMS), them.model.provenance.trained_until
+    held_out = [one for one in draws if one.decision.decided_at > until]
+    found: Compared | NotEvaluable
+    if them.champion is None or them.its_model is None:
+        found = NotEvaluable("there is no champion to compare with")
+    elif draws and not held_out:
+        found = NotEvaluable(
+            f"the challenger learned from everything until {text_of(until)}, and none of the {len(draws):,} matured "
+            "draws is later; wait for later ones, or train with --until"
+        )
+    else:
+        champion = replay.by_model(them.its_model, them.champion.version)
+        policies = Policies(replay.logging, champion, challenger, them.its_model.provenance.trained_until)
+        found = compared(held_out, policies, store.vocabulary, progress, terms.reward, rng, terms.sample)
+    _look(challenger, sampled(draws, LOOKED_AT, rng), progress)
     return found, Replayed(len(challenger.decisions), tuple(challenger.broken)), reading.remarks
 
 

@@ -60,9 +60,11 @@ class NotEvaluable:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Challenger and champion on the same logged draws, each of which left something to chance. difference: of reward
-    per draw, clustered by person. champion: its reward per draw. effective_people: of the policy that has fewer.
-    unsupported, lost: as in Limits. certain: draws that were left out, for nothing was left to chance in them."""
+    """Challenger and champion on the same logged draws, each of which left something to chance, and from none of which
+    the challenger learned. difference: of reward per draw, clustered by person. champion: its reward per draw.
+    effective_people: of the policy that has fewer. unsupported, lost: as in Limits. certain: draws that were left out,
+    for nothing was left to chance in them. champion_saw: draws of a time from which the champion learned, which
+    flatters it."""
 
     difference: Interval
     champion: float
@@ -72,6 +74,7 @@ class Compared:
     unsupported: float
     lost: float
     certain: int
+    champion_saw: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +201,10 @@ def _difference(compared: Compared, required: float, limits: Limits) -> Criterio
         return Criterion(DIFFERENCE, None, Bound.LEAST, required, Result.NOT_EVALUABLE, sentence)
     sentence = (
         f"the challenger earns {found.value:+.4f} per draw ({low:+.4f} to {found.high:+.4f} at {found.level:.0%}) "
-        f"beside the champion's {compared.champion:.4f}; the lower bound counts"
+        f"beside the champion's {compared.champion:.4f}, on draws that it did not learn from; the lower bound counts"
     )
+    if compared.champion_saw:
+        sentence += f"; from {compared.champion_saw:,} of them the champion learned"
     if compared.certain:
         sentence += f"; {compared.certain:,} draws that left nothing to chance tell nothing"
     return _criterion(DIFFERENCE, low, Bound.LEAST, required, sentence)

@@ -30,6 +30,10 @@ from serving.replaying import Replayer
 from tests.flow.test_operators import Done, one_line
 from tests.models.shop import DAY, NOW
 from tests.training.draw_world import ITEM_OF_B, decide_for, open_shop
+from training.champions import Grounds, How
+from training.errors import Overtaken
+from training.judging import contest, promoted
+from training.promotion import unchanged
 from training.registry import CHALLENGER, CHAMPION, MODEL_NAME, PREVIOUS, Registry, RunRecord
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
@@ -50,8 +54,8 @@ class Home:
     path: Path
     registry: Registry
 
-    def register(self, cheap: float, dear: float, seed: int) -> str:
-        made = model(cheap, dear, seed)
+    def register(self, cheap: float, dear: float, seed: int, until: int = NOW - 60 * DAY) -> str:
+        made = model(cheap, dear, seed, until)
         return self.registry.register(made, RunRecord({}, {}, {}, {}, {})).version
 
     def aliases(self) -> dict[str, str]:
@@ -61,8 +65,9 @@ class Home:
         return nextbest(self.path, "promote", *arguments)
 
 
-def model(cheap: float, dear: float, seed: int) -> Bundle:
-    """One that gives these chances to actions worth less and more than DEAR, whoever is asked about."""
+def model(cheap: float, dear: float, seed: int, until: int = NOW - 60 * DAY) -> Bundle:
+    """One that gives these chances to actions worth less and more than DEAR, whoever is asked about. until: what it
+    says that it learned from."""
     inputs = response_inputs()
     rows = np.zeros((400, len(inputs)))
     rows[:, inputs.index("candidate.value")] = np.repeat([DEAR - 1.0, DEAR + 1.0], 200)
@@ -74,8 +79,8 @@ def model(cheap: float, dear: float, seed: int) -> Bundle:
     affinity = Forest(
         lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, affine, 2).model_to_string()
     )
-    population = Population(NOW - 60 * DAY, (), np.zeros((0, len(COLUMNS))))
-    return Bundle(Provenance(NOW - 60 * DAY, "00", 1, seed, 500, 250), affinity, forest, IDENTITY, population)
+    population = Population(until, (), np.zeros((0, len(COLUMNS))))
+    return Bundle(Provenance(until, "00", 1, seed, 500, 250), affinity, forest, IDENTITY, population)
 
 
 @pytest.fixture(scope="module")
@@ -120,15 +125,19 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     assert "of which no model had seen any" in made.stdout
     assert home.aliases() == {CHAMPION: first}
 
-    worse = home.register(0.6, 0.05, seed=2)
-    looked = home.promote("--dry-run", "--json")
+    fresh = home.register(RATE, RATE, seed=4, until=NOW)
+    looked = home.promote(fresh, "--dry-run", "--json")
     told = json.loads(looked.stdout)
     assert (looked.returncode, told["promoted"], told["champion"]) == (1, False, first)
+    assert "none of the 280 matured draws is later" in told["reasons"][0]
+    assert kept(home, fresh) == []
+
+    worse = home.register(0.6, 0.05, seed=2)
+    refused = home.promote("--json")
+    told = json.loads(refused.stdout)
     failed = {one["name"] for one in told["criteria"] if one["result"] == "failed"}
+    assert (refused.returncode, len(told["reasons"])) == (1, len(failed))
     assert {"ahead of the champion", "log loss on later contacts"} <= failed
-    assert kept(home, worse) == []
-    refused = home.promote(worse)
-    assert (refused.returncode, refused.stdout.count("- refused for ")) == (1, len(told["reasons"]))
     assert kept(home, worse) == ["verdict.json", "verdict.md"]
     assert home.aliases() == {CHAMPION: first, CHALLENGER: worse}
 
@@ -156,8 +165,21 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     ]  # fmt: skip
     assert (entries[3]["reason"], entries[3]["by"]) == ("to see it fail", "Ann")
     rows = json.loads(nextbest(home.path, "models", "--json").stdout)
-    assert [(one["version"], one["aliases"]) for one in rows] == [(equal, CHAMPION), (worse, ""), (first, PREVIOUS)]
+    assert [(one["version"], one["aliases"]) for one in rows] == [
+        (equal, CHAMPION), (worse, ""), (fresh, ""), (first, PREVIOUS),
+    ]  # fmt: skip
     assert rows[0]["champion_since"] == "2026-01-01T00:00:00Z"
+
+
+def test_a_verdict_is_about_the_champion_that_it_was_found_beside(home: Home) -> None:
+    """On the heels of the promotions above."""
+    store = open_store(f"sqlite:///{home.path / 'store.db'}")
+    them = contest(store, home.registry, None)
+    home.registry.rollback(store, NOW, "", "Ann")
+    grounds = Grounds(How.FORCED, "in a hurry", "Bob")
+    with pytest.raises(Overtaken, match="champion is 1 by now; "):
+        promoted(store, home.registry, them, unchanged("4", "4"), grounds, NOW)
+    store.close()
 
 
 def kept(home: Home, version: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,43 +14,52 @@ from training.offpolicy.diagnostics import diagnose
 from training.offpolicy.estimators import SelfNormalisedIPS
 from training.offpolicy.feedback import Evaluation
 from training.offpolicy.intervals import bootstrapped_difference
-from training.offpolicy.logged import Draw, Reward
+from training.offpolicy.logged import Draw, Reward, sampled
 from training.offpolicy.redrawn import SAME, Redraw, Redrawn, redrawn
 from training.promotion import Compared, NotEvaluable
 
 
-def is_certain(draw: Draw) -> bool:
-    """Nothing was left to chance: of any other policy such a draw tells nothing."""
-    return draw.propensity > 1.0 - SAME
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """How each decides in the place of a logged draw. logging: as it was drawn. champion_until: ms UTC, what the
+    champion learned from."""
+
+    logging: Redraw
+    champion: Redraw
+    challenger: Redraw
+    champion_until: int
 
 
 def compared(
     draws: Sequence[Draw],
-    certain: int,
-    logging: Redraw,
-    champion: Redraw,
-    challenger: Redraw,
+    policies: Policies,
     vocabulary: Vocabulary,
     progress: Progress,
     reward: Reward,
     rng: np.random.Generator,
+    sample: int,
 ) -> Compared | NotEvaluable:
-    """draws: none that is certain; of those there were `certain` more."""
+    """draws: from none of which the challenger learned. sample: so many of them at most, of those that left something
+    to chance; any other tells nothing of another policy."""
+    explored = [one for one in draws if one.propensity <= 1.0 - SAME]
     if not draws:
-        return NotEvaluable(
-            f"{certain:,} matured draws are logged, and none left anything to chance"
-            if certain
-            else "no matured draw is logged"
-        )
+        return NotEvaluable("no matured draw is logged")
+    if not explored:
+        return NotEvaluable(f"{len(draws):,} matured draws are logged, and none left anything to chance")
+    chosen = sampled(explored, sample, rng)
     try:
-        theirs = redrawn(draws, logging, champion, vocabulary, progress, reward)
-        ours = redrawn(theirs.draws, logging, challenger, vocabulary, progress, reward)
-        lost = 1.0 - len(ours.draws) / len(draws)
-        return _compared(
-            ours, Evaluation(theirs.feedback, theirs.target).take(_shared(theirs, ours)), lost, certain, rng
-        )
+        theirs = redrawn(chosen, policies.logging, policies.champion, vocabulary, progress, reward)
+        ours = redrawn(theirs.draws, policies.logging, policies.challenger, vocabulary, progress, reward)
+        champion = Evaluation(theirs.feedback, theirs.target).take(_shared(theirs, ours))
+        found = _compared(ours, champion, rng)
     except InvalidFeedback as error:
         return NotEvaluable(f"the log cannot be judged by ({error})")
+    return replace(
+        found,
+        lost=1.0 - len(ours.draws) / len(chosen),
+        certain=len(draws) - len(explored),
+        champion_saw=sum(one.decision.decided_at <= policies.champion_until for one in ours.draws),
+    )
 
 
 def _shared(theirs: Redrawn, ours: Redrawn) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -58,7 +68,7 @@ def _shared(theirs: Redrawn, ours: Redrawn) -> np.ndarray[tuple[int], np.dtype[n
     return np.flatnonzero([(one.decision.decision_id, one.slate) in kept for one in theirs.draws])
 
 
-def _compared(ours: Redrawn, champion: Evaluation, lost: float, certain: int, rng: np.random.Generator) -> Compared:
+def _compared(ours: Redrawn, champion: Evaluation, rng: np.random.Generator) -> Compared:
     challenger, estimator, person = Evaluation(ours.feedback, ours.target), SelfNormalisedIPS(), ours.feedback.person
     terms, their_terms = estimator.terms(challenger), estimator.terms(champion)
     difference = bootstrapped_difference(terms, their_terms, person, rng)
@@ -70,6 +80,7 @@ def _compared(ours: Redrawn, champion: Evaluation, lost: float, certain: int, rn
         people=found.people,
         effective_people=min(found.effective_people, their_found.effective_people),
         unsupported=found.unsupported or 0.0,
-        lost=lost,
-        certain=certain,
+        lost=0.0,
+        certain=0,
+        champion_saw=0,
     )
