@@ -155,7 +155,7 @@ def train(
         tell(run.remarks)
         console.print(
             f"version {run.registered.version} is registered (run {run.registered.run_id}); "
-            f"`nextbest promote {run.registered.version}` lets it serve"
+            f"`nextbest promote {run.registered.version}` judges it and lets it serve"
         )
 
 

@@ -128,7 +128,7 @@ def judged(
     later = _holdout(store, registry, them, terms, settings, progress)
     champion = None if them.champion is None else them.champion.version
     made = verdict(them.challenger.version, champion, found, later, replayed, terms.limits)
-    return made, (*remarks, *([them.remark] if them.remark else []))
+    return made, remarks
 
 
 def promoted(
@@ -163,7 +163,7 @@ def _log(
     held_out = [one for one in draws if one.decision.decided_at > until]
     found: Compared | NotEvaluable
     if them.champion is None or them.its_model is None:
-        found = NotEvaluable("there is no champion to compare with")
+        found = NotEvaluable(them.remark or "there is no champion to compare with")
     elif draws and not held_out:
         found = NotEvaluable(
             f"the challenger learned from everything until {text_of(until)}, and none of the {len(draws):,} matured "

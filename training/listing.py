@@ -18,7 +18,7 @@ class Listing:
     """columns: their names. rows: one cell each, None for none. empty: what to say when there are none."""
 
     columns: tuple[str, ...]
-    rows: Sequence[Sequence[str | None]]
+    rows: Sequence[Sequence[str | float | tuple[str, ...] | None]]
     empty: str
 
 
@@ -26,8 +26,8 @@ def versions(registry: Registry) -> Listing:
     """Raises RegistryAway."""
     rows = [
         (
-            *(one.registered.version, ",".join(one.aliases), text_of(one.created)),
-            *(None if name not in one.metrics else f"{one.metrics[name]:.6g}" for name in FIGURES.values()),
+            *(one.registered.version, one.aliases, text_of(one.created)),
+            *(one.metrics.get(name) for name in FIGURES.values()),
             None if one.champion_since is None else text_of(one.champion_since),
             *(one.registered.digest[:12], one.registered.run_id),
         )

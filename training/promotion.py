@@ -150,7 +150,7 @@ def verdict(
     reasons = [f"{one.name}: {one.sentence}" for one in criteria if one.result is Result.FAILED]
     difference = criteria[0]
     if champion is None:
-        remark = "there is no champion; a first one goes by later contacts alone"
+        remark = "no champion to compare with; a first one goes by later contacts alone"
     elif difference.result is Result.NOT_EVALUABLE:
         remark = f"over champion {champion}; not evaluable off-policy"
         reasons.insert(0, f"{difference.name}: {difference.sentence}; to decide without it {FORCE}")

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from features.event import Event, Identifier, Kind
 from features.stores import open_store
 from features.stores.protocol import Append, LogDecision
+from models import bundle
 from models.bundle import Bundle, Provenance
 from models.calibration import IDENTITY
 from models.forest import Forest
@@ -120,7 +121,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     first = home.register(RATE, RATE, seed=1)
     made = home.promote()
     assert made.returncode == 0, made.stderr
-    assert f"Version {first}: **promoted** (there is no champion; a first one" in made.stdout
+    assert f"Version {first}: **promoted** (no champion to compare with; a first one" in made.stdout
     assert "not evaluable off-policy: there is no champion" in made.stdout
     assert "of which no model had seen any" in made.stdout
     assert home.aliases() == {CHAMPION: first}
@@ -166,7 +167,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     assert (entries[3]["reason"], entries[3]["by"]) == ("to see it fail", "Ann")
     rows = json.loads(nextbest(home.path, "models", "--json").stdout)
     assert [(one["version"], one["aliases"]) for one in rows] == [
-        (equal, CHAMPION), (worse, ""), (fresh, ""), (first, PREVIOUS),
+        (equal, [CHAMPION]), (worse, []), (fresh, []), (first, [PREVIOUS]),
     ]  # fmt: skip
     assert rows[0]["champion_since"] == "2026-01-01T00:00:00Z"
 
@@ -197,6 +198,20 @@ def serving(home: Home) -> str:
         store.close()
     assert found.origin is Origin.REGISTRY
     return found.version
+
+
+def test_a_champion_that_this_version_cannot_read_is_nobody_to_compare_with(home: Home, tmp_path: Path) -> None:
+    """As after a release with other features."""
+    champion = home.registry.champion()
+    assert champion is not None
+    files = dict(home.registry.bundle_files(champion.version))
+    files[bundle.MANIFEST] = files[bundle.MANIFEST].replace(b'"format": 1', b'"format": 0')
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    store.put_bundle(champion.digest, files)
+    them = contest(store, home.registry, "2")
+    store.close()
+    assert (them.champion, them.its_model, them.holder) == (None, None, champion)
+    assert f"champion {champion.version} cannot serve with this version (format is 0; " in them.remark
 
 
 def test_what_the_challenger_would_offer_of_what_was_bought_is_noted(tmp_path: Path) -> None:
