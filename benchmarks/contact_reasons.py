@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from features.history import CustomerRecord, as_of, page
 from features.progress import Silent
+from models.contact_moment import Question
 from models.contact_ranking import contact_reasons
 from models.contact_rules import OTHER
-from tests.training.contact_world import RARE, TRUTH, Called, contact_world
+from tests.training.contact_world import Called, contact_world
 from tests.training.small_shop import as_table, open_shop
 from training import table
 from training.contact_reasons import Judged, Learned, learn, tested
@@ -26,6 +29,7 @@ from training.table import Dataset
 
 SIZES = ((80, 5), (350, 5), (2_400, 5))
 """People, and contacts of each."""
+QUICK = SIZES[:1]
 REPEATS = 200
 
 
@@ -47,9 +51,8 @@ def best_possible(judged: Judged, called: list[Called]) -> tuple[float, float]:
     classes = judged.test.classes
     chances = np.zeros((len(called), len(classes)))
     for number, one in enumerate(called):
-        for reason, chance in TRUTH[one.situation].items():
-            chances[number, classes.index(reason if reason in classes else OTHER)] += (1 - RARE) * chance
-        chances[number, classes.index(OTHER)] += RARE
+        for reason, chance in one.chances.items():
+            chances[number, classes.index(reason if reason in classes else OTHER)] += chance
     label = judged.test.label
     return float(-np.log(chances[np.arange(len(label)), label]).mean()), float((chances.argmax(1) == label).mean())
 
@@ -63,13 +66,15 @@ def milliseconds(dataset: Dataset, learned: Learned) -> tuple[float, float]:
     for model in (learned.model, None):
         start = time.process_time()
         for _ in range(REPEATS):
-            contact_reasons(record, (), moment, dataset.compiled, model, str, 3, objects=False)
+            contact_reasons(record, (), Question.at(moment), dataset.compiled, model, str, 3, objects=False)
         took.append((time.process_time() - start) / REPEATS * 1e3)
     return took[0], took[1]
 
 
-def main() -> None:
-    for people, each in SIZES:
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="the smallest size: does it run at all?")
+    for people, each in QUICK if parser.parse_args(arguments).quick else SIZES:
         dataset, called = read(people, each)
         start = time.process_time()
         learned = learn(dataset, TrainingSettings(threads=1), Silent())

@@ -123,8 +123,8 @@ def _action(number: int, asked: Sequence[str]) -> dict[str, object]:
     }
 
 
-def history() -> tuple[Event, ...]:
-    rng = np.random.default_rng(7)
+def history(seed: int = 7) -> tuple[Event, ...]:
+    rng = np.random.default_rng(seed)
     kinds = [Kind.VIEWED] * 6 + [Kind.ORDERED] * 2 + [Kind.SENT, Kind.REJECTED]
     return tuple(_event(kinds[number % len(kinds)], number, rng) for number in range(EVENTS))
 

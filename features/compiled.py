@@ -27,6 +27,7 @@ class Compiled(Protocol[P, R_co]):
 
 
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
+    """An entry: called by what is not compiled, and warmed before anybody waits for it (serving.warming)."""
     return cast("Compiled[P, R]", numba.njit(cache=True, nogil=True)(function))
 
 

@@ -97,6 +97,13 @@ def page(records: Records) -> Records:
     return kept[np.lexsort((kept["sequence"], kept["occurred_at"]))]
 
 
+def merged(first: Records, second: Records) -> Records:
+    """The EVENT records of both, each once, sorted by (occurred_at, sequence)."""
+    both = np.concatenate([first, second])
+    once = both[np.unique(both["sequence"], return_index=True)[1]]
+    return once[np.argsort(once["occurred_at"], kind="stable")]
+
+
 def empty(dtype: np.dtype[np.void] = EVENT) -> Records:
     return np.zeros(0, dtype=dtype)
 

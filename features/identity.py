@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import phonenumbers
@@ -38,6 +38,18 @@ EXTERNAL_PREFIX: Final = "external:"
 LONGEST: Final = 256
 """Characters of an identifier's value, and of its type."""
 
+SHARED: Final = frozenset({"email", "phone", "device", "device_id", "device_token", "advertising_id"})
+"""Types of which several people rightly have one value: a family's telephone, a couple's computer."""
+
+ADDRESSES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("email", "emails", "emailAddress", "emailAddresses"), "email"),
+    **dict.fromkeys(("phone", "phones", "phoneNumber", "phoneNumbers", "telephone", "telephones"), "phone"),
+    **dict.fromkeys(("telephoneNumber", "telephoneNumbers", "mobile", "mobiles", "mobilePhone"), "phone"),
+    **dict.fromkeys(("mobileNumber", "mobilePhoneNumber", "cellPhone", "cellPhoneNumber"), "phone"),
+    **dict.fromkeys(("homePhone", "homePhoneNumber", "workPhone", "workPhoneNumber"), "phone"),
+}
+"""What senders call an e-mail address and a telephone number, and the type that it is."""
+
 _DEVICES = frozenset({"device", "device_id", "advertising_id"})
 _PREFIXED = re.compile(rf"(anon|external|{DIGEST}|{'|'.join(sorted(SPOKEN))}):(.+)", re.DOTALL)
 _HEX = re.compile(r"(?:[0-9a-f]{2}){16,64}")
@@ -45,6 +57,25 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){16,64}")
 
 class IdentityError(ValueError):
     """The identifier's value cannot be what its type says."""
+
+
+def bare(name: str) -> str:
+    """The name without signs and capitals: "E-Mail", "e_mail" and "email" are one word."""
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+_UNDECLARABLE: Final = frozenset(map(bare, (*SHARED, *ADDRESSES, ANONYMOUS_ID, ORDER_NUMBER, DIGEST)))
+
+
+def check_declared(types: Collection[str]) -> None:
+    """Whether each is a type that a company may declare strong: one of external ids, of its own making. Raises
+    IdentityError."""
+    for one in sorted(types):
+        if bare(one) in _UNDECLARABLE:
+            message = (
+                f"strong_identifiers is {one}; several people may have one value of that type, and would become one"
+            )
+            raise IdentityError(f"{message}; declare types of external ids that belong to one person alone")
 
 
 def is_strong(type: str, declared: Collection[str] = ()) -> bool:  # noqa: A002

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, part
 from features.event import Kind
 from features.history import LEDGER_ENTRY, Records, as_of
 
@@ -101,7 +101,7 @@ def _columns(known: Records) -> Lines:
     return known["occurred_at"], known["recorded_at"], known["order"], known["item"], known["quantity"], known["kind"]
 
 
-@compiled
+@part
 def _slot(keys_order: NDArray[np.int64], keys_item: NDArray[np.int64], order: int, item: int) -> int:
     """Where (order, item) lives in an open-addressed table whose length is a power of two; empty slots have item -2."""
     mask = len(keys_order) - 1
@@ -111,12 +111,12 @@ def _slot(keys_order: NDArray[np.int64], keys_item: NDArray[np.int64], order: in
     return at
 
 
-@compiled
+@part
 def _units(quantity: float) -> float:
     return 1.0 if np.isnan(quantity) else max(0.0, quantity)
 
 
-@compiled
+@part
 def _came_back(known: Lines, table: Table) -> tuple[bool, bool]:
     """Add up per (order, item) what refunds and cancellations take back; infinite is everything. Whether there are any
     that name an item but no order, and any statements about subscriptions."""
@@ -139,7 +139,7 @@ def _came_back(known: Lines, table: Table) -> tuple[bool, bool]:
     return any_loose, any_statement
 
 
-@compiled
+@part
 def _bought(known: Lines, table: Table, net: NDArray[np.float64]) -> None:
     """Put the units of each standing report on the report's first line."""
     occurred_at, recorded_at, order, item, quantity, kind = known

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.forest import Forest
-from models.inputs import affinity_columns
+from models.inputs import affinity_columns, affinity_shared
 
 HORIZON = 28 * 86_400_000
 """ms: "next" is the time from the moment until this much later."""
@@ -20,7 +20,6 @@ def affinity_log_odds(
     rows: NDArray[np.float64],
     category: NDArray[np.int32],
     figures: NDArray[np.float64],
-    threads: int = 1,
 ) -> NDArray[np.float64]:
     """float64[m], NaN where category is -1.
 
@@ -28,5 +27,5 @@ def affinity_log_odds(
     figures: Population.by_number().
     """
     found, first, back = np.unique(category, return_index=True, return_inverse=True)
-    score = forest.raw(affinity_columns(rows[first], figures[found]), threads)
+    score = forest.raw(affinity_columns(rows[first], figures[found]), shared=affinity_shared())
     return np.where(found < 0, np.nan, score)[back]

@@ -15,6 +15,10 @@ and, when enough was bought again to learn from,
 
     repurchase.json       rates of buying again, by category and item
 
+and, when enough was rejected and contacted again to learn from,
+
+    cool_off.json         days of rest after a rejection, by action and group
+
 Loading refuses, and says why, whatever this version of the features could not feed:
 
     BundleError
@@ -29,15 +33,17 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import chain, product
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from features.definitions import schema_digest
-from models import repurchase_text
+from models import cool_off, repurchase_text
 from models.calibration import Calibration
-from models.contact_reason import ContactReasonModel, contact_reason_inputs
+from models.contact_reason import TOLD, ContactReasonModel, contact_reason_inputs
+from models.cool_off import CoolOffModel
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
@@ -48,7 +54,8 @@ MANIFEST = "manifest.json"
 PARTS = ("affinity.txt", "calibration.json", "population.json", "response.txt")
 REASON_PARTS = ("contact_reason.json", "contact_reason.txt")
 REPURCHASE_PARTS = ("repurchase.json",)
-OPTIONAL_PARTS = REASON_PARTS + REPURCHASE_PARTS
+COOL_OFF_PARTS = ("cool_off.json",)
+OPTIONAL_PARTS = REASON_PARTS + REPURCHASE_PARTS + COOL_OFF_PARTS
 
 
 class BundleError(Exception):
@@ -81,7 +88,8 @@ class Provenance:
 class Bundle:
     """Everything that scoring needs. affinity, response: see the modules of that name for their columns.
     contact_reason: None when too few contacts carried a reason; no decision reads it. repurchase: None when too little
-    was bought again; it is read by the gate of what was bought already."""
+    was bought again; it is read by the gate of what was bought already. cool_off: None when too little was rejected;
+    read by the gate of what was rejected."""
 
     provenance: Provenance
     affinity: Forest
@@ -90,6 +98,7 @@ class Bundle:
     population: Population
     contact_reason: ContactReasonModel | None = None
     repurchase: RepurchaseModel | None = None
+    cool_off: CoolOffModel | None = None
 
 
 def serialise(bundle: Bundle) -> dict[str, bytes]:
@@ -110,6 +119,7 @@ def serialise(bundle: Bundle) -> dict[str, bytes]:
         "response.txt": bundle.response.text.encode(),
         **_reason_parts(bundle.contact_reason),
         **_repurchase_parts(bundle.repurchase),
+        **_cool_off_parts(bundle.cool_off),
     }
     reasons = bundle.contact_reason
     manifest = {
@@ -148,6 +158,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
             population=_population(_object("population.json", files)),
             contact_reason=_contact_reason(files) if named.keys() >= set(REASON_PARTS) else None,
             repurchase=_repurchase(files) if named.keys() >= set(REPURCHASE_PARTS) else None,
+            cool_off=_cool_off(files) if named.keys() >= set(COOL_OFF_PARTS) else None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleCorrupt(f"bundle is unreadable ({error}); its files contradict one another; train again") from error
@@ -214,8 +225,8 @@ def _check_parts(manifest: Mapping[str, object], files: Mapping[str, bytes]) -> 
 def _named_parts(manifest: Mapping[str, object]) -> Mapping[str, str]:
     """The SHA-256 of each file of the bundle, by name."""
     known = manifest.get("sha256")
-    whole = [{*PARTS, *reasons, *repurchase} for reasons in ((), REASON_PARTS) for repurchase in ((), REPURCHASE_PARTS)]
-    if not isinstance(known, dict) or set(known) not in whole:
+    options = product(*(((), parts) for parts in (REASON_PARTS, REPURCHASE_PARTS, COOL_OFF_PARTS)))
+    if not isinstance(known, dict) or set(known) not in [{*PARTS, *chain(*chosen)} for chosen in options]:
         raise BundleCorrupt(f"sha256 is not that of {', '.join(PARTS)}; the manifest names each part; train again")
     return known
 
@@ -229,8 +240,13 @@ def _check_schema(manifest: Mapping[str, object]) -> None:
     if REASON_PARTS[0] in _named_parts(manifest):
         computed["contact_reason_inputs"] = contact_reason_inputs()
     for name, wanted in computed.items():
-        if manifest.get(name) != list(wanted):
+        if _without_told(manifest.get(name)) != list(wanted):
             raise BundleIncompatible(f"{name} is another list than this version's {len(wanted)} columns; train again")
+
+
+def _without_told(inputs: object) -> object:
+    """Told columns are as many as the reasons, or none in a bundle that was written before there were any."""
+    return [one for one in inputs if not str(one).startswith(TOLD)] if isinstance(inputs, list) else inputs
 
 
 def _provenance(content: object) -> Provenance:
@@ -274,6 +290,14 @@ def _repurchase_parts(model: RepurchaseModel | None) -> dict[str, bytes]:
 
 def _repurchase(files: Mapping[str, bytes]) -> RepurchaseModel:
     return repurchase_text.from_object(_object(REPURCHASE_PARTS[0], files))
+
+
+def _cool_off_parts(model: CoolOffModel | None) -> dict[str, bytes]:
+    return {} if model is None else {COOL_OFF_PARTS[0]: _json(cool_off.to_object(model))}
+
+
+def _cool_off(files: Mapping[str, bytes]) -> CoolOffModel:
+    return cool_off.from_object(_object(COOL_OFF_PARTS[0], files))
 
 
 def _population(content: Mapping[str, object]) -> Population:

@@ -30,6 +30,7 @@ from models.policy_rules import (
     Budget,
     Ceiling,
     ContextWeight,
+    CoolOff,
     Exploration,
     GroupRules,
     Limit,
@@ -39,6 +40,8 @@ from models.policy_rules import (
     arms_of,
     budgets_of,
     ceiling_of,
+    cool_off_of,
+    cool_offs_of,
     days_of,
     exploration_of,
     limit_of,
@@ -200,7 +203,7 @@ class Action:
     None open. success: the outcome that counts as a positive response ("converted", "accepted" or "clicked").
     eligibility: a condition, None: everybody. urgent: goes before others, whatever the priorities. fallback: weighed
     only where nothing else is eligible. cost: of one contact beside the channel's. pending: ms for which an acceptance
-    waits for its order. cool_off: ms of rest after a rejection, None as its group or the catalogue says."""
+    waits for its order. cool_off: rest after a rejection, None as the catalogue says."""
 
     id: str
     name: str
@@ -224,7 +227,7 @@ class Action:
     cost: float
     basket: Basket
     pending: int
-    cool_off: int | None
+    cool_off: CoolOff | None
     limits: tuple[Limit, ...]
     budgets: tuple[Budget, ...]
     ceiling: Ceiling | None
@@ -235,7 +238,7 @@ class Catalogue:
     """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown. repurchase: the
     rule for what no category rules; None: there is none. contact_reasons: what a machine says, by the reason's id.
     traits: the types of what is told of customers, by name. groups: of action groups that have rules of their own.
-    limits: over all channels of a direction. action_cool_off and group_cool_off: ms of rest after a rejection, 0 none.
+    limits: over all channels of a direction. action_cool_off and group_cool_off: rest after a rejection.
     service_first None: nothing stops selling. arms None: everybody is in the full arm."""
 
     version: int
@@ -251,8 +254,8 @@ class Catalogue:
     traits: Mapping[str, TraitType]
     groups: Mapping[str, GroupRules]
     limits: tuple[tuple[Direction, Limit], ...]
-    action_cool_off: int
-    group_cool_off: int
+    action_cool_off: CoolOff
+    group_cool_off: CoolOff
     service_first: ServiceFirst | None
     arms: Arms | None
     weights: tuple[ContextWeight, ...]
@@ -288,7 +291,7 @@ def parse(document: str, version: int) -> Catalogue:
 
 
 def from_document(document: CatalogueDocument, version: int) -> Catalogue:
-    rest = document.cool_off
+    of_action, of_group = cool_offs_of(document.cool_off)
     return Catalogue(
         version=version,
         currency=document.currency,
@@ -298,7 +301,7 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
             entry.id: Category(entry.id, entry.name or entry.id, entry.parent, _repurchase(entry.repurchase))
             for entry in document.categories
         },
-        actions=tuple(_action(entry) for entry in document.actions),
+        actions=tuple(_action(entry, of_action) for entry in document.actions),
         topics={
             entry.id: Topic(entry.id, entry.name or entry.id, entry.words, entry.consent and Regime(entry.consent))
             for entry in document.topics
@@ -307,10 +310,10 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
         contact_reasons={entry.id: entry.say for entry in document.contact_reasons},
         repurchase=_repurchase(document.repurchase),
         traits=dict(document.traits),
-        groups={entry.id: _group(entry) for entry in document.groups},
+        groups={entry.id: _group(entry, of_group) for entry in document.groups},
         limits=tuple((Direction(entry.direction), limit_of(entry)) for entry in document.limits),
-        action_cool_off=0 if rest is None else days_of(rest.action_days),
-        group_cool_off=0 if rest is None else days_of(rest.group_days),
+        action_cool_off=of_action,
+        group_cool_off=of_group,
         service_first=service_first_of(document.service_first),
         arms=arms_of(document.arms),
         weights=tuple(weight_of(entry) for entry in document.weights),
@@ -333,8 +336,12 @@ def _channel(name: str, entry: ChannelEntry) -> Channel:
     )
 
 
-def _group(entry: GroupEntry) -> GroupRules:
-    return GroupRules(limits_of(entry.limits), None if entry.cool_off_days is None else days_of(entry.cool_off_days))
+def _group(entry: GroupEntry, rest: CoolOff) -> GroupRules:
+    return GroupRules(limits_of(entry.limits), _cool_off(entry.cool_off_days, rest))
+
+
+def _cool_off(days: float | str | None, above: CoolOff) -> CoolOff | None:
+    return None if days is None else cool_off_of(days, above)
 
 
 def _repurchase(entry: RepurchaseEntry | None) -> RepurchaseRule | None:
@@ -352,7 +359,7 @@ def _suppression(entry: SuppressionEntry) -> SuppressionRule:
     return SuppressionRule(_rule(entry), entry.match)
 
 
-def _action(entry: ActionEntry) -> Action:
+def _action(entry: ActionEntry, rest: CoolOff) -> Action:
     return Action(
         id=entry.id,
         name=entry.name or entry.id,
@@ -379,7 +386,7 @@ def _action(entry: ActionEntry) -> Action:
         cost=entry.cost,
         basket=Basket(entry.basket),
         pending=days_of(entry.pending_days),
-        cool_off=None if entry.cool_off_days is None else days_of(entry.cool_off_days),
+        cool_off=_cool_off(entry.cool_off_days, rest),
         limits=limits_of(entry.limits),
         budgets=budgets_of(entry.budgets),
         ceiling=ceiling_of(entry.ceiling),

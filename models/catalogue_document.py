@@ -22,6 +22,7 @@ from models.policy_document import (
     GroupEntry,
     LimitEntry,
     QuietHoursEntry,
+    RestOrLearned,
     ServiceFirstEntry,
     TraitType,
     WeightEntry,
@@ -170,7 +171,7 @@ class ActionEntry(Entry):
     cost: Money = 0.0
     basket: Literal["exclude", "require", "ignore"] = "exclude"
     pending_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 30.0
-    cool_off_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] | None = None
+    cool_off_days: RestOrLearned | None = None
     limits: list[LimitEntry] = []
     budgets: list[BudgetEntry] = []
     ceiling: CeilingEntry | None = None

@@ -194,6 +194,12 @@ _CONTACT_WORDS = {
 }
 
 
+def telling(event: Event, moment: int) -> str:
+    """That this event told its reason. moment: ms UTC, not before it."""
+    word = _CONTACT_WORDS.get(Kind(event.kind), "opened a case")
+    return f"{word} about {_text(event, 'reason')!r} {_ago(moment - event.occurred_at)}"
+
+
 def _contacts(past: _Past) -> Iterable[str]:
     begun = past.of(*_CONTACT_WORDS)
     if begun:

@@ -1,49 +1,215 @@
-"""When a contact began: what is asked during a call is asked as of just before it, in training as in service.
+"""Which contact is under way, and what may be known at its moment: in training as in service, from this code.
 
-A contact is what happens between a person and our service without a rest longer than REST: the menu, the call, its
-transfers and its end, the chat, the case that is opened in it. Asked as of its own events, every contact would
-foretell itself.
+A contact begins when the person comes to a line of ours, by telephone or chat. What comes to the line while it is held
+is the same contact: a menu and the call that it leads to, the next part of a call that was passed on, whatever follows
+a hand-off. Anything else is a new contact, however soon: a call after a chat, a second call. A contact is over with the
+end that is told of it, after LONGEST_WAIT at the latest. A case begins none; opened in a contact or soon after, it may
+tell the contact's reason.
+
+Asked as of its own events, every contact would foretell itself. So it is asked about as of just before it began, with
+everything that was recorded since of the time before, but nothing that may have been noted in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.event import Kind
+from features.event import Event, Kind
 from features.history import Records, as_of
+from features.journey import LONGEST_WAIT
 
-REST = 60 * 60 * 1000
-"""ms. Who calls again within the hour is taken to call about the same thing."""
+HOLD = 30 * 60 * 1000
+"""ms that a menu, a transfer or a hand-off keeps the line, and that after its end a contact is still written up."""
+
+SKEW = 60 * 1000
+"""ms by which clocks may differ: what we had recorded before we heard of the contact came before it, even if it is
+dated as much as that later."""
 
 LABELLED = frozenset({Kind.CALL_STARTED, Kind.CHAT_STARTED, Kind.CASE_OPENED, Kind.IVR_MENU_SELECTED})
 """Kinds that may carry the reason of their contact."""
 
-TALK = LABELLED | {Kind.CALL_ENDED, Kind.CALL_TRANSFERRED, Kind.CHAT_ENDED}
+ARRIVALS = LABELLED - {Kind.CASE_OPENED}
+"""Kinds that begin a contact, or come to the line that is held."""
+
+TALK = LABELLED | {Kind.CALL_ENDED, Kind.CALL_TRANSFERRED, Kind.CHAT_ENDED, Kind.HANDED_OFF}
 """Kinds that a contact is made of."""
 
-_IS_TALK = np.zeros(256, dtype=np.bool_)
-_IS_TALK[[int(kind) for kind in TALK]] = True
+NOTED = TALK | {
+    *(Kind.CASE_UPDATED, Kind.CASE_CLOSED, Kind.FORM_FIELD_CAPTURED, Kind.SURVEY_ANSWERED, Kind.HANDOFF_TAKEN),
+}
+"""Kinds that are written down in a contact, and could be dated back to before it."""
+
+_TELEPHONE = frozenset({Kind.IVR_MENU_SELECTED, Kind.CALL_STARTED})
+_ON_THE_LINE = {
+    Kind.CALL_ENDED: _TELEPHONE,
+    Kind.CALL_TRANSFERRED: _TELEPHONE,
+    Kind.CHAT_ENDED: frozenset({Kind.CHAT_STARTED}),
+    Kind.HANDED_OFF: ARRIVALS,
+}
+"""What is told of a contact, and by which arrival the person must have come last."""
+
+_HELD = {
+    Kind.IVR_MENU_SELECTED: _TELEPHONE,
+    Kind.CALL_STARTED: frozenset({Kind.IVR_MENU_SELECTED}),
+    Kind.CALL_TRANSFERRED: _TELEPHONE,
+    Kind.HANDED_OFF: ARRIVALS,
+}
+"""For what comes next the line is held."""
+
+_IS_TALK = np.isin(np.arange(256), sorted(TALK))
+_IS_NOTED = np.isin(np.arange(256), sorted(NOTED))
+_IS_ARRIVAL = np.isin(np.arange(256), sorted(ARRIVALS))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about somebody at asked_at (ms UTC). moment: ms UTC, as of which it is answered: just before the
+    contact under way, else asked_at. heard_at: ms UTC, when we first heard of that contact, else asked_at."""
+
+    moment: int
+    heard_at: int
+    asked_at: int
+
+    @classmethod
+    def at(cls, moment: int) -> Question:
+        """While no contact is under way."""
+        return cls(moment, moment, moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """began: ms UTC, as it was known at heard_at (ms UTC), when we first heard of it. until: ms UTC, when it is over.
+    members: places of what belongs to it, in order."""
+
+    began: int
+    heard_at: int
+    until: int
+    members: tuple[int, ...]
+
+    def asked(self, asked_at: int | None = None) -> Question:
+        """At the moment when it was first heard of, unless said otherwise."""
+        return Question(self.began - 1, self.heard_at, self.heard_at if asked_at is None else asked_at)
+
+
+def question(records: Records, present: int) -> Question:
+    """What a question at `present` (ms UTC) is about. records: EVENT records of one person, any superset of the page as
+    of the present."""
+    spoken = talk(as_of(records, present))
+    latest = contacts(spoken)[-1:]
+    if not latest or present >= latest[0].until:
+        return Question.at(present)
+    return latest[0].asked(present)
 
 
 def talk(records: Records) -> Records:
-    """The EVENT records that contacts are made of."""
-    found: Records = records[_IS_TALK[records["kind"]]]
+    """The EVENT records that contacts are made of, in order."""
+    found = records[_IS_TALK[records["kind"]]]
+    ordered: Records = found[np.lexsort((found["sequence"], found["occurred_at"]))]
+    return ordered
+
+
+def contacts(spoken: Records) -> tuple[Contact, ...]:
+    """In the order of their beginnings. spoken: see talk."""
+    return tuple(_contact(spoken, held) for held in _held_lines(spoken))
+
+
+@dataclass(slots=True)
+class _Line:
+    """One contact while it is read. latest, arrival: kinds of what moved it last, and of how the person came last."""
+
+    began: int
+    until: int
+    latest: Kind
+    latest_at: int
+    arrival: Kind
+    members: list[int]
+
+    def holds_for(self, kind: Kind, at: int) -> bool:
+        soon = at - self.latest_at <= HOLD and at <= self.began + LONGEST_WAIT
+        return soon and kind in _HELD.get(self.latest, ())
+
+    def has_come(self, kind: Kind, at: int) -> None:
+        """A choice in a menu alone keeps the line for a while, what else comes until its end is told."""
+        longest = self.began + LONGEST_WAIT
+        until = max(self.until, at + HOLD) if kind == Kind.IVR_MENU_SELECTED else longest
+        self.until, self.arrival = min(until, longest), kind
+        self.latest, self.latest_at = kind, at
+
+    def is_told(self, kind: Kind, at: int) -> None:
+        """An end ends it, unless it is that of the part that was just passed on: then the next to come has HOLD."""
+        if kind in {Kind.CALL_TRANSFERRED, Kind.HANDED_OFF}:
+            self.latest, self.latest_at = kind, at
+        elif self.latest == Kind.HANDED_OFF or (self.latest == Kind.CALL_TRANSFERRED and at - self.latest_at <= SKEW):
+            self.until = min(self.until, self.latest_at + HOLD)
+        else:
+            self.until, self.latest, self.latest_at = at, kind, at
+
+
+def _held_lines(spoken: Records) -> Iterator[_Line]:
+    line: _Line | None = None
+    columns = spoken["occurred_at"].tolist(), map(Kind, spoken["kind"].tolist())
+    for place, (at, kind) in enumerate(zip(*columns, strict=True)):
+        if kind in ARRIVALS and (line is None or not line.holds_for(kind, at)):
+            if line is not None:
+                yield line
+            line = _Line(at, at, kind, at, kind, [])
+        if line is None:
+            continue
+        if kind in ARRIVALS:
+            line.has_come(kind, at)
+        elif kind == Kind.CASE_OPENED:
+            if at > line.until + HOLD:
+                continue
+        elif at <= line.until + SKEW and line.arrival in _ON_THE_LINE[kind]:
+            line.is_told(kind, at)
+        else:
+            continue
+        line.members.append(place)
+    if line is not None:
+        yield line
+
+
+def _contact(spoken: Records, line: _Line) -> Contact:
+    own = spoken[line.members]
+    came = own[_IS_ARRIVAL[own["kind"]]]
+    heard_at = int(came["recorded_at"].min())
+    began = int(came["occurred_at"][came["recorded_at"] <= heard_at].min())
+    return Contact(began, heard_at, line.until, tuple(line.members))
+
+
+def known_records(records: Records, asked: Question) -> Records:
+    """Those of the EVENT records that may be known, as if all had come before asked.moment."""
+    found = records[_known(records["kind"], records["occurred_at"], records["recorded_at"], asked)]
+    for clock in ("occurred_at", "recorded_at"):
+        found[clock] = np.minimum(found[clock], asked.moment)
     return found
 
 
-def beginnings(moments: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64[n] ms UTC: when the contact began that holds each of a person's moments of talk, int64[n] ascending."""
-    if len(moments) == 0:
-        return moments
-    first = np.concatenate([[True], np.diff(moments) > REST])
-    return moments[np.maximum.accumulate(np.where(first, np.arange(len(moments)), 0))]
+def known_events(events: Sequence[Event], asked: Question) -> tuple[Event, ...]:
+    """The same of events, in their order."""
+    columns = [(one.kind, one.occurred_at, one.recorded_at) for one in events]
+    kind, occurred_at, recorded_at = np.array(columns, np.int64).reshape(-1, 3).T
+    known = _known(kind, occurred_at, recorded_at, asked)
+    return tuple(_before(one, asked.moment) for one, is_known in zip(events, known.tolist(), strict=True) if is_known)
 
 
-def asked_as_of(records: Records, moment: int) -> int:
-    """The ms UTC as of which a question at `moment` is answered: just before the contact that is under way, else
-    `moment`. records: EVENT records of one person, of any superset of the page as of `moment`."""
-    moments = np.sort(talk(as_of(records, moment))["occurred_at"])
-    if len(moments) == 0 or moment - int(moments[-1]) > REST:
-        return moment
-    return int(beginnings(moments)[-1]) - 1
+def _before(event: Event, moment: int) -> Event:
+    occurred_at, recorded_at = min(event.occurred_at, moment), min(event.recorded_at, moment)
+    return msgspec.structs.replace(event, occurred_at=occurred_at, recorded_at=recorded_at)
+
+
+def _known(
+    kind: NDArray[np.integer], occurred_at: NDArray[np.int64], recorded_at: NDArray[np.int64], asked: Question
+) -> NDArray[np.bool_]:
+    """What occurred before and is recorded by now. What may have been noted in the contact must have been recorded
+    before we heard of it; what was recorded so, and cannot have been noted in it, may be dated a little later."""
+    heard = recorded_at <= asked.heard_at
+    before = (occurred_at <= asked.moment) & (recorded_at <= asked.asked_at)
+    skewed = heard & (np.maximum(occurred_at, recorded_at) <= asked.moment + SKEW)
+    known: NDArray[np.bool_] = np.where(_IS_NOTED[kind], before & heard, before | skewed)
+    return known

@@ -1,4 +1,5 @@
-"""The model of contact reasons: a multi-class ensemble over every feature of the customer, calibrated.
+"""The model of contact reasons: a multi-class ensemble over every feature of the customer and the reasons that they
+told of earlier contacts, calibrated.
 
 It learns from past contacts that carry a reason. models.contact_ranking answers with it.
 """
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 from features.definitions import FEATURES
 from models.forest import Forest
 
+TOLD = "told."
+
 
 @dataclass(frozen=True, slots=True)
 class ContactReasonModel:
-    """forest: multi-class, of the columns contact_reason_inputs. reasons: its classes, in order. base_rates: share of
+    """forest: multi-class, of the columns contact_reason_inputs and, unless it was grown before there were any, a told
+    column of each class (models.contact_told). reasons: its classes, in order. base_rates: share of
     each among the contacts that it learned from. P = softmax(slope x raw + offsets). contacts: learned from. Raises
     ValueError when these do not fit together."""
 
@@ -38,13 +42,25 @@ class ContactReasonModel:
             raise ValueError(f"slope is {self.slope}; it must be above 0 and all offsets finite; train again")
 
     def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64[n, reasons] for float64[n, contact_reason_inputs]; each row sums to 1."""
-        return softmax(self.slope * self.forest.raw(rows) + np.array(self.offsets))
+        """float64[n, reasons] for float64[n, contact_reason_inputs + told columns]; each row sums to 1."""
+        return softmax(self.slope * self.forest.raw(self._read(rows)) + np.array(self.offsets))
+
+    def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n, reasons, columns read]: see Forest.contributions."""
+        return self.forest.contributions(self._read(rows))
+
+    def _read(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return rows[:, : len(self.forest.inputs)]
 
 
 def contact_reason_inputs() -> tuple[str, ...]:
-    """The names of the model's columns, in order: every feature of the customer at the moment."""
+    """The names of the model's first columns, in order: every feature of the customer at the moment."""
     return tuple(FEATURES[index].name for index in contact_reason_index().tolist())
+
+
+def told_inputs(classes: int) -> tuple[str, ...]:
+    """The names of the told columns, which follow them. By number, for a reason is text from anywhere."""
+    return tuple(f"{TOLD}{number}" for number in range(classes))
 
 
 @cache

@@ -55,6 +55,9 @@ RULES = (
     Rule("a checkout this day", "customer.checkout_started.last", 0, 1, "ordering", 2, Topic.BASKET),
 )
 
+TOLD_WEIGHT, TOLD_WITHIN = 4.0, 7
+"""For a reason that the person told of an earlier contact, for as many days."""
+
 SAY: Mapping[str, str] = {
     "open_case": "Are you calling about the case that is open with us?",
     "delivery": "Are you calling about a delivery?",

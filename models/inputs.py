@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.build import category_feature_index
-from features.definitions import names
+from features.definitions import FEATURES, names
 from models.population import AFFINITY_COLUMNS, RESPONSE_COLUMNS
 
 AFFINITY_INPUT = "affinity_log_odds"
@@ -52,4 +52,25 @@ def response_columns(
     rows: NDArray[np.float64], log_odds: NDArray[np.float64], figures: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """float64[m, response_inputs] from feature rows float64[m, F], affinities float64[m] and figures as above."""
-    return np.hstack([rows, log_odds[:, None], figures[:, len(AFFINITY_COLUMNS) :]])
+    return np.hstack([rows, beside_features(log_odds, figures)])
+
+
+def beside_features(log_odds: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The last of the response model's columns, those that are no features."""
+    return np.column_stack([log_odds, figures[:, len(AFFINITY_COLUMNS) :]])
+
+
+@cache
+def affinity_shared() -> NDArray[np.bool_]:
+    """bool[affinity_inputs]: columns that are the same in all rows of one customer at one moment."""
+    return np.array([*_of_the_customer()[need_feature_index()], *(False for _ in AFFINITY_COLUMNS)])
+
+
+@cache
+def response_shared() -> NDArray[np.bool_]:
+    """bool[response_inputs], likewise."""
+    return np.array([*_of_the_customer(), False, *(False for _ in RESPONSE_COLUMNS)])
+
+
+def _of_the_customer() -> NDArray[np.bool_]:
+    return np.array([feature.scope == "customer" for feature in FEATURES])

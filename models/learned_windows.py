@@ -1,22 +1,39 @@
-"""The catalogue as the model in service sees it: the rates of each thing that its actions promote."""
+"""The catalogue as the model in service sees it: the rates of each thing that its actions promote, and how long what
+was rejected rests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from features.vocabulary import Vocabulary
 from models.columns import CompiledCatalogue
+from models.cool_off import CoolOffModel
+from models.policy_columns import rests
 from models.repurchase import Curves, RepurchaseModel, expected_before
 
 
-def with_learned_windows(
-    compiled: CompiledCatalogue, model: RepurchaseModel | None, vocabulary: Vocabulary
-) -> CompiledCatalogue:
-    """The same version, in which `learned` means what the model knows; None: what the catalogue falls back to."""
-    return replace(compiled, curves=None if model is None else _curves(compiled, model, vocabulary))
+class Learned(Protocol):
+    """What a model knows of that which the catalogue leaves to learning; None: nothing, the catalogue's days hold."""
+
+    @property
+    def repurchase(self) -> RepurchaseModel | None: ...
+
+    @property
+    def cool_off(self) -> CoolOffModel | None: ...
+
+
+def with_learned_windows(compiled: CompiledCatalogue, model: Learned, vocabulary: Vocabulary) -> CompiledCatalogue:
+    """The same version, in which `learned` means what the model knows."""
+    again = model.repurchase
+    return replace(
+        compiled,
+        curves=None if again is None else _curves(compiled, again, vocabulary),
+        policy=replace(compiled.policy, rests=rests(compiled.catalogue, model.cool_off)),
+    )
 
 
 def _curves(compiled: CompiledCatalogue, model: RepurchaseModel, vocabulary: Vocabulary) -> Curves:

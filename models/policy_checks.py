@@ -15,6 +15,7 @@ def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
     if document.service_first is not None:
         yield from _channel_findings(("service_first", "in_service"), document.service_first.in_service, document)
     yield from _weight_findings(document)
+    yield from _rest_findings(document)
     for place, action in enumerate(document.actions):
         yield from _purpose_findings(("actions", place), action)
         yield from _urgent_findings(("actions", place, "urgent"), action)
@@ -40,6 +41,22 @@ def _weight_findings(document: CatalogueDocument) -> Iterator[Finding]:
                 if one not in known:
                     here: Path = (*path, field, number)
                     yield here, sentence(here, one, f"it must be among the {field} of the catalogue", "correct it")
+
+
+def _rest_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    """What is learned and falls back to nothing."""
+    if document.cool_off is not None:
+        return
+    told = (
+        ("actions", [entry.cool_off_days for entry in document.actions]),
+        ("groups", [entry.cool_off_days for entry in document.groups]),
+    )
+    for kind, rests in told:
+        for place, days in enumerate(rests):
+            if days == "learned":
+                path: Path = (kind, place, "cool_off_days")
+                rule = f"no cool_off says how long {kind} rest while that is not known"
+                yield path, sentence(path, days, rule, "add it")
 
 
 def _purpose_findings(path: Path, action: ActionEntry) -> Iterator[Finding]:

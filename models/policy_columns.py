@@ -9,15 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalogue import Action, Catalogue
+from models.cool_off import CoolOffModel, Resting
 from models.policy_rules import OWED, Basket, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """After a rejection of the action, or of any of its group. action, group: int64[actions], ms. of_action, of_group:
+    where they come from."""
+
+    action: NDArray[np.int64]
+    group: NDArray[np.int64]
+    of_action: tuple[Resting, ...]
+    of_group: tuple[Resting, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyColumns:
     """All [actions]. owed: no limit, holdout or consent to marketing holds it back. first: urgent or triggered, it goes
     before all that is neither. fallback: it waits until nothing else is eligible. legal, retention, survey: of that
-    purpose. requires_basket, ignores_basket. action_rest, group_rest: int64, ms of rest after a rejection of it, or of
-    any of its group. number: the place of an action by its vocabulary code."""
+    purpose. requires_basket, ignores_basket. number: the place of an action by its vocabulary code."""
 
     owed: NDArray[np.bool_]
     first: NDArray[np.bool_]
@@ -27,13 +38,12 @@ class PolicyColumns:
     survey: NDArray[np.bool_]
     requires_basket: NDArray[np.bool_]
     ignores_basket: NDArray[np.bool_]
-    action_rest: NDArray[np.int64]
-    group_rest: NDArray[np.int64]
+    rests: Rests
     number: Mapping[int, int]
 
 
 def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColumns:
-    """codes: of the actions, in their order."""
+    """codes: of the actions, in their order. What is to be learned rests as the catalogue falls back to."""
     actions = catalogue.actions
     purposes = [action.purpose for action in actions]
     baskets = [action.basket for action in actions]
@@ -46,16 +56,30 @@ def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColu
         survey=np.array([purpose is Purpose.SURVEY for purpose in purposes], np.bool_),
         requires_basket=np.array([basket is Basket.REQUIRE for basket in baskets], np.bool_),
         ignores_basket=np.array([basket is Basket.IGNORE for basket in baskets], np.bool_),
-        action_rest=np.array([_action_rest(catalogue, action) for action in actions], np.int64),
-        group_rest=np.array([_group_rest(catalogue, action) for action in actions], np.int64),
+        rests=rests(catalogue, None),
         number={int(code): place for place, code in enumerate(codes)},
     )
 
 
-def _action_rest(catalogue: Catalogue, action: Action) -> int:
-    return catalogue.action_cool_off if action.cool_off is None else action.cool_off
+def rests(catalogue: Catalogue, model: CoolOffModel | None) -> Rests:
+    """`learned` means what the model knows; None: what the catalogue falls back to."""
+    resting = [_resting(catalogue, action, model) for action in catalogue.actions]
+    return Rests(
+        action=np.array([own.ms for own, _ in resting], np.int64),
+        group=np.array([shared.ms for _, shared in resting], np.int64),
+        of_action=tuple(own for own, _ in resting),
+        of_group=tuple(shared for _, shared in resting),
+    )
 
 
-def _group_rest(catalogue: Catalogue, action: Action) -> int:
+def _resting(catalogue: Catalogue, action: Action, model: CoolOffModel | None) -> tuple[Resting, Resting]:
+    """The action's own, and that of its group."""
     group = catalogue.groups.get(action.group)
-    return catalogue.group_cool_off if group is None or group.cool_off is None else group.cool_off
+    own = action.cool_off or catalogue.action_cool_off
+    shared = (None if group is None else group.cool_off) or catalogue.group_cool_off
+    if model is None:
+        return Resting(own, None), Resting(shared, None)
+    return (
+        Resting(own, model.of_action(action.id, action.group) if own.learned else None),
+        Resting(shared, model.of_group(action.group) if shared.learned else None),
+    )

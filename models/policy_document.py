@@ -26,6 +26,19 @@ Condition = Annotated[str, Field(min_length=1, max_length=2000, description="a c
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+_LEARNED = "learned"
+
+
+def _rest(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 36_500:
+        return value
+    if value != _LEARNED:
+        raise ValueError("a rest must be a number of days, 0 to 36500, or `learned`")
+    return value
+
+
+RestDays = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
+RestOrLearned = Annotated[RestDays | Literal["learned"], BeforeValidator(_rest)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 TraitType = Literal["text", "number", "yes_no", "time", "texts"]
 
@@ -78,14 +91,30 @@ class GroupEntry(Entry):
 
     id: Id
     limits: list[LimitEntry] = []
-    cool_off_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] | None = None
+    cool_off_days: RestOrLearned | None = None
 
 
 class CoolOffEntry(Entry):
-    """How long after a rejection an action, and its group, rest where neither says so itself."""
+    """How long after a rejection an action, and its group, rest where neither says so itself; `learned` needs the days
+    that hold while no model knows."""
 
-    action_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
-    group_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 0.0
+    action_days: RestOrLearned
+    group_days: RestOrLearned = 0.0
+    action_fallback_days: RestDays | None = None
+    group_fallback_days: RestDays | None = None
+
+    @model_validator(mode="after")
+    def _learned_falls_back(self) -> Self:
+        told = (
+            ("action", self.action_days, self.action_fallback_days),
+            ("group", self.group_days, self.group_fallback_days),
+        )
+        for name, days, fallback in told:
+            if (days == _LEARNED) != (fallback is not None):
+                raise ValueError(
+                    f"{name}_days that are `learned` must have {name}_fallback_days and no others may have them"
+                )
+        return self
 
 
 class BudgetEntry(Entry):

@@ -10,6 +10,7 @@ from models.policy_document import (
     ArmsEntry,
     BudgetEntry,
     CeilingEntry,
+    CoolOffEntry,
     ExplorationEntry,
     LimitEntry,
     QuietHoursEntry,
@@ -138,11 +139,19 @@ class ContextWeight:
 
 
 @dataclass(frozen=True, slots=True)
+class CoolOff:
+    """How long a rejection counts. rest: ms; where it is `learned`, those that hold while no model knows."""
+
+    rest: int
+    learned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GroupRules:
-    """limits: for contacts with all of the group's actions. cool_off: ms, None as the catalogue says."""
+    """limits: for contacts with all of the group's actions. cool_off: None as the catalogue says."""
 
     limits: tuple[Limit, ...]
-    cool_off: int | None
+    cool_off: CoolOff | None
 
 
 def limits_of(entries: list[LimitEntry]) -> tuple[Limit, ...]:
@@ -203,6 +212,20 @@ def exploration_of(entry: ExplorationEntry | None) -> Exploration | None:
 
 def weight_of(entry: WeightEntry) -> ContextWeight:
     return ContextWeight(entry.when, entry.weight, tuple(entry.actions), tuple(entry.groups), tuple(entry.channels))
+
+
+def cool_offs_of(entry: CoolOffEntry | None) -> tuple[CoolOff, CoolOff]:
+    """Of an action, and of a group, that says nothing itself."""
+    if entry is None:
+        return CoolOff(0), CoolOff(0)
+    told = ((entry.action_days, entry.action_fallback_days), (entry.group_days, entry.group_fallback_days))
+    of_action, of_group = (cool_off_of(days, CoolOff(days_of(fallback or 0.0))) for days, fallback in told)
+    return of_action, of_group
+
+
+def cool_off_of(days: float | str, above: CoolOff) -> CoolOff:
+    """days: or `learned`, which falls back to what holds above it."""
+    return CoolOff(above.rest, learned=True) if isinstance(days, str) else CoolOff(days_of(days))
 
 
 def days_of(days: float) -> int:

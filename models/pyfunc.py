@@ -26,7 +26,7 @@ class ResponseFrame:
         if params:
             raise ValueError(f"params is {params}; this model takes none; leave them out")
         columns = frame[list(self._bundle.response.inputs)].to_numpy(np.float64)
-        return self._bundle.calibration.apply(self._bundle.response.raw(columns, 1))
+        return self._bundle.calibration.apply(self._bundle.response.raw(columns))
 
 
 def _load_pyfunc(path: str) -> ResponseFrame:

@@ -12,19 +12,17 @@ from models.affinity import affinity_log_odds
 from models.bundle import Bundle
 from models.calibration import IDENTITY
 from models.columns import CompiledCatalogue
-from models.inputs import response_columns
+from models.inputs import beside_features, response_columns, response_shared
 from models.reasons import Additions
 from models.scoring import Scores
 
 
 class ModelScorer:
-    """Scores with a bundle; implements models.scoring.Scorer. version: the registry's. threads: LightGBM's, per
-    call."""
+    """Scores with a bundle; implements models.scoring.Scorer. version: the registry's."""
 
-    def __init__(self, bundle: Bundle, version: str, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, version: str) -> None:
         self.version = version
         self._bundle = bundle
-        self._threads = threads
         self._figures: tuple[CompiledCatalogue | None, NDArray[np.float64]] = (None, np.zeros((0, 0)))
 
     def score(
@@ -37,8 +35,8 @@ class ModelScorer:
     ) -> Scores:
         """One customer, one moment; see the protocol."""
         rows = build.rows(record.page, moment, utc_offset, candidates, compiled.facts)
-        log_odds, columns = self.columns(rows, candidates.category, compiled)
-        raw = self._bundle.response.raw(columns, self._threads)
+        log_odds, figures = self._need(rows, candidates.category, compiled)
+        raw = self._bundle.response.raw(rows, beside_features(log_odds, figures), response_shared())
         return Scores(
             response=self._bundle.calibration.apply(raw),
             affinity=IDENTITY.apply(log_odds),
@@ -49,17 +47,16 @@ class ModelScorer:
         self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
     ) -> Additions:
         """What each column adds to the calibrated log odds; implements models.reasons.Explains."""
-        _, columns = self.columns(rows, category, compiled)
+        columns = response_columns(rows, *self._need(rows, category, compiled))
         added = self._bundle.response.contributions(columns)[:, 0, :]
         return Additions(columns, added * self._bundle.calibration.slope)
 
-    def columns(
+    def _need(
         self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The affinity of each row of one customer and the response model's columns."""
+        """The affinity of each row of one customer, and the population's figures of its category."""
         figures = self._population(compiled)
-        log_odds = affinity_log_odds(self._bundle.affinity, rows, category, figures, self._threads)
-        return log_odds, response_columns(rows, log_odds, figures[category])
+        return affinity_log_odds(self._bundle.affinity, rows, category, figures), figures[category]
 
     def _population(self, compiled: CompiledCatalogue) -> NDArray[np.float64]:
         """The bundle's figures in the catalogue's order, kept for as long as the catalogue stays the same."""

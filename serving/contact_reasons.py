@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 from features.consent import objects_to_profiling
 from features.discretion import discreet
 from features.event import Event, Identifier
-from features.history import CustomerRecord
+from features.history import CustomerRecord, merged
 from features.identity import IdentityError, customer_identifier
 from models.columns import CompiledCatalogue
 from models.contact_evidence import EVIDENCE_KINDS
-from models.contact_moment import asked_as_of
+from models.contact_moment import LABELLED, SKEW, Question, question
 from models.contact_ranking import Origin, contact_reasons
 from serving.call import Call
 from serving.errors import invalid_sentence
@@ -27,7 +27,7 @@ from serving.timeline import limit_of
 
 REASONS, MOST_REASONS = 3, 20
 LOOKED_AT = 300
-"""The newest events that evidence is sought in."""
+"""The newest events that evidence is sought in, and as many that tell a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ContactReasonAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ContactReasonsAnswer:
-    """as_of: what was known then went into it: just before the contact that is under way, else the present. origin:
+    """as_of: just before the contact that is under way began, else the present: what went into it came before. origin:
     learned from past contacts, or rules of thumb while there are too few. model_version: null for rules. personal:
     false when nothing about this person went into it, because nothing is known or they object to profiling. reasons:
     the likeliest first, "other" last; empty when nothing can be told."""
@@ -61,10 +61,10 @@ ANSWER: TypeAdapter[ContactReasonsAnswer] = TypeAdapter(ContactReasonsAnswer)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was known of the person at `moment` (ms UTC): the record, and the events that evidence is made of, oldest
-    first. objects: to profiling, at the present."""
+    """What is known of the person: the record, and the events that evidence is made of, oldest first. objects: to
+    profiling, at the present."""
 
-    moment: int
+    asked: Question
     record: CustomerRecord
     events: tuple[Event, ...]
     objects: bool
@@ -96,15 +96,17 @@ def _answer(
 ) -> ContactReasonsAnswer:
     seen = _seen(runtime, identifier, present)
     names, model = runtime.item_names.of_version(compiled.version), in_force.model.contact_reason
-    found = contact_reasons(seen.record, seen.events, seen.moment, compiled, model, names, limit, seen.objects)
+    found = contact_reasons(seen.record, seen.events, seen.asked, compiled, model, names, limit, seen.objects)
     return ContactReasonsAnswer(
         customer_id=seen.record.customer_id if seen.record.known else asked,
-        as_of=Instant(seen.moment),
+        as_of=Instant(seen.asked.moment),
         origin=found.origin.value,
         model_version=in_force.model.version if found.origin is Origin.MODEL else None,
         personal=found.personal,
         reasons=[
-            ContactReasonAnswer(one.reason, one.probability, [discreet(fact) for fact in one.evidence], one.say)
+            ContactReasonAnswer(
+                discreet(one.reason), one.probability, [discreet(fact) for fact in one.evidence], one.say
+            )
             for one in found.reasons
         ],
     )
@@ -113,8 +115,18 @@ def _answer(
 def _seen(runtime: Runtime, identifier: Identifier, present: int) -> _Seen:
     record = record_of(runtime, identifier)
     objects = objects_to_profiling(record.consents, present)
-    moment = asked_as_of(record.page, present)
-    if moment < present:
-        record = runtime.store.read_as_of(identifier, moment)
-    told = runtime.store.timeline(identifier, (moment + 1, 0), LOOKED_AT, EVIDENCE_KINDS)
-    return _Seen(moment, record, tuple(one.event for one in reversed(told)), objects)
+    asked = question(record.page, present)
+    if asked.moment < present:
+        before = runtime.store.read_as_of(identifier, asked.moment)
+        record = replace(record, page=merged(before.page, record.page))
+    return _Seen(asked, record, _events(runtime, identifier, asked.moment + SKEW), objects)
+
+
+def _events(runtime: Runtime, identifier: Identifier, until: int) -> tuple[Event, ...]:
+    """Of EVIDENCE_KINDS that occurred by `until` (ms UTC), oldest first."""
+    found = runtime.store.timeline(identifier, (until + 1, 0), LOOKED_AT, EVIDENCE_KINDS)
+    if len(found) == LOOKED_AT:
+        telling = runtime.store.timeline(identifier, (until + 1, 0), LOOKED_AT, LABELLED)
+        seen = {one.sequence for one in found}
+        found += tuple(one for one in telling if one.sequence not in seen)
+    return tuple(one.event for one in reversed(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from dataclasses import dataclass
 
 import click
 
@@ -35,15 +36,24 @@ def require_free_port(host: str, port: int) -> None:
         ) from error
 
 
-def prepare(settings: Settings, host: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """keys: how many there are. kept: identifiers whose values are kept though they are to be omitted."""
+
+    keys: int
+    kept: int
+
+
+def prepare(settings: Settings, host: str) -> Prepared:
     """Open the store once, make its signing secret before several workers would, and hold to the rule for keyless
-    services. Returns how many keys there are. Raises NotStartable."""
+    services. Raises NotStartable."""
     try:
         settings.absolute_home.mkdir(parents=True, exist_ok=True)
         store = open_configured(settings)
         try:
             signing_secret(store)
             keys = len(store.keys())
+            kept = store.kept_identifiers() if settings.omits_identifiers else 0
         finally:
             store.close()
         require_safe_address(host, keys)
@@ -53,7 +63,7 @@ def prepare(settings: Settings, host: str) -> int:
         raise NotStartable(
             f"NEXTBEST_HOME is {settings.absolute_home}; {error.strerror}; mend it or use another"
         ) from error
-    return keys
+    return Prepared(keys, kept)
 
 
 def prepare_from_command_line(settings: Settings) -> None:
@@ -62,13 +72,19 @@ def prepare_from_command_line(settings: Settings) -> None:
     host = (context.params.get("host") if context else None) or settings.host
     os.environ.update(settings.environment())
     try:
-        keys = prepare(settings, host)
+        prepared = prepare(settings, host)
     except NotStartable as error:
         sys.exit(f"nextbest: {error}")
-    sys.stderr.write(greeting(keys))
+    sys.stderr.write(greeting(prepared))
 
 
-def greeting(keys: int) -> str:
+def greeting(prepared: Prepared) -> str:
+    keys, kept = prepared.keys, prepared.kept
+    told = "no access key is configured; only this machine is answered"
     if keys:
-        return f"nextbest: {keys} access {'key is' if keys == 1 else 'keys are'} in force\n"
-    return "nextbest: no access key is configured; only this machine is answered\n"
+        told = f"{keys} access {'key is' if keys == 1 else 'keys are'} in force"
+    lines = [told]
+    if kept:
+        of = "1 identifier" if kept == 1 else f"{kept:,} identifiers"
+        lines.append(f"warning: the store still keeps the values of {of} told before; run `nextbest identity omit`")
+    return "".join(f"nextbest: {line}\n" for line in lines)

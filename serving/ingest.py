@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import islice
 
 import msgspec
@@ -18,10 +19,11 @@ from features.wire.contacts import contents_key
 from features.wire.errors import WireError
 from features.wire.identifiers import mentioned
 from features.wire.segment import WireMessage, WireRules
+from models.catalogue import Direction
 from serving import metrics
 from serving.call import Call
-from serving.errors import ErrorBody, Refusal, forbidden, invalid, malformed
-from serving.page_keys import NotForPages, as_a_page_may
+from serving.errors import ErrorBody, Refusal, invalid, malformed
+from serving.page_keys import OUTBOUND, NotForPages, as_a_page_may
 from serving.runtime import Runtime
 
 EVENT_LIMIT = 32 * 1024
@@ -64,7 +66,8 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
         appends = reader.appends(message, name)
     except NotForPages as error:
         metrics.EVENTS.labels("refused").inc()
-        raise forbidden(error.field, error.value, error.rule, "tell it with a key that no page holds") from error
+        told = ErrorBody("forbidden", error.field, error.value, error.rule, error.message)
+        raise Refusal(HTTPStatus.FORBIDDEN, told) from error
     except WireError as error:
         metrics.EVENTS.labels("refused").inc()
         letter = reader.letter({"type": name, **message}, message, error.message)
@@ -121,13 +124,19 @@ def _object(payload: JsonValue) -> Payload:
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Of the calls of one request. received_at: ms UTC. from_page: told with a web page's key. strong: types of
-    external ids that the company declares to be of one person alone."""
+    external ids that the company declares to be of one person alone. outbound: channels of that direction."""
 
     store: Store
     received_at: int
     rules: WireRules
     from_page: bool
     strong: Collection[str]
+    outbound: Collection[str]
+
+    @classmethod
+    def of(cls, runtime: Runtime, received_at: int, from_page: bool) -> Reader:
+        strong, outbound = runtime.settings.declared_strong, outbound_of(runtime)
+        return cls(runtime.store, received_at, rules_of(runtime), from_page, strong, outbound)
 
     def appends(
         self, payload: JsonValue | Payload, name: str | None = None, sent_at: int | None = None
@@ -136,7 +145,7 @@ class Reader:
         were. name, sent_at: as in features.wire.segment.read. Raises WireError."""
         message = segment.read(payload, self.received_at, sent_at, name, self.rules)
         if self.from_page:
-            message = as_a_page_may(message, self._is_known, self.strong)
+            message = as_a_page_may(message, self._is_known, self.strong, self.outbound)
         for place in message.unusable:
             metrics.UNUSABLE.labels(_NUMBERS.sub("[]", place)).inc()
         return tuple(_appends(message))
@@ -162,8 +171,7 @@ def _reader(runtime: Runtime, body: Payload, call: Call, in_address: str | None 
     key = next((one for one in (call.key, in_body, in_address) if one is not None), None)
     in_force = runtime.in_force
     from_page = in_force.keyring.require_on_wire(key, call.peer, call.origin)
-    present, strong = in_force.clock.present(call.now), runtime.settings.declared_strong
-    return Reader(runtime.store, present, rules_of(runtime), from_page, strong)
+    return Reader.of(runtime, in_force.clock.present(call.now), from_page)
 
 
 def rules_of(runtime: Runtime) -> WireRules:
@@ -173,6 +181,14 @@ def rules_of(runtime: Runtime) -> WireRules:
         return WireRules(region=region, key=key)
     catalogue = compiled.catalogue
     return WireRules(catalogue.channels, catalogue.currency, region, key)
+
+
+def outbound_of(runtime: Runtime) -> Collection[str]:
+    """Channels that no page is."""
+    compiled = runtime.in_force.catalogue
+    if compiled is None:
+        return OUTBOUND
+    return [name for name, one in compiled.catalogue.channels.items() if one.direction is Direction.OUTBOUND]
 
 
 @dataclass(frozen=True, slots=True)

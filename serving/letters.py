@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 from features.stores.protocol import Append, DeadLetter
 from features.wire.errors import WireError
-from serving.ingest import FROM_PAGE, Reader, rules_of
+from serving.ingest import FROM_PAGE, Reader
 from serving.runtime import Runtime
 
 
@@ -18,8 +18,7 @@ def reread(runtime: Runtime, letter: DeadLetter, present: int) -> tuple[Append, 
         payload = from_json(letter.payload, allow_inf_nan=False)
     except ValueError as error:
         raise WireError("", letter.payload, "a letter that is read again is whole JSON", "tell it anew") from error
-    from_page, strong = letter.reason.startswith(FROM_PAGE), runtime.settings.declared_strong
-    reader = Reader(runtime.store, letter.received_at, rules_of(runtime), from_page, strong)
+    reader = Reader.of(runtime, letter.received_at, from_page=letter.reason.startswith(FROM_PAGE))
     appends = reader.appends(payload)
     return tuple(
         replace(append, events=tuple(replace(event, recorded_at=present) for event in append.events))

@@ -15,6 +15,7 @@ from features.stores.keeping import BundleStore
 from models import bundle
 from models.columns import CompiledCatalogue
 from models.contact_reason import ContactReasonModel
+from models.cool_off import CoolOffModel
 from models.repurchase import RepurchaseModel
 from models.response import ModelScorer
 from models.scoring import Scorer, Scores
@@ -53,7 +54,7 @@ class NoModel:
 class LiveModel:
     """What serves. since: ms UTC of the moment at which this process took it up. message: why it is not the champion,
     "" if it is. registry_reachable: at the last look. contact_reason: None when the bundle has none; no decision reads
-    it. repurchase: None likewise; `learned` then falls back to the catalogue's days."""
+    it. repurchase, cool_off: None likewise; `learned` then falls back to the catalogue's days."""
 
     scorer: Scorer
     version: str
@@ -65,6 +66,7 @@ class LiveModel:
     message: str
     contact_reason: ContactReasonModel | None
     repurchase: RepurchaseModel | None
+    cool_off: CoolOffModel | None
 
 
 class BundleMissing(Exception):
@@ -106,7 +108,7 @@ def _last_good(store: BundleStore, now: int, current: LiveModel | None, *, reach
     if current is not None and current.origin is not Origin.FALLBACK:
         return replace(current, registry_reachable=reachable, message=message)
     since = now if current is None else current.since
-    return LiveModel(NoModel(), NoModel.version, "", "", since, Origin.FALLBACK, reachable, message, None, None)
+    return LiveModel(NoModel(), NoModel.version, "", "", since, Origin.FALLBACK, reachable, message, None, None, None)
 
 
 def _taken_up(
@@ -127,4 +129,5 @@ def _taken_up(
     loaded = bundle.load(files)
     scorer = ModelScorer(loaded, wanted.version)
     identity = (wanted.version, wanted.digest, wanted.run_id)
-    return LiveModel(scorer, *identity, now, origin, reachable, message, loaded.contact_reason, loaded.repurchase)
+    learned = (loaded.contact_reason, loaded.repurchase, loaded.cool_off)
+    return LiveModel(scorer, *identity, now, origin, reachable, message, *learned)

@@ -49,7 +49,7 @@ class ByModel:
     def __init__(self, replayer: Replayer, model: Bundle, version: str, policy: Policy = POLICY) -> None:
         scorer = ModelScorer(model, version)
         # One value for as long as possible: a scorer keeps what it knows of a catalogue.
-        seen = lru_cache(4)(lambda catalogue: replayer.seen_with(catalogue, model.repurchase))
+        seen = lru_cache(4)(lambda catalogue: replayer.seen_with(catalogue, model))
         self.decisions: set[str] = set()
         self.broken: list[str] = []
 

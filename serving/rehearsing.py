@@ -129,7 +129,7 @@ class Rehearser:
         model = then.logged.model_version, then.logged.model_digest
         if model != self._model:
             self._model = model
-            self._seen = with_learned_windows(self._draft, then.model.repurchase, self._vocabulary)
+            self._seen = with_learned_windows(self._draft, then.model, self._vocabulary)
         return self._seen
 
 

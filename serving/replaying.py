@@ -23,10 +23,11 @@ from models import bundle
 from models.bundle import BundleError
 from models.catalogue import CatalogueError
 from models.columns import CompiledCatalogue, compile_catalogue
+from models.cool_off import CoolOffModel
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.first_draws import Choice, FirstDraw, first_draws
-from models.learned_windows import with_learned_windows
+from models.learned_windows import Learned, with_learned_windows
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
@@ -100,9 +101,10 @@ class Replay:
 class _Model:
     scorer: Scorer
     repurchase: RepurchaseModel | None
+    cool_off: CoolOffModel | None
 
 
-_NO_MODEL = _Model(NoModel(), None)
+_NO_MODEL = _Model(NoModel(), None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +195,9 @@ class Replayer:
         """A version of the catalogue as the decision's model sees it. Raises CatalogueError when it is unreadable."""
         return self._windows(catalogue, logged.model_version, logged.model_digest)
 
-    def seen_with(self, catalogue: int, repurchase: RepurchaseModel | None) -> CompiledCatalogue:
+    def seen_with(self, catalogue: int, model: Learned) -> CompiledCatalogue:
         """A version of the catalogue as another model sees it. Raises CatalogueError when it is unreadable."""
-        return with_learned_windows(self._catalogue(catalogue), repurchase, self._store.vocabulary)
+        return with_learned_windows(self._catalogue(catalogue), model, self._store.vocabulary)
 
     def compared(self, then: Then, decision: Decision) -> Replay:
         """decision: made again by its own catalogue."""
@@ -221,7 +223,7 @@ class Replayer:
         if files is None:
             raise _NotKept
         loaded = bundle.load(files)
-        return _Model(ModelScorer(loaded, version), loaded.repurchase)
+        return _Model(ModelScorer(loaded, version), loaded.repurchase, loaded.cool_off)
 
     def _snapshot(self, number: int | None) -> Published:
         published = None if number is None else self._store.snapshot(number)
@@ -230,8 +232,8 @@ class Replayer:
         return published
 
     def _with_windows(self, catalogue: int, version: str, digest: str | None) -> CompiledCatalogue:
-        repurchase = self._model(version, digest).repurchase
-        return with_learned_windows(self._catalogue(catalogue), repurchase, self._store.vocabulary)
+        model = self._model(version, digest)
+        return with_learned_windows(self._catalogue(catalogue), model, self._store.vocabulary)
 
     def _record(self, logged: LoggedDecision) -> CustomerRecord:
         record = self._store.record_of(logged.decision_id)

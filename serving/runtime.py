@@ -15,6 +15,7 @@ from pathlib import Path
 
 import features
 import models
+from features import build
 from features.published import NOTHING, Published
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
@@ -182,6 +183,7 @@ class Runtime:
             logger.warning("the oldest dead letters leave, too many or too old; told once", extra=kept)
 
     def _first_look(self) -> InForce:
+        build.warm()  # also while there is no catalogue, by whose publication nobody shall wait for it
         clock = clock_of(self.store)
         return self._stored(InForce(None, 0, self._champion(None, None, clock), Keyring(()), clock, NOTHING, 0))
 
@@ -221,7 +223,7 @@ class Runtime:
         """The catalogue with the windows that the model has learned."""
         if catalogue is None:
             return None
-        return with_learned_windows(catalogue, model.repurchase, self.store.vocabulary)
+        return with_learned_windows(catalogue, model, self.store.vocabulary)
 
     def _champion(self, current: LiveModel | None, catalogue: CompiledCatalogue | None, clock: Clock) -> LiveModel:
         """The model that should serve now, warmed."""

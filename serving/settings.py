@@ -61,6 +61,14 @@ class Settings(BaseSettings):
             raise ValueError(f"region is {region}; it is a country's ISO 3166 code; write it like GB")
         return code or None
 
+    @field_validator("strong_identifiers")
+    @classmethod
+    def _of_one_person_alone(cls, types: str) -> str:
+        from features.identity import check_declared  # noqa: PLC0415
+
+        check_declared(_listed(types))
+        return types
+
     @property
     def absolute_home(self) -> Path:
         return self.home.expanduser().resolve()
@@ -75,8 +83,7 @@ class Settings(BaseSettings):
 
     @property
     def declared_strong(self) -> frozenset[str]:
-        named = (one.strip().lower() for one in self.strong_identifiers.split(","))
-        return frozenset(one for one in named if one)
+        return _listed(self.strong_identifiers)
 
     @property
     def letter_limits(self) -> LetterLimits:
@@ -84,13 +91,17 @@ class Settings(BaseSettings):
 
         return LetterLimits(self.dead_letters, self.dead_letter_days)
 
+    @property
+    def omits_identifiers(self) -> bool:
+        return self.identifiers == "omitted"
+
     def vault(self) -> Vault:
         """What keeps the store's identifiers unreadable. Raises VaultError, OSError."""
         from features.vault import KEY_FILE, Vault, key_file, key_from_text  # noqa: PLC0415
 
         told = self.identity_key.get_secret_value()
         secret = key_from_text(told) if told else key_file(self.absolute_home / KEY_FILE)
-        return Vault(secret, omitted=self.identifiers == "omitted")
+        return Vault(secret, omitted=self.omits_identifiers)
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process read these very settings, paths absolute."""
@@ -116,3 +127,8 @@ class Settings(BaseSettings):
             "NEXTBEST_DEAD_LETTERS": str(self.dead_letters),
             "NEXTBEST_DEAD_LETTER_DAYS": str(self.dead_letter_days),
         }
+
+
+def _listed(types: str) -> frozenset[str]:
+    named = (one.strip().lower() for one in types.split(","))
+    return frozenset(one for one in named if one)

@@ -1,4 +1,8 @@
-"""Calling everything once before it is taken into service: compiled code is loaded then, not in somebody's request."""
+"""Calling everything once before it is taken into service: compiled code is loaded then, not in somebody's request.
+
+Also what the model and the catalogue in force do not ask for: contact reasons are told without a model too, and a
+replay needs what a decision was made with then.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,18 @@ from features.event import Kind
 from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord, Records
 from features.published import NOTHING
 from models.columns import CompiledCatalogue
+from models.contact_moment import Question
+from models.contact_ranking import contact_reasons
 from models.decide import decide
 from models.decision import DecisionRequest
+from models.repurchase import BINS, Pace, curves, evidence
 from models.scoring import Scorer
 
 
 def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
-    """Decide at `moment` (ms UTC) for invented people, and score every treatment, in season or not. Leaves no trace."""
+    """Decide at `moment` (ms UTC) for invented people, and score every treatment, in season or not; say why they call,
+    and when they buy again. Leaves no trace."""
+    _forecast(compiled)
     channels = tuple(compiled.catalogue.channels)
     for customer in _people(moment):
         with suppress(Exception):  # a decision would degrade, and say so, which is not for here
@@ -27,6 +36,16 @@ def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
                 channels, 2, across, False, moment, None, frozenset(), True, 0, customer.customer_id
             )
             decide(request, customer, compiled, scorer, moment, np.random.default_rng(0), NOTHING)
+        contact_reasons(customer, (), Question.at(moment), compiled, None, str, 1, objects=False)
+
+
+def _forecast(compiled: CompiledCatalogue) -> None:
+    """Of nothing that was bought, at rates that nobody learned."""
+    facts, promoted, none = compiled.facts, compiled.promotions, np.zeros(0)
+    known = curves(np.zeros((1, BINS)), np.zeros(1, np.int32), np.ones(1), Pace(1.0, 0.0))
+    things = (facts.category, facts.parent, promoted.thing_of_item, promoted.first_category)
+    evidence(none.astype(np.int32), none.astype(np.int64), none, things, known)
+    known.chance(none.astype(np.int32), none, none, none, none)
 
 
 def _people(moment: int) -> Iterator[CustomerRecord]:

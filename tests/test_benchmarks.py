@@ -45,3 +45,16 @@ def test_off_policy_estimates_are_measured_on_synthetic_truth() -> None:
     for name in ("DM", "IPS", "SNIPS", "DR", "Switch-DR"):
         assert ended.stdout.count(f"| {name} |") == 4
     assert "The Open Bandit data were not given" in ended.stdout
+
+
+@pytest.mark.long
+def test_scoring_is_measured_beside_lightgbm() -> None:
+    command = [sys.executable, "benchmarks/forest.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("SYNTHETIC; 5 trees")
+    for name in ("31 leaves ", "7 leaves ", "31 leaves, hard "):
+        mine = [line for line in lines if line.startswith(name)]
+        assert len(mine) == 6
+        assert all(" x" in line for line in mine)

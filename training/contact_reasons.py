@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from features.candidates import no_offer
 from features.progress import Progress
-from models.contact_reason import ContactReasonModel, contact_reason_index, contact_reason_inputs, softmax
-from models.contact_rules import OTHER, REASONS, UNTHOUGHT_OF, weights
+from models.contact_moment import known_records
+from models.contact_ranking import contact_row
+from models.contact_reason import ContactReasonModel, contact_reason_inputs, softmax, told_inputs
+from models.contact_rules import OTHER, REASONS, TOLD_WEIGHT, TOLD_WITHIN, UNTHOUGHT_OF, weights
+from models.contact_told import places, told_columns
 from models.forest import Forest
 from training.growing import FOLDS, grow_matrix, in_parallel, matrix
 from training.labelled_contacts import LabelledContacts
 from training.settings import CONTACT_REASON, TrainingSettings
-from training.table import Dataset, Pairs, feature_rows
+from training.table import Dataset
 from training.tables import BASE_RATE, OURS, Table, class_draws, people_weights, tabulate
 
 FEWEST_PEOPLE = 30
@@ -40,8 +42,8 @@ TITLE = "Contact reasons"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """columns: float64[n, contact_reason_inputs]. label: intp[n], place in `classes`. person: int32[n]. classes: the
-    reasons that are told apart."""
+    """columns: float64[n, contact_reason_inputs + told columns of the classes]. label: intp[n], place in `classes`.
+    person: int32[n]. classes: the reasons that are told apart."""
 
     columns: NDArray[np.float64]
     label: NDArray[np.intp]
@@ -106,11 +108,13 @@ def shortage(contacts: LabelledContacts) -> str | None:
 
 
 def contact_rows(dataset: Dataset) -> NDArray[np.float64]:
-    """float64[n, contact_reason_inputs]: each labelled contact as of just before it began."""
-    contacts = dataset.contacts
-    bare = np.zeros(len(contacts), np.int32)
-    pairs = Pairs(contacts.person, contacts.moment, bare, bare - 1)
-    return feature_rows(dataset, pairs, no_offer(), contact_reason_index())
+    """float64[n, contact_reason_inputs]: each labelled contact as it was asked about when it was first heard of."""
+    rows = np.empty((len(dataset.contacts), len(contact_reason_inputs())))
+    for number, person in enumerate(dataset.contacts.person.tolist()):
+        asked = dataset.contacts.question(number)
+        known = known_records(dataset.histories[person], asked)
+        rows[number] = contact_row(known, asked.moment, dataset.zones[person], dataset.compiled)[0]
+    return rows
 
 
 def judge(columns: NDArray[np.float64], contacts: LabelledContacts, settings: TrainingSettings) -> Judged:
@@ -131,9 +135,11 @@ def by_rules(
     columns: NDArray[np.float64], classes: tuple[str, ...], base_rates: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """float64[n, classes]: the rules' weights, with the base rates for what no rule thinks of. A reason that only
-    the rules know counts for "other"."""
-    summed = weights(columns, contact_reason_inputs())
+    the rules know counts for "other". columns: as of Rows."""
+    usual = len(contact_reason_inputs())
+    summed = weights(columns[:, :usual], contact_reason_inputs())
     chances = np.tile(UNTHOUGHT_OF * base_rates, (len(columns), 1))
+    chances += TOLD_WEIGHT * (columns[:, usual:] < TOLD_WITHIN)
     for number, reason in enumerate(REASONS):
         known = reason if reason in classes else OTHER
         if known in classes:
@@ -179,16 +185,18 @@ def _rows(
     """The `chosen` contacts; told apart is what enough people gave `among` the contacts (None: among the chosen). Left
     out is what is none of these while there was no "other" among them."""
     classes = _classes(contacts, chosen if among is None else among)
-    place = {reason: number for number, reason in enumerate(classes)}
-    code = np.array([place.get(reason, place.get(OTHER, -1)) for reason in contacts.reasons], np.intp)
+    code = np.array(places(contacts.reasons, classes, OTHER), np.intp)
     label = code[contacts.reason]
     kept = chosen & (label >= 0)
+    earlier = contacts.earlier
+    told = np.column_stack([earlier.contact, code[earlier.reason], earlier.age])
+    columns = np.hstack([columns, told_columns(len(contacts), len(classes), told)])
     return Rows(columns[kept], label[kept], contacts.person[kept], classes)
 
 
 def _grow(rows: Rows, rounds: int, settings: TrainingSettings, validation: Rows | None = None) -> Forest:
     told = {**CONTACT_REASON, "num_class": len(rows.classes)}
-    inputs = contact_reason_inputs()
+    inputs = (*contact_reason_inputs(), *told_inputs(len(rows.classes)))
     grown = matrix(rows.columns, rows.label, inputs)
     judged = None if validation is None else matrix(validation.columns, validation.label, inputs, reference=grown)
     return grow_matrix(grown, told, rounds, settings.seed, judged, settings.patience)

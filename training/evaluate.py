@@ -222,7 +222,7 @@ def _next_purchase(
     moment = dataset.known_at - HORIZON
     asked = rankings(dataset, moment, settings)
     fit = next(fit for fit in tested.fits if fit.population.as_of == moment)
-    scores = {OURS: _affinity_scores(dataset, asked, fit, settings, progress)}
+    scores = {OURS: _affinity_scores(dataset, asked, fit, progress)}
     with progress.step("Judge next purchase", total=len(methods) + 1) as advance:
         scores[PLAIN] = _plain_affinity(dataset, asked, settings)
         advance()
@@ -238,9 +238,7 @@ def _next_purchase(
     return tuple(tables)
 
 
-def _affinity_scores(
-    dataset: Dataset, asked: Rankings, fit: AffinityFit, settings: TrainingSettings, progress: Progress
-) -> NDArray[np.float64]:
+def _affinity_scores(dataset: Dataset, asked: Rankings, fit: AffinityFit, progress: Progress) -> NDArray[np.float64]:
     people, leaves = asked.shape
     figures = fit.population.by_number(dataset.compiled.catalogue.categories)
     score = np.empty(len(asked.pairs))
@@ -249,7 +247,7 @@ def _affinity_scores(
             chosen = np.arange(first * leaves, min(first + CHUNK, people) * leaves)
             pairs = asked.pairs.take(chosen)
             rows = feature_rows(dataset, pairs, dataset.compiled.categories)
-            score[chosen] = fit.forest.raw(affinity_columns(rows, figures[pairs.category]), settings.threads)
+            score[chosen] = fit.forest.raw(affinity_columns(rows, figures[pairs.category]))
             advance(min(CHUNK, people - first))
     return score
 
@@ -264,4 +262,4 @@ def _plain_affinity(dataset: Dataset, asked: Rankings, settings: TrainingSetting
         )
     told = (settings.affinity_rounds, settings.seed)
     forest = grow(joined(samples), baselines.COUNTS, {**AFFINITY, **PLAINLY}, *told)
-    return forest.raw(baselines.raw_counts(dataset.purchases, asked.pairs), settings.threads)
+    return forest.raw(baselines.raw_counts(dataset.purchases, asked.pairs))

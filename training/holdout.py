@@ -40,8 +40,8 @@ def on_later_contacts(
     for one in both:
         rng = np.random.default_rng(settings.seed)
         fits = [AffinityFit(one.affinity, one.population)]
-        part = drawn_part(dataset, later, fits, settings.judged, rng, settings.threads)
-        figures.append(_judged(one, part.sample, settings.threads))
+        part = drawn_part(dataset, later, fits, settings.judged, rng)
+        figures.append(_judged(one, part.sample))
     contacts = f"on {len(later):,} contacts after {text_of(since)}, of which no model had seen any"
     return Holdout(figures[0], figures[1] if champion is not None else None, contacts)
 
@@ -60,8 +60,8 @@ def as_recorded(
     return Holdout(ours, theirs[0] if theirs else None, contacts)
 
 
-def _judged(model: Bundle, sample: Sample, threads: int) -> Figures:
-    probability = model.calibration.apply(model.response.raw(sample.columns, threads))
+def _judged(model: Bundle, sample: Sample) -> Figures:
+    probability = model.calibration.apply(model.response.raw(sample.columns))
     rate = float(np.average(sample.label, weights=sample.weight))
     judged = (probability, sample.label, sample.weight)
     return _relative(log_loss(*judged), calibration_error(*judged), rate)

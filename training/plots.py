@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import lightgbm as lgb
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -82,6 +83,20 @@ def windows(days: NDArray[np.float64], curves: Mapping[str, NDArray[np.float64]]
     return figure
 
 
+def rejected_again(edges: NDArray[np.float64], curves: Mapping[str, NDArray[np.float64]], worse: float) -> Figure:
+    """By days since a rejection, how many times as often as usual a contact is rejected. edges: float64[bins + 1], in
+    days. curves: by name, float64[3, bins]: the ratio and its limits, NaN unknown. worse: from which on it rests."""
+    figure, axes = _sheet("Rejected again after a rejection", "days since the rejection", "times as often as usual")
+    for name, (middle, low, high) in curves.items():
+        (line,) = axes.step(edges, np.append(middle, middle[-1]), where="post", label=_plain(name))
+        limits = (np.append(low, low[-1]), np.append(high, high[-1]))
+        axes.fill_between(edges, *limits, step="post", color=line.get_color(), alpha=0.2)
+    axes.axhline(worse, linestyle="--", color="grey", label="rests above")
+    axes.set_ylim(bottom=0.0)
+    axes.legend(fontsize="small")
+    return figure
+
+
 def _plain(text: str) -> str:
     """As it is, where a dollar sign would begin a formula."""
     return text.replace("$", r"\$")
@@ -89,7 +104,7 @@ def _plain(text: str) -> str:
 
 def importance(forest: Forest) -> Figure:
     """The columns that reduce the loss most, by total gain of their splits."""
-    gained = forest.booster.feature_importance("gain")
+    gained = lgb.Booster(model_str=forest.text).feature_importance("gain")
     order = np.argsort(gained)[-_SHOWN:]
     figure, axes = _sheet("Importance", "share of the total gain", "")
     axes.barh([forest.inputs[index] for index in order], gained[order] / max(float(gained.sum()), 1e-12))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from features.progress import Progress
 from models.document_fields import text_of
-from training import affinity, contact_reasons, plots, repurchase, repurchase_report, table
+from training import affinity, contact_reasons, cool_off, cool_off_report, plots, repurchase, repurchase_report, table
 from training.contact_reasons import Learned
 from training.evaluate import Evaluation, evaluate
 from training.metrics import auc, calibration_error, log_loss
@@ -21,6 +21,7 @@ TABLES = "evaluation.md"
 CARD = "model_card.md"
 REASONS = "contact_reasons.md"
 WINDOWS = "repurchase.md"
+COOL_OFFS = "cool_off.md"
 DATASET_TAG = "dataset_digest"
 
 
@@ -47,12 +48,17 @@ def learn(
     evaluation = evaluate(trained.dataset, trained.backtest, settings, progress) if evaluated else None
     learned = contact_reasons.learn(trained.dataset, settings, progress)
     again = repurchase.learn(trained.dataset, store.vocabulary, progress)
+    rests = cool_off.learn(trained.dataset, store.vocabulary, progress)
     with progress.step("Record the run", total=None):
-        known = None if again.windows is None else again.windows.model
-        bundle = replace(trained.bundle, contact_reason=learned.model, repurchase=known)
-        record = _record(trained, learned, evaluation, settings)
-        registered = registry.register(bundle, _with_windows(record, again))
-    return Run(registered, evaluation, (*trained.dataset.remarks, learned.remark, again.remark))
+        bundle = replace(
+            trained.bundle,
+            contact_reason=learned.model,
+            repurchase=None if again.windows is None else again.windows.model,
+            cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
+        )
+        record = _with_windows(_record(trained, learned, evaluation, settings), again)
+        registered = registry.register(bundle, _with_cool_offs(record, rests))
+    return Run(registered, evaluation, (*trained.dataset.remarks, learned.remark, again.remark, rests.remark))
 
 
 def judge(
@@ -137,6 +143,21 @@ def _with_windows(record: RunRecord, learned: repurchase.Learned) -> RunRecord:
         metrics={**record.metrics, **repurchase_report.metrics(windows)},
         texts={**texts, WINDOWS: repurchase_report.markdown(windows)},
         figures={**record.figures, "repurchase.png": repurchase_report.figure(windows)},
+    )
+
+
+def _with_cool_offs(record: RunRecord, learned: cool_off.Learned) -> RunRecord:
+    """The record with what was learned of how long rejections are felt, or why nothing was."""
+    texts = {**record.texts, CARD: f"{record.texts[CARD]}{learned.remark}\n"}
+    found = learned.cool_offs
+    if found is None:
+        return replace(record, texts=texts)
+    return replace(
+        record,
+        params={**record.params, **cool_off_report.params(found)},
+        metrics={**record.metrics, **cool_off_report.metrics(found)},
+        texts={**texts, COOL_OFFS: cool_off_report.markdown(found)},
+        figures={**record.figures, "cool_off.png": cool_off_report.figure(found)},
     )
 
 

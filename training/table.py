@@ -226,6 +226,9 @@ def _digest(
         whole.update(np.ascontiguousarray(column).tobytes())
     if len(called):
         whole.update(repr(called.reasons).encode())
-        for column in (called.person, called.moment, called.told_at, called.reason):
+        earlier = called.earlier
+        for column in (called.person, called.moment, called.heard_at, called.told_at, called.reason):
             whole.update(np.ascontiguousarray(column).tobytes())
+        for part in (earlier.contact.tobytes(), earlier.reason.tobytes(), earlier.age.tobytes()):
+            whole.update(part)
     return whole.hexdigest()

@@ -116,7 +116,7 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress) -
         for number, (name, mask) in enumerate(splits.masks(dataset.exposures).items()):
             limit = settings.judged if name == "test" else settings.negatives
             rng = np.random.default_rng([settings.seed, number])
-            parts[name] = drawn_part(dataset, dataset.exposures.take(mask), fits, limit, rng, settings.threads)
+            parts[name] = drawn_part(dataset, dataset.exposures.take(mask), fits, limit, rng)
             advance()
     with progress.step("Learn response, judged on later contacts", total=2) as advance:
         early = _grow([parts["train"].sample], settings.rounds, settings, parts["validation"].sample)
@@ -128,7 +128,7 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress) -
     with progress.step("Calibrate response on unseen people", total=1) as advance:
         calibration = calibrate_across_people(before, judged, *_told(early.rounds, settings), settings.threads)
         advance()
-    raw = late.raw(parts["test"].sample.columns, settings.threads)
+    raw = late.raw(parts["test"].sample.columns)
     return Backtest(splits, parts, fits, early.rounds, raw, calibration)
 
 
@@ -166,9 +166,7 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> T
     return Trained(bundle, dataset, tested)
 
 
-def response_rows(
-    dataset: Dataset, exposures: Exposures, fits: Sequence[AffinityFit], threads: int
-) -> NDArray[np.float64]:
+def response_rows(dataset: Dataset, exposures: Exposures, fits: Sequence[AffinityFit]) -> NDArray[np.float64]:
     """float64[n, response_inputs]: each exposure as of its moment, with the affinity and the population's figures of
     the latest fit that saw nothing after it; NaN before the first."""
     pairs = exposures.pairs
@@ -180,7 +178,7 @@ def response_rows(
         chosen = np.flatnonzero((fit_of == number) & (pairs.category >= 0))
         category = pairs.category[chosen]
         figures[chosen] = fit.population.by_number(dataset.compiled.catalogue.categories)[category]
-        log_odds[chosen] = fit.forest.raw(affinity_columns(rows[chosen], figures[chosen]), threads)
+        log_odds[chosen] = fit.forest.raw(affinity_columns(rows[chosen], figures[chosen]))
     return response_columns(rows, log_odds, figures)
 
 
@@ -190,11 +188,10 @@ def drawn_part(
     fits: Sequence[AffinityFit],
     limit: int,
     rng: np.random.Generator,
-    threads: int,
 ) -> Part:
     chosen, weight = _drawn(exposures.success, limit, rng)
     kept = exposures.take(chosen)
-    return Part(kept, Sample(response_rows(dataset, kept, fits, threads), kept.success, weight, kept.pairs.person))
+    return Part(kept, Sample(response_rows(dataset, kept, fits), kept.success, weight, kept.pairs.person))
 
 
 def _drawn(

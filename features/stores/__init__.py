@@ -52,12 +52,13 @@ def open_store(
     letters: how many refused events are kept. Raises StoreError, VaultError."""
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         path = Path(unquote(url.removeprefix(_SQLITE)))
-        vault = vault or _beside(path)
-        return SQLStore(SQLiteEngine(path, patience, vault), Rules(vault, declared, letters))
+        rules = Rules(vault or _beside(path), declared, letters)
+        return SQLStore(SQLiteEngine(path, patience, rules.vault), rules)
     if url.startswith(("postgresql://", "postgres://")):
         if vault is None:
             message = "vault is missing; every replica needs the same identity key for a store on PostgreSQL"
             raise StoreError(f"{message}; set NEXTBEST_IDENTITY_KEY")
-        return SQLStore(_postgres(url, patience, vault), Rules(vault, declared, letters))
+        rules = Rules(vault, declared, letters)
+        return SQLStore(_postgres(url, patience, vault), rules)
     rule = "it is a URL such as sqlite:///nextbest.db or postgresql://host/name"
     raise StoreError(f"store is {url.split(':', 1)[0]}:...; {rule}; correct it")

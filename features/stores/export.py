@@ -18,7 +18,7 @@ from features.stores.protocol import DeadLetter, LoggedDecision
 from features.vocabulary import Vocabulary
 
 FORMAT = "nextbest-export"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Grows when a field changes its meaning or goes."""
 
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
@@ -36,6 +36,15 @@ class TraitChange:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedLetter:
+    """A refused event that names the person. own: it was told of them, and not of somebody else who mentions them: of
+    that one neither the payload nor what the reason quotes of it is theirs to have."""
+
+    letter: DeadLetter
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Holdings:
     """Everything held on one person, each in the order of the log. at: ms UTC of the copy."""
 
@@ -45,7 +54,7 @@ class Holdings:
     trait_changes: tuple[TraitChange, ...]
     events: tuple[LoggedEvent, ...]
     decisions: tuple[LoggedDecision, ...]
-    letters: tuple[DeadLetter, ...]
+    letters: tuple[CopiedLetter, ...]
     audit: tuple[AuditEntry, ...]
 
     @property
@@ -121,7 +130,7 @@ def _event(logged: LoggedEvent) -> Document:
         "severity": event.severity,
         "topic": event.topic,
         "ends_at": None if event.ends_at is None else render_instant(event.ends_at),
-        "properties": _json(event.properties),
+        "properties": parsed(event.properties),
     }
 
 
@@ -162,8 +171,8 @@ def _decision(one: LoggedDecision) -> Document:
         "decision_id": one.decision_id,
         "customer_id": one.customer_id,
         "decided_at": render_instant(one.decided_at),
-        "request": _json(one.request),
-        "answer": _json(one.response),
+        "request": parsed(one.request),
+        "answer": parsed(one.response),
         "seed": str(one.seed),
         "arm": one.arm,
         "history_version": one.history_version,
@@ -175,13 +184,25 @@ def _decision(one: LoggedDecision) -> Document:
         "model_digest": one.model_digest,
         "snapshot": one.snapshot,
         "subject": one.subject,
-        "addresses": None if one.addresses is None else _json(one.addresses),
+        "addresses": None if one.addresses is None else parsed(one.addresses),
         "feature_rows": None if one.feature_rows is None else base64.b64encode(one.feature_rows).decode(),
     }
 
 
-def _letter(one: DeadLetter) -> Document:
-    return {"received_at": render_instant(one.received_at), "reason": one.reason, "payload": _json(one.payload)}
+def _letter(one: CopiedLetter) -> Document:
+    letter = one.letter
+    return {
+        "received_at": render_instant(letter.received_at),
+        "own": one.own,
+        "reason": letter.reason if one.own else _unquoted(letter.reason),
+        "payload": parsed(letter.payload) if one.own else None,
+    }
+
+
+def _unquoted(reason: str) -> str | None:
+    """Of `<name> is <value>; <rule>; <what to do>` what follows the value."""
+    _, *told = reason.split("; ")
+    return "; ".join(told[-2:]) if len(told) > 1 else None
 
 
 def _audit(one: AuditEntry) -> Document:
@@ -190,7 +211,7 @@ def _audit(one: AuditEntry) -> Document:
         "at": render_instant(one.at),
         "what": one.what,
         "author": one.author,
-        "counts": _json(one.counts),
+        "counts": parsed(one.counts),
     }
 
 
@@ -198,7 +219,7 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _json(text: str) -> object:
+def parsed(text: str) -> object:
     """What the text says; the text itself where it was cut short, or says what UTF-8 or a number cannot."""
     if _HALF_CHARACTER.search(text):
         return text

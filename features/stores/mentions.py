@@ -20,9 +20,22 @@ LONG = 8
 # One that was cut short goes to the end. Nothing is read twice, so that no payload costs the square of its length.
 _TEXT = r'"((?:[^"\\]|\\(?s:.))*+)(?:"|\\?\Z)'
 _VALUE = re.compile(rf"(?:{_TEXT}\s*:\s*)?(?:{_TEXT}|(-?\d+))")
+_MEMBER = re.compile(r'\s*[{,]\s*"([^"\\]*)"\s*:\s*')
 _ADDRESS = re.compile(r"(?<![^\s\"'<>,;:()\[\]])[^\s\"'<>,;:()\[\]]+@[^\s\"'<>,;:()\[\]]+")
 _NUMBER = re.compile(r"[+(]?\d[\d\s()./-]{5,}\d")
 _NAMING = re.compile(r"user|customer|person|profile|anonymous|previous|member|loyalty|card|device|contact|id$", re.I)
+
+
+def user_of(payload: str) -> str | None:
+    """The userId of a call that was cut short, where it stands before the cut. Nothing else says whose such a call is:
+    a userId may have followed."""
+    decoder, at = json.JSONDecoder(), 0
+    with suppress(ValueError, RecursionError):
+        while match := _MEMBER.match(payload, at):
+            value, at = decoder.raw_decode(payload, match.end())
+            if match[1] == "userId":
+                return value if isinstance(value, str) else None
+    return None
 
 
 def named(payload: str, types: Collection[str]) -> Iterator[Identifier]:

@@ -56,9 +56,10 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Something done about a person, without saying about whom. what: "erased", "exported", "split". at: ms UTC.
-    author: who did it (a key's id or an operator's name). subject: a keyed digest of the person's name, hex, so that
-    one who knows the name can find the entry. counts: JSON text of how many rows of what."""
+    """Something done about a person, without saying about whom. what: "erased", "exported", "split", or of everybody
+    "omitted". at: ms UTC. author: who did it (a key's id or an operator's name). subject: a keyed digest of the
+    person's name (everybody's is ""), hex, so that one who knows the name can find the entry. counts: JSON text of how
+    many rows of what."""
 
     number: int
     at: int
@@ -79,6 +80,13 @@ class IdentityStore(Protocol):
         """Cut `identifier` off the person whom `customer` names: what made them one is severed for good, whoever claims
         it again, and every event goes back to the name under which it was told. The person that is left. Repeating it
         changes nothing. Raises StoreError when the person has no such identifier."""
+
+    def kept_identifiers(self) -> int:
+        """Of how many identifiers, user ids aside, the value is kept beside the digest. Looks at all of them."""
+
+    def omit_identifiers(self, at: int, author: str) -> int:
+        """Forget these values, and call whoever has no user id by their digest from now on; how many there were.
+        Others wait in turns only; cut short, it can be done again. Raises StoreError where the vault keeps values."""
 
 
 class Timeline(Protocol):

@@ -7,7 +7,7 @@ from typing import Final
 
 from features.consent import PROFILING_TOPIC
 from features.event import Identifier, Kind
-from features.identity import IdentityError, normalise
+from features.identity import IdentityError, bare, normalise
 from features.wire import fields
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
@@ -28,8 +28,15 @@ _ADDRESSES: Final[Mapping[str, frozenset[str]]] = {
     "push": frozenset({"device", "device_token", "advertising_id"}),
 }
 """Types of identifiers under which a channel reaches people, the one of an entry's key first."""
+_NONE: Final[frozenset[str]] = frozenset()
 _REACHING: Final = frozenset().union(*_ADDRESSES.values())
 _KEY_TYPES: Final[Mapping[str, str]] = {"email": "email", "sms": "phone", "whatsapp": "phone", "push": "device_token"}
+
+_STOPS: Final = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
+"""CTIA Messaging Principles and Best Practices, "Consumer Opt-Out"; 47 CFR 64.1200(a)(10)."""
+_LONGEST_STOP: Final = 40
+"""Characters of a body that may be one of these."""
+_BODIES: Final = frozenset({"body", "text", "message", "content"})
 
 _GROUP_KEYS: Final = ("topic", "group_name", "group", "group_id")
 
@@ -54,6 +61,15 @@ def subscription(properties: JsonObject, meaning: Meaning, channel: str | None, 
     return ()
 
 
+def inbound(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
+    """Whoever answers a text with nothing but STOP, or another word for it, wants no more of them."""
+    told = Line(meaning.kind, channel, properties=properties)
+    bodies = (value for key, value in properties.items() if key.lower() in _BODIES)
+    if any(isinstance(one, str) and len(one) <= _LONGEST_STOP and bare(one) in _STOPS for one in bodies):
+        return told, Line(Kind.CONSENT_WITHDRAWN, meaning.channel)
+    return (told,)
+
+
 def profiling(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
     return (Line(meaning.kind, None, properties=properties, topic=PROFILING_TOPIC),)
 
@@ -74,11 +90,15 @@ def subscriptions(
     return tuple(told)
 
 
+def addresses_of(channel: str | None, identifiers: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
+    """Those under which the channel reaches people."""
+    suited = _ADDRESSES.get(channel or "", _NONE)
+    return tuple(one for one in identifiers if one.type in suited)
+
+
 def reached_by(channel: str | None, identifiers: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
     """Those under which the channel reaches people, or where it has none of them, all under which any channel does."""
-    suited = _ADDRESSES.get(channel or "", _REACHING)
-    found = tuple(one for one in identifiers if one.type in suited)
-    return found or tuple(one for one in identifiers if one.type in _REACHING)
+    return addresses_of(channel, identifiers) or tuple(one for one in identifiers if one.type in _REACHING)
 
 
 def _entry(entry: JsonObject, key: str, path: str, channels: Collection[str] | None, region: str | None) -> list[Line]:

@@ -6,8 +6,7 @@ nobody: it is left out, its place is reported, and the call is taken without it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,37 +14,46 @@ from typing import Final
 import msgspec
 
 from features.event import Identifier
-from features.identity import ANONYMOUS_ID, ANONYMOUS_PREFIX, USER_ID, IdentityError, is_strong, normalise
+from features.identity import (
+    ADDRESSES,
+    ANONYMOUS_ID,
+    ANONYMOUS_PREFIX,
+    USER_ID,
+    IdentityError,
+    bare,
+    is_strong,
+    normalise,
+)
 from features.wire import consents, fields
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
-from features.wire.names import UNKNOWN_NAME, Meaning
+from features.wire.names import EVENT_NAMES, UNKNOWN_NAME, Meaning, Shape
 
-NAMING_TRAITS: Final[Mapping[str, str]] = {
-    "email": "email",
-    "phone": "phone",
-    "phone_number": "phone",
-    "phoneNumber": "phone",
-    "loyalty_card": "loyalty_card",
-    "loyaltyCard": "loyalty_card",
-}
-"""Traits that name the person rather than tell of them, and as what."""
+NAMING_TRAITS: Final[Mapping[str, str]] = {**ADDRESSES, "loyaltyCard": "loyalty_card"}
+"""Traits that name the person rather than tell of them, and as what; signs and capitals are all the same."""
 
+_BARE: Final = {bare(name): name for name in NAMING_TRAITS}
+_LONGEST: Final = 40
+"""Characters of a key that may be one of these."""
+_REMEMBERED: Final = 4096
 _IDS: Final = {"userId": (USER_ID,), "anonymousId": (ANONYMOUS_ID,), "previousId": (ANONYMOUS_ID, USER_ID)}
-_LOYALTY: Final = {key: type_ for key, type_ in NAMING_TRAITS.items() if type_ == "loyalty_card"}
+_ANY: Final = frozenset(NAMING_TRAITS.values())
+_LOYALTY: Final = frozenset({"loyalty_card"})
+_ABOUT_CONSENT: Final = frozenset({Shape.CONSENT, Shape.GROUP_CONSENT, Shape.SUBSCRIPTION, Shape.INBOUND})
 _OWN_FIELDS: Final = frozenset({"userid", "anonymousid"})
 """Types, without signs and capitals, that no external id has: two users of one browser would become one person."""
-_SIGNS: Final = re.compile(r"[\W_]+")
 
 
 class Naming(msgspec.Struct, frozen=True):
     """anchor: the identifier under which the call is told. also: further ones of the same person. previous: older ids
-    of the same person. known: it was told by the company's own user id. All normalised. unusable: places of what could
-    not be read as an identifier."""
+    of the same person. through: of also and anchor, those that the properties of an event about consent name, by which
+    it was said. known: it was told by the company's own user id. All normalised. unusable: places of what could not be
+    read as an identifier."""
 
     anchor: Identifier
     also: tuple[Identifier, ...]
     previous: tuple[Identifier, ...]
+    through: tuple[Identifier, ...]
     known: bool
     unusable: tuple[str, ...]
 
@@ -75,10 +83,34 @@ class _Reader:
         except IdentityError:
             return None
 
-    def add_from(self, parent: JsonObject, types: Mapping[str, str], path: str) -> None:
-        for key, type_ in types.items():
-            if key in parent:
-                self.add(type_, parent[key], f"{path}.{key}")
+    def add_from(self, parent: JsonObject, types: Collection[str], path: str) -> None:
+        """Each of a list of values. A place is called by the name in our table, so that there are few."""
+        for key in naming_keys(parent, types):
+            name, value = _BARE[bare(key)], parent[key]
+            for one in value if isinstance(value, list) else (value,):
+                self.add(NAMING_TRAITS[name], one, f"{path}.{name}")
+
+
+class _Types(dict[str, str | None]):
+    """Of keys, as what they name a person, None for those that do not. It is asked for every key of every call, so what
+    was found is remembered, as far as there is room."""
+
+    def __missing__(self, key: str) -> str | None:
+        if len(key) > _LONGEST:
+            return None
+        name = _BARE.get(bare(key))
+        type_ = None if name is None else NAMING_TRAITS[name]
+        if len(self) < _REMEMBERED:
+            self[key] = type_
+        return type_
+
+
+_TYPES: Final = _Types()
+
+
+def naming_keys(parent: JsonObject, types: Collection[str] = _ANY) -> list[str]:
+    """The keys under which the object names a person, by identifiers of these types."""
+    return [key for key in parent if _TYPES[key] in types]
 
 
 def naming(
@@ -96,13 +128,14 @@ def naming(
     reader.found.update(dict.fromkeys(told for told in (user, anonymous) if told is not None))
     if context:
         _from_context(context, reader)
-    _from_body(payload, call, meaning, reader)
+    in_properties = _from_body(payload, call, meaning, reader)
     if not reader.found:
         reader.found.update(dict.fromkeys(one for line in statements for one in line.through))
     anchor = user or anonymous or _best(reader)
     also = tuple(one for one in reader.found if one != anchor)
     previous = _previous(payload, anchor, also, region) if call == "alias" else ()
-    return Naming(anchor, also, previous, anchor.type == USER_ID, tuple(reader.unusable))
+    through = in_properties if meaning.shape in _ABOUT_CONSENT else ()
+    return Naming(anchor, also, previous, through, anchor.type == USER_ID, tuple(reader.unusable))
 
 
 def mentioned(payload: object, region: str | None) -> tuple[Identifier, ...]:
@@ -118,10 +151,29 @@ def mentioned(payload: object, region: str | None) -> tuple[Identifier, ...]:
     return tuple(reader.found)
 
 
+def sender(payload: object) -> Identifier | None:
+    """Under whom a call was to be told, however broken the rest of it is; None where that cannot be read. Telephone
+    numbers are read with their country code only. Raises nothing."""
+    if not isinstance(payload, Mapping):
+        return None
+    reader = _Reader(None)
+    for key, type_ in (("userId", USER_ID), ("anonymousId", ANONYMOUS_ID)):
+        if payload.get(key) is not None:
+            reader.add(type_, payload[key], key)
+            return next(iter(reader.found), None)
+    with suppress(WireError):
+        _from_context(fields.mapping(payload, "context"), reader)
+    with suppress(WireError):
+        call, event = payload.get("type"), payload.get("event")
+        meaning = EVENT_NAMES.get(event, UNKNOWN_NAME) if isinstance(event, str) else UNKNOWN_NAME
+        _from_body(payload, call if isinstance(call, str) else "", meaning, reader)
+    return min(reader.found, key=_sureness, default=None)
+
+
 def _mentioned_in(place: JsonObject, reader: _Reader) -> None:
     for key in ("traits", "properties"):
         if isinstance(inner := place.get(key), Mapping):
-            reader.add_from(inner, NAMING_TRAITS, key)
+            reader.add_from(inner, _ANY, key)
     for read in (_external_ids, _device_ids):
         with suppress(WireError):
             read(place, reader)
@@ -134,22 +186,24 @@ def _mentioned_in(place: JsonObject, reader: _Reader) -> None:
 
 def without_names(traits: JsonObject) -> JsonObject:
     """What is left of traits once their identifiers are identifiers."""
-    if traits.keys().isdisjoint(NAMING_TRAITS):
-        return traits
-    return {key: value for key, value in traits.items() if key not in NAMING_TRAITS}
+    return _without(traits, naming_keys(traits, _ANY))
 
 
 def without_identifiers(properties: JsonObject, meaning: Meaning) -> JsonObject:
     """What the log may keep of a call's properties once their identifiers are identifiers."""
-    named = _named_in_properties(meaning)
-    if properties.keys().isdisjoint(named):
-        return properties
-    return {key: value for key, value in properties.items() if key not in named}
+    named = naming_keys(properties, _named_in_properties(meaning)) + _senders(properties, meaning)
+    return _without(properties, named)
 
 
-def _named_in_properties(meaning: Meaning) -> Mapping[str, str]:
+def _without(told: JsonObject, named: Collection[str]) -> JsonObject:
+    if not named:
+        return told
+    return {key: value for key, value in told.items() if key not in named}
+
+
+def _named_in_properties(meaning: Meaning) -> Collection[str]:
     """In an event that somebody else made up an address may be anybody's, so it names nobody and stays."""
-    return _LOYALTY if meaning is UNKNOWN_NAME else NAMING_TRAITS
+    return _LOYALTY if meaning is UNKNOWN_NAME else _ANY
 
 
 def _best(reader: _Reader) -> Identifier:
@@ -158,7 +212,11 @@ def _best(reader: _Reader) -> Identifier:
         place = reader.unusable[0] if reader.unusable else "userId or anonymousId"
         advice = "send userId, anonymousId, context.externalIds, or an e-mail address or telephone number in traits"
         raise WireError(place, None, "a call names a person", advice)
-    return min(reader.found, key=lambda one: not is_strong(one.type))
+    return min(reader.found, key=_sureness)
+
+
+def _sureness(identifier: Identifier) -> bool:
+    return not is_strong(identifier.type)
 
 
 def _user(payload: JsonObject, region: str | None) -> Identifier | None:
@@ -181,7 +239,7 @@ def _plain(payload: JsonObject, type_: str, key: str, region: str | None) -> Ide
 def _from_context(context: JsonObject, reader: _Reader) -> None:
     _external_ids(context, reader, claimed=True)
     if context.get("traits") is not None:
-        reader.add_from(fields.mapping(context, "traits", "context.traits"), NAMING_TRAITS, "context.traits")
+        reader.add_from(fields.mapping(context, "traits", "context.traits"), _ANY, "context.traits")
     _device_ids(context, reader)
 
 
@@ -207,17 +265,30 @@ def _external(entry: JsonObject, path: str, reader: _Reader, claimed: bool) -> N
     if entry.get("collection", "users") != "users" or entry.get("encoding", "none") != "none":
         return
     type_ = entry.get("type")
-    if isinstance(type_, str) and not (claimed and _SIGNS.sub("", type_).lower() in _OWN_FIELDS):
+    if isinstance(type_, str) and not (claimed and bare(type_) in _OWN_FIELDS):
         reader.add(type_, entry.get("id"), f"{path}.id")
     else:
         reader.unusable.append(f"{path}.type")
 
 
-def _from_body(payload: JsonObject, call: str, meaning: Meaning, reader: _Reader) -> None:
+def _from_body(payload: JsonObject, call: str, meaning: Meaning, reader: _Reader) -> tuple[Identifier, ...]:
+    """Those that the properties name."""
     if call == "identify" and payload.get("traits") is not None:
-        reader.add_from(fields.mapping(payload, "traits"), NAMING_TRAITS, "traits")
-    if call != "group" and payload.get("properties") is not None:
-        reader.add_from(fields.mapping(payload, "properties"), _named_in_properties(meaning), "properties")
+        reader.add_from(fields.mapping(payload, "traits"), _ANY, "traits")
+    if call == "group" or payload.get("properties") is None:
+        return ()
+    properties = fields.mapping(payload, "properties")
+    own = _Reader(reader.region, unusable=reader.unusable)
+    own.add_from(properties, _named_in_properties(meaning), "properties")
+    for key in _senders(properties, meaning):
+        own.add("phone", properties[key], "properties.from")
+    reader.found.update(own.found)
+    return tuple(own.found)
+
+
+def _senders(properties: JsonObject, meaning: Meaning) -> list[str]:
+    """The keys under which a text says from whom it is."""
+    return [key for key in properties if key.lower() == "from"] if meaning.shape is Shape.INBOUND else []
 
 
 def _previous(

@@ -191,6 +191,7 @@ _SHAPES: Final[Mapping[Shape, _Reader]] = {
     Shape.CONSENT: consents.consent,
     Shape.GROUP_CONSENT: consents.group_consent,
     Shape.SUBSCRIPTION: consents.subscription,
+    Shape.INBOUND: consents.inbound,
     Shape.PROFILING: consents.profiling,
     Shape.CASE: _case,
 }

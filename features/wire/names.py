@@ -32,6 +32,7 @@ class Shape(Enum):
     CONSENT = auto()  # about the channel of the family; topic
     GROUP_CONSENT = auto()  # about one topic of the channel
     SUBSCRIPTION = auto()  # channel and status, or context.messaging_subscriptions
+    INBOUND = auto()  # a text from the person; from; a withdrawal when its whole body says no
     PROFILING = auto()  # a consent about no channel, with its own topic
     CASE = auto()  # case_id required; severity
 
@@ -111,8 +112,8 @@ _TABLE: Final = (
     ("SMS Undelivered",                Kind.NOT_SENT,               "sms",   Shape.MESSAGE),
     ("SMS Read",                       Kind.MESSAGE_OPENED,         "sms",   Shape.MESSAGE),
     ("SMS Link Clicked",               Kind.CLICKED,                "sms",   Shape.MESSAGE),
-    ("SMS Receiving",                  Kind.OTHER,                  "sms",   Shape.PLAIN),
-    ("SMS Received",                   Kind.OTHER,                  "sms",   Shape.PLAIN),
+    ("SMS Receiving",                  Kind.OTHER,                  "sms",   Shape.INBOUND),
+    ("SMS Received",                   Kind.OTHER,                  "sms",   Shape.INBOUND),
     ("SMS Subscribed",                 Kind.CONSENT_GRANTED,        "sms",   Shape.CONSENT),
     ("SMS Unsubscribed",               Kind.CONSENT_WITHDRAWN,      "sms",   Shape.CONSENT),
     # WhatsApp; received ones come from the person

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.commands.naming import Named, identifier_of, identity_of, operator
-from serving.commands.output import AsJson, Rows, Yes, confirm, show, show_json
-from serving.commands.shell import console, one_line, present_of, stop, the_store
+from serving.commands.output import AsJson, Rows, Yes, confirm, counted, show, show_json
+from serving.commands.shell import console, one_line, present_of, settings, stop, the_store
 
 if TYPE_CHECKING:
     from features.event import Identifier
@@ -51,6 +51,28 @@ def split_identity(
         left = store.split(called, cut, present_of(store), operator())
     _say(f"{identifier} is cut off; this is left of {left.customer_id}")
     _show(left, as_json)
+
+
+@app.command("omit", epilog="nextbest identity omit --yes")
+def omit_identifiers(yes: Yes = False) -> None:
+    """Forget the values of all identifiers but user ids, where NEXTBEST_IDENTIFIERS is omitted; people are found by
+    them as before."""
+    with one_line(), the_store() as store:
+        if not settings().omits_identifiers:
+            stop(
+                "identifiers is encrypted; values forgotten now would be kept when they are told again;"
+                " set NEXTBEST_IDENTIFIERS=omitted for every process"
+            )
+        if not (kept := store.kept_identifiers()):
+            _say("no value is kept; nothing is changed")
+            return
+        confirm(
+            f"the values of {counted(kept, 'identifier')} will be forgotten; whoever has no user id will be called by a"
+            " digest, and may come into another arm of the experiment; there is no way back",
+            yes,
+        )
+        forgotten = store.omit_identifiers(present_of(store), operator())
+    _say(f"the values of {counted(forgotten, 'identifier')} are forgotten; run `nextbest compact` for the files")
 
 
 def _cut_off(identity: Identity, text: str) -> Identifier:

@@ -44,6 +44,8 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
         stop(str(error))
     except ValidationError as error:
         first = error.errors()[0]
+        if ours := first.get("ctx", {}).get("error"):  # whole sentences already
+            stop(str(ours))
         name = str(first["loc"][0])
         stop(f"{name} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{name.upper()}")
     except ModuleNotFoundError as error:

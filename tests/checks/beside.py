@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 from features import build
 from features.history import LEDGER_ENTRY
 from features.ledger import owned
+from models import forest
 from tests.checks.postgres import URL
 
 LONGEST_FIRST = ("tests/flow/", "tests/serving/", "tests/sdk/", "tests/training/")
@@ -31,6 +32,7 @@ def in_order(items: list[pytest.Item]) -> None:
 def compile_once() -> None:
     """Before there are several processes that would all do it."""
     build.warm()
+    forest.warm()
     for lines in (np.zeros(1, LEDGER_ENTRY), np.frombuffer(np.zeros(1, LEDGER_ENTRY).tobytes(), LEDGER_ENTRY)):
         owned(lines, 1)
 

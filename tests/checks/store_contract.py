@@ -40,6 +40,7 @@ from tests.checks.store_import_contract import ImportContract
 from tests.checks.store_letters_contract import LettersContract
 from tests.checks.store_merge_contract import MergeContract
 from tests.checks.store_moment_contract import MomentContract
+from tests.checks.store_omission_contract import OmissionContract
 from tests.checks.store_order_contract import OrderContract
 from tests.checks.store_replay_contract import ReplayContract
 from tests.checks.store_reservation_contract import ReservationContract
@@ -64,6 +65,7 @@ class StoreContract(
     ReplayContract,
     LettersContract,
     MomentContract,
+    OmissionContract,
 ):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 

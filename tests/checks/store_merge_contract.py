@@ -80,6 +80,18 @@ class MergeContract:
         assert not says_no(store, user("bob"), "sms")
         assert says_no(store, user("ann"), "sms")
 
+    def test_a_withdrawal_of_a_user_through_a_shared_address_binds_them_and_its_holders(
+        self, store: Store, other: Store
+    ) -> None:
+        for name in ("ann", "bob"):
+            tell(store, user(name), granted(f"yes-{name}", channel="sms"), also=[PHONE])
+        tell(store, user("cat"), withdrawn("stop", NOON + 5, "sms"), also=[PHONE], addressed=[PHONE])
+        assert all(says_no(other, user(name), "sms") for name in ("ann", "bob", "cat"))
+        store.split(user("cat"), PHONE, NOON + 9, "test")
+        assert says_no(other, user("cat"), "sms")
+        tell(store, user("ann"), granted("again", NOON + 20, "sms"), also=[PHONE], addressed=[PHONE])
+        assert [says_no(other, user(name), "sms") for name in ("ann", "bob")] == [False, True]
+
     def test_a_withdrawal_under_one_identifier_is_the_persons(self, store: Store) -> None:
         tell(store, user("ann"), granted("yes"), also=[MAIL])
         tell(store, MAIL, withdrawn("no", NOON + 1), addressed=[MAIL])

@@ -12,6 +12,7 @@ import pytest
 
 from features import consent
 from features.event import Identifier, Kind
+from features.instants import render_instant
 from features.stores.people import AuditEntry
 from features.stores.protocol import AmbiguousIdentifier, Append, DeadLetter, HistoryGone, LogDecision, Store
 from tests.checks.store_examples import NOON, append, event, import_table, log_decision, user
@@ -330,6 +331,46 @@ class RightsContract:
             tell(store, user(name), PHONE)
         store.bury([DeadLetter(NOON, "r", json.dumps({"phone": PHONE.value, "said": "a secret"}), (PHONE,))]).result(30)
         assert copy_of(store, "ann-17")["dead_letters"] == []
+
+    def test_of_somebody_elses_refused_event_the_copy_says_that_it_is_there_and_no_more(self, store: Store) -> None:
+        """Each is in the copy of whom it was to be told of; whom it only mentions hears that it does."""
+        for name in ("ann-17", "bob-18"):
+            tell(store, user(name))
+        tell(store, user("ann-17"), ANN_MAIL)
+        payloads = (
+            {"userId": "bob-18", "properties": {"gift_for": "ann-17", "note": "a secret"}},
+            {"userId": "bob-18", "properties": {"email": ANN_MAIL.value, "note": "a secret"}},
+            {"type": "identify", "traits": {"Email": ANN_MAIL.value, "note": "her own"}},
+            {"type": "track", "event": "Email Opened", "properties": {"email": ANN_MAIL.value, "note": "her own"}},
+            {"type": "track", "event": "Invited A Friend", "properties": {"email": ANN_MAIL.value, "note": "a secret"}},
+            {"userId": 17.5, "properties": {"email": ANN_MAIL.value, "note": "a secret"}},
+        )
+        reason = "note is a secret; it is a number; send one"
+        store.bury([DeadLetter(NOON, reason, json.dumps(one), (user("ann-17"),)) for one in payloads]).result(30)
+        letters = copy_of(store, "ann-17")["dead_letters"]
+        assert [one["payload"] for one in letters if one["own"]] == list(payloads[2:4])
+        others = [one for one in letters if not one["own"]]
+        assert [(one["reason"], one["payload"]) for one in others] == [("it is a number; send one", None)] * 4
+        assert {one["received_at"] for one in letters} == {render_instant(NOON)}
+        assert [one["payload"] for one in copy_of(store, "bob-18")["dead_letters"]] == list(payloads[:2])
+
+    @pytest.mark.parametrize(
+        ("payload", "own"),
+        [
+            ('{"type":"track","context":{"userId":"bob-18"},"userId":"ann-17","properties":{"a":"', True),
+            ('{"anonymousId":"browser-1","properties":{"userId":"ann-17","a":"', False),
+            ('{"userId":"bob-18","properties":{"userId":"ann-17","a":"', False),
+            ('{"userId":"ann-17', False),
+            ('[{"userId":"ann-17"', False),
+        ],
+    )
+    def test_of_one_that_was_cut_short_the_user_id_before_the_cut_says_whose_it_is(
+        self, store: Store, payload: str, own: bool
+    ) -> None:
+        tell(store, user("ann-17"), BROWSER)
+        store.bury([DeadLetter(NOON, "payload is too large; a rule; advice", payload, (user("ann-17"),))]).result(30)
+        (letter,) = copy_of(store, "ann-17")["dead_letters"]
+        assert (letter["own"], letter["payload"]) == (own, payload if own else None)
 
     def test_the_copy_is_the_same_from_every_worker(self, store: Store, other: Store) -> None:
         fill(store, "ann-17")

@@ -14,7 +14,7 @@ from features.consent import PROFILING
 from features.event import Event, Kind
 from features.history import CONSENT_ENTRY, LEDGER_ENTRY, NO_CHANNEL, CustomerRecord, Records, text_code
 from features.links import ALWAYS
-from features.stores.export import Holdings, TraitChange, document
+from features.stores.export import CopiedLetter, Holdings, TraitChange, document
 from features.stores.people import AuditEntry, HeldIdentifier, Identity, LoggedEvent
 from features.stores.protocol import DeadLetter
 from features.vocabulary import Vocabulary
@@ -69,7 +69,10 @@ def holdings() -> Holdings:
         trait_changes=(TraitChange("c-17", NOON, {"name": "Ann", "city": None}),),
         events=tuple(LoggedEvent(number, "c-17", one) for number, one in enumerate(events(), 1)),
         decisions=(decision("d-1", '{"customer_id":"c-17"}'), replace(decision("d-2"), feature_rows=None)),
-        letters=(DeadLetter(NOON, "quantity is 0; above 0", '{"userId":"c-17","cut'),),
+        letters=(
+            CopiedLetter(DeadLetter(NOON, "quantity is 0; above 0", '{"userId":"c-17","cut'), own=True),
+            CopiedLetter(DeadLetter(NOON, "event is Bob's; a name; send one", '{"userId":"c-18"}'), own=False),
+        ),
         audit=(AuditEntry(3, NOON, "exported", "key 1a2b", "00ff", '{"events": 3}'),),
     )
 
@@ -105,7 +108,10 @@ def test_the_same_holdings_make_the_same_text() -> None:
 )
 def test_whatever_was_told_can_be_copied(payload: str) -> None:
     """It leaves as JSON where it is JSON, and as the text that it is where not."""
-    letter, line = DeadLetter(NOON, "r", payload), event("m", amount=math.nan, properties=payload)
+    letter, line = (
+        CopiedLetter(DeadLetter(NOON, "r", payload), own=True),
+        event("m", amount=math.nan, properties=payload),
+    )
     held = replace(holdings(), letters=(letter,), events=(LoggedEvent(1, "c-17", line),))
     made = json.loads(document(held, vocabulary()).encode(), parse_constant=pytest.fail)
     assert made["dead_letters"][0]["payload"] in (payload, _parsed(payload))

@@ -200,6 +200,24 @@ def test_people_who_become_one_share_their_contacts(shop: Shop) -> None:
     assert shop.decided("ben", *CHANNELS)[1] == 0
 
 
+def test_contacts_count_for_the_person_from_the_alias_to_the_split(shop: Shop) -> None:
+    names = ("fay", "fay-2")
+
+    def still_allowed() -> list[int]:
+        body = {"channels": [CHANNELS[0]], "dry_run": True}
+        return [len(chosen(shop.ask("/recommend", {"customer_id": name, **body}))) for name in names]
+
+    for name in names:
+        sent = {"event": "SMS Sent", "messageId": f"sent-{name}", "properties": {"channel": CHANNELS[0]}}
+        shop.ask("/v1/track", {"userId": name, **sent})
+    assert still_allowed() == [1, 1]
+    shop.ask("/v1/alias", {"userId": names[0], "previousId": names[1], "messageId": "the same"})
+    assert still_allowed() == [0, 0]
+    with shop.store() as store:
+        store.split(Identifier("user_id", names[0]), Identifier("user_id", names[1]), shop.now, "test")
+    assert still_allowed() == [1, 1]
+
+
 def test_what_waits_is_judged_again_before_it_is_sent(shop: Shop) -> None:
     decision, _ = shop.decided("cleo", *CHANNELS[:2])
     path = f"/decisions/{decision}/confirm"

@@ -15,6 +15,7 @@ from features.stores import open_store
 from features.stores.protocol import Append, DeadLetter
 from serving.ingest import FROM_PAGE
 from tests.checks.store_examples import NOON, append, event, user
+from tests.checks.store_people_examples import tell
 from tests.serving.synthetic import make_shop, store_url
 
 ORDER = {"order_id": "o-1", "products": [{"product_id": "vacuum-1", "quantity": 1}]}
@@ -27,9 +28,11 @@ class Done:
     stderr: str
 
 
-def nextbest(home: Path, *arguments: str) -> Done:
+def nextbest(home: Path, *arguments: str, **environment: str) -> Done:
     """The command in this process, nobody at a terminal: what starts and ends a process is in test_command_line.py."""
-    done = CliRunner(env={"NEXTBEST_HOME": str(home), "NO_COLOR": "1"}).invoke(command_line.app, list(arguments))
+    done = CliRunner(env={"NEXTBEST_HOME": str(home), "NO_COLOR": "1"} | environment).invoke(
+        command_line.app, list(arguments)
+    )
     return Done(done.exit_code, done.stdout, done.stderr)
 
 
@@ -137,6 +140,27 @@ def test_who_somebody_is_and_cutting_off_what_is_not_theirs(home: Path) -> None:
     assert "nobody has it" in one_line(nextbest(home, "identity", "show", "eve-1"))
 
 
+def test_what_was_kept_can_be_omitted(home: Path) -> None:
+    with_stranger = open_store(store_url(home))
+    tell(with_stranger, Identifier("phone", "+442079460018"), event("rang"))
+    with_stranger.close()
+    kept = one_line(nextbest(home, "identity", "omit", "--yes"))
+    assert kept.startswith("identifiers is encrypted; ")
+    assert kept.endswith("; set NEXTBEST_IDENTIFIERS=omitted for every process")
+    unasked = nextbest(home, "identity", "omit", NEXTBEST_IDENTIFIERS="omitted")
+    assert (unasked.returncode, "the values of 1 identifier will be" in unasked.stderr) == (2, True)
+    shown = nextbest(home, "identity", "show", "phone:+442079460018", NEXTBEST_IDENTIFIERS="omitted").stdout
+    assert "+442079460018" in shown
+    done = nextbest(home, "identity", "omit", "--yes", NEXTBEST_IDENTIFIERS="omitted")
+    assert (done.returncode, "of 1 identifier are forgotten" in done.stderr) == (0, True)
+    assert "nothing is changed" in nextbest(home, "identity", "omit", NEXTBEST_IDENTIFIERS="omitted").stderr
+    shown = nextbest(home, "identity", "show", "phone:+442079460018", NEXTBEST_IDENTIFIERS="omitted").stdout
+    assert ("+442079460018" in shown, "digest:" in shown) == (False, True)
+    (line,) = nextbest(home, "audit").stdout.splitlines()[1:]
+    assert line.split("\t")[2] == "omitted"
+    assert "0 faults" in nextbest(home, "check").stdout
+
+
 def test_keys_come_and_go(tmp_path: Path) -> None:
     made = nextbest(tmp_path, "keys", "add", "--right", "decide", "--right", "write", "--note", "till 4")
     key = made.stdout.strip()
@@ -184,6 +208,7 @@ def test_a_customer_is_copied_and_erased(home: Path, tmp_path: Path) -> None:
     [
         ("identity", "show"),
         ("identity", "split"),
+        ("identity", "omit"),
         ("customers", "export"),
         ("customers", "erase"),
         ("letters", "list"),

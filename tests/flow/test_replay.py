@@ -27,6 +27,7 @@ QUESTIONS: tuple[Mapping[str, object], ...] = (
 POLICY = """
 arms: {period_days: 36500, random: 0.3, holdout: 0.1}
 limits: [{direction: outbound, contacts: 2, days: 7}]
+cool_off: {action_days: learned, action_fallback_days: 0}
 weights: [{when: 'has(context.page) && context.page == "laundry"', weight: 3, channels: [web]}]
 """
 ORDER = {"order_id": "o", "channel": "store", "products": [{"product_id": "washer-1", "quantity": 1}]}
@@ -74,10 +75,12 @@ class Past:
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     home = tmp_path_factory.mktemp("past")
-    make_shop(home)
+    make_shop(home, model=False)
     publish(home, 60)
+    serve(home, "7", noise_bundle(rest=30.0))
     with server(home) as running, running.client() as client:
         ids: list[str] = []
+        rejects(client, PEOPLE[-1])
         for number, person in enumerate(PEOPLE):
             visits(client, person)
             ids += asked(client, person)
@@ -102,14 +105,18 @@ def publish(home: Path, value: int) -> None:
         store.close()
 
 
-def changes(home: Path, client: httpx.Client) -> None:
-    """Another catalogue, another model, and people who say no, or turn out to be one."""
-    publish(home, 11)
+def serve(home: Path, version: str, files: Mapping[str, bytes]) -> None:
     store = open_store(store_url(home))
     try:
-        put_model(store, "8", noise_bundle(2))
+        put_model(store, version, files)
     finally:
         store.close()
+
+
+def changes(home: Path, client: httpx.Client) -> None:
+    """Another catalogue, another model that knows of no rests, and people who say no, or turn out to be one."""
+    publish(home, 11)
+    serve(home, "8", noise_bundle(2))
     for number, person in enumerate(PEOPLE):
         tell(client, "identify", person, traits={"email": f"{person}@example.org"})
         tell(client, "track", person, event="Email Unsubscribed")
@@ -127,6 +134,11 @@ def versions(client: httpx.Client) -> tuple[int, str]:
 def visits(client: httpx.Client, person: str) -> None:
     tell(client, "identify", person, traits={"email": f"{person}@example.com"})
     tell(client, "page", person, properties={"channel": "web"})
+
+
+def rejects(client: httpx.Client, person: str) -> None:
+    rejected = {"action_id": "offer-vacuum", "channel": "web"}
+    tell(client, "track", person, event="Action Rejected", properties=rejected)
 
 
 def buys(client: httpx.Client, person: str, **more: object) -> None:
@@ -164,6 +176,9 @@ def test_every_decision_is_the_same_again_and_looking_changes_nothing(past: Past
     refused = {one["gate"] for slate in slates for one in slate["refused"]}
     assert {"consent", "budget", "ceiling", "available"} <= refused
     assert len({decision["snapshot"] for decision in logged.values()}) > 2
+    resting = {one for one, replay in found.items() if "30 days as learned" in str(replay["answer"])}
+    by_model = {one for one, decision in logged.items() if decision["model_version"] == "7"}
+    assert set() < resting <= by_model < set(past.ids)
     assert past.content() == before
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from models.cool_off import CoolOffModel, Rest
 from models.repurchase import BINS, Pace, RepurchaseModel
 from tests.models.shop import DAY, NOW
 
@@ -21,6 +24,14 @@ ITEMS = {
 }
 VARIANTS = {"w2": "w1", "f3": "f1"}
 BUNDLES = {"set": ["w1", "d1", "f3"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a model has learned beside scoring."""
+
+    repurchase: RepurchaseModel | None = None
+    cool_off: CoolOffModel | None = None
 
 
 def repurchase_model(seed: int) -> RepurchaseModel:
@@ -44,3 +55,18 @@ def repurchase_model(seed: int) -> RepurchaseModel:
         home=rng.integers(-1, len(categories), len(items)).astype(np.int32),
         factor=rng.uniform(0.2, 5.0, len(items)),
     )
+
+
+def cool_off_model(seed: int) -> CoolOffModel:
+    """Invented rests of some of the actions and groups of the worlds: nobody learned them."""
+    rng = np.random.default_rng(seed)
+
+    def rest() -> Rest | None:
+        days = float(rng.choice([0.0, 1.0, 3.0, 28.0, 365.0]))
+        return Rest(days, at_least=bool(rng.random() < 0.3), people=20) if rng.random() < 0.6 else None
+
+    actions, in_group, groups = (
+        {name: found for name in names if (found := rest()) is not None}
+        for names in (("a0", "a1", "a2", "a3"), ("g", "h"), ("g", "h"))
+    )
+    return CoolOffModel(NOW - 40 * DAY, 1.5, actions, in_group, groups, rest(), rest())

@@ -64,12 +64,18 @@ _SPANS = ({"days": 1}, {"days": 3}, {"days": 30}, {"hours": 6}, {"hours": 36.5})
 _SPENDING = tuple(
     {"per": per, **most} for per in ("day", "total") for most in ({"contacts": 3}, {"contacts": 1}, {"money": 2.5})
 )
+_COOL_OFFS: tuple[dict[str, object] | None, ...] = (
+    None,
+    {"action_days": 2, "group_days": 1},
+    {"action_days": "learned", "action_fallback_days": 2, "group_days": "learned", "group_fallback_days": 0.5},
+)
 _EXPLORATIONS = (None, {"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1})
 
 
 def catalogue_of(dice: random.Random, count: int, arm: Arm, exploring: bool) -> dict[str, object]:
     """The document of a catalogue of so many actions, everybody in the arm. exploring: channels may allow it."""
-    actions = [_action(dice, number) for number in range(count)]
+    rest = dice.choice(_COOL_OFFS)
+    actions = [_action(dice, number, rest) for number in range(count)]
     groups = [str(action["group"]) for action in actions]
     return {
         "currency": "EUR",
@@ -85,11 +91,11 @@ def catalogue_of(dice: random.Random, count: int, arm: Arm, exploring: bool) -> 
             for name, fields in CHANNELS.items()
         },
         "arms": None if arm is Arm.FULL else {"period_days": 30, arm.value: 1},
-        "groups": [{"id": "g", "limits": _limits(dice, 1), "cool_off_days": dice.choice([None, 3])}],
+        "groups": [{"id": "g", "limits": _limits(dice, 1), "cool_off_days": dice.choice([None, 3, _learned(rest)])}],
         "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in _limits(dice, 1)],
         "topics": TOPICS,
         "journey": JOURNEY,
-        "cool_off": dice.choice([None, {"action_days": 2, "group_days": 1}]),
+        "cool_off": rest,
         "service_first": dice.choice([None, SERVICE_FIRST]),
         "categories": [
             {"id": name, "parent": above, "repurchase": dice.choice([None, _rule(dice, RULES)])}
@@ -116,7 +122,12 @@ def _some(dice: random.Random, among: Sequence[str], most: int) -> list[str]:
     return dice.sample(sorted(among), dice.randint(0, most))
 
 
-def _action(dice: random.Random, number: int) -> dict[str, object]:
+def _learned(rest: dict[str, object] | None) -> str | None:
+    """What is learned needs days to fall back to."""
+    return None if rest is None else "learned"
+
+
+def _action(dice: random.Random, number: int, rest: dict[str, object] | None) -> dict[str, object]:
     spots = dice.sample(SPOTS, dice.randint(1, 4))
     starts, ends = dice.choice([None, dice.randint(-3, 3)]), dice.choice([None, dice.randint(-3, 3)])
     if starts is not None and ends is not None and starts >= ends:
@@ -131,7 +142,7 @@ def _action(dice: random.Random, number: int) -> dict[str, object]:
         "purpose": dice.choice(PURPOSES[kind]),
         "fallback": fallback,
         "basket": dice.choice(["exclude", "exclude", "ignore", "require"]) if items else "exclude",
-        "cool_off_days": dice.choice([None, None, 0, 1, 7]),
+        "cool_off_days": dice.choice([None, 0, 1, 7, _learned(rest)]),
         "pending_days": dice.choice([0, 1, 7]),
         "topic": dice.choice([None, None, "news", "offers"]),
         "trigger": trigger,

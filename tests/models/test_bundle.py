@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from models import bundle
 from models.bundle import Bundle, BundleCorrupt, BundleIncompatible, Provenance
 from models.calibration import Calibration
 from models.contact_reason import ContactReasonModel, contact_reason_inputs
+from models.cool_off import CoolOffModel, Rest
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
@@ -63,11 +65,24 @@ def windows() -> RepurchaseModel:
     )
 
 
+def rests() -> CoolOffModel:
+    return CoolOffModel(
+        as_of=1_699_999_999_999,
+        worse=1.5,
+        actions={"a-1": Rest(42.0, at_least=False, people=310), "Käse": Rest(365.0, at_least=True, people=20)},
+        in_group={"g": Rest(28.0, at_least=False, people=400)},
+        groups={"g": Rest(0.0, at_least=False, people=99)},
+        any_action=Rest(35.0, at_least=False, people=1200),
+        any_group=None,
+    )
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["without options", "with options"])
 def made(request: pytest.FixtureRequest) -> Bundle:
     return Bundle(
         contact_reason=reasons() if request.param else None,
         repurchase=windows() if request.param else None,
+        cool_off=rests() if request.param else None,
         provenance=Provenance(1_700_000_000_000, "ab" * 32, 3, 42, 1000, 10),
         affinity=forest(affinity_inputs(), 1),
         response=forest(response_inputs(), 2),
@@ -175,8 +190,9 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
         assert tuple(manifest.pop("contact_reason_inputs")) == contact_reason_inputs()
         assert len(manifest["sha256"].pop("contact_reason.txt")) == 64
         assert json.loads(files["contact_reason.json"]) == golden["contact_reason.json"]
-        assert json.loads(files["repurchase.json"]) == golden["repurchase.json"]
-        for name in ("contact_reason.json", "repurchase.json"):
+        for name in ("repurchase.json", "cool_off.json"):
+            assert json.loads(files[name]) == golden[name]
+        for name in ("contact_reason.json", "repurchase.json", "cool_off.json"):
             golden["manifest.json"]["sha256"][name] = golden[f"sha256 of {name}"]
     assert manifest == golden["manifest.json"]
     for name in ("calibration.json", "population.json"):
@@ -186,7 +202,7 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("name", bundle.OPTIONAL_PARTS)
 def test_what_is_optional_is_whole_or_refused(name: str, made: Bundle, tmp_path: Path) -> None:
-    with_reasons = replace(made, contact_reason=reasons(), repurchase=windows())
+    with_reasons = replace(made, contact_reason=reasons(), repurchase=windows(), cool_off=rests())
     files = bundle.serialise(with_reasons)
     with pytest.raises(BundleCorrupt, match=name):
         bundle.load({**files, name: files[name].replace(b"1", b"2", 1)})
@@ -200,12 +216,36 @@ def test_what_is_optional_is_whole_or_refused(name: str, made: Bundle, tmp_path:
 
 @pytest.mark.parametrize("with_reasons", [False, True])
 @pytest.mark.parametrize("with_windows", [False, True])
-def test_each_option_is_free(with_reasons: bool, with_windows: bool, made: Bundle) -> None:
+@pytest.mark.parametrize("with_rests", [False, True])
+def test_each_option_is_free(with_reasons: bool, with_windows: bool, with_rests: bool, made: Bundle) -> None:
     own = replace(
-        made, contact_reason=reasons() if with_reasons else None, repurchase=windows() if with_windows else None
+        made,
+        contact_reason=reasons() if with_reasons else None,
+        repurchase=windows() if with_windows else None,
+        cool_off=rests() if with_rests else None,
     )
     loaded = bundle.load(bundle.serialise(own))
     assert (loaded.contact_reason is not None, loaded.repurchase is not None) == (with_reasons, with_windows)
+    assert loaded.cool_off == own.cool_off
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({"worse": 0.5}, "worse is 0.5"),
+        ({"any_group": {"days": 366.0, "at_least": False, "people": 9}}, "days are 0 to 365"),
+        ({"groups": {"g": {"days": 3.0, "at_least": False, "people": 0}}}, "people above 0"),
+        ({"actions": {"a": {"days": 3.0}}}, "at_least"),
+        ({"in_group": None}, "unreadable"),
+    ],
+)
+def test_rests_that_cannot_be_are_refused(content: dict[str, object], named: str, made: Bundle) -> None:
+    files = bundle.serialise(replace(made, cool_off=rests()))
+    text = json.dumps({**json.loads(files["cool_off.json"]), **content}).encode()
+    manifest = json.loads(files[bundle.MANIFEST])
+    manifest["sha256"]["cool_off.json"] = hashlib.sha256(text).hexdigest()
+    with pytest.raises(BundleCorrupt, match=named):
+        bundle.load({**files, "cool_off.json": text, bundle.MANIFEST: json.dumps(manifest).encode()})
 
 
 @pytest.mark.parametrize(
@@ -248,8 +288,10 @@ def test_reasons_that_contradict_one_another_are_refused(field: str, value: obje
 _LOADING = """
 import sys
 from pathlib import Path
-from models import bundle
+from models import bundle, forest
 import numpy as np
+
+forest.warm()  # numba keeps compiled code, which is ours and no model, in files with pickles
 
 def refuse(event, arguments):
     if event == "pickle.find_class":

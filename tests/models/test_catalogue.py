@@ -24,8 +24,8 @@ from models.catalogue import (
 from models.catalogue_document import CatalogueFile
 from models.document_fields import moment_of, text_of
 from models.journey_rules import HOUR, MINUTE, Escalation, JourneyRules, Trigger
-from models.policy_rules import Basket, Purpose
-from tests.models.shop import NOW
+from models.policy_rules import Basket, CoolOff, Purpose
+from tests.models.shop import DAY, NOW
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "catalogue.md").read_text(encoding="utf-8")
@@ -87,6 +87,58 @@ def test_a_rule_has_its_own_fields_only(rule: str, named: str) -> None:
 def test_learned_asks_for_a_chance_by_default() -> None:
     told = EXAMPLE.replace("{rule: after, days: 30}", "{rule: learned, fallback_days: 12}", 1)
     assert parse(catalogue_file.read_text(told).document, 1).repurchase == RepurchaseRule(Repurchase.LEARNED, 12.0, 0.1)
+
+
+def rests_of(cool_off: str, own: str = "60", group: str = "14") -> list[CoolOff | None]:
+    """Of the catalogue's actions and groups, of the pair, and of the appliances."""
+    told = EXAMPLE.replace("cool_off: {action_days: learned, action_fallback_days: 30}", cool_off)
+    told = told.replace("cool_off_days: 60", f"cool_off_days: {own}").replace(
+        "cool_off_days: 14", f"cool_off_days: {group}"
+    )
+    catalogue = parse(catalogue_file.read_text(told).document, 1)
+    above = [catalogue.action_cool_off, catalogue.group_cool_off]
+    return [*above, catalogue.actions[0].cool_off, catalogue.groups["appliances"].cool_off]
+
+
+def days(count: float, *, learned: bool = False) -> CoolOff:
+    return CoolOff(round(count * DAY), learned)
+
+
+def test_what_is_learned_falls_back_to_the_days_above_it() -> None:
+    both = "{action_days: learned, action_fallback_days: 30, group_days: learned, group_fallback_days: 7}"
+    learned = [days(count, learned=True) for count in (30, 7, 30, 7)]
+    assert rests_of(f"cool_off: {both}", "learned", "learned") == learned
+    assert rests_of(f"cool_off: {both}") == [*learned[:2], days(60), days(14)]
+    told = rests_of("cool_off: {action_days: 21}", "learned", "learned")
+    assert told == [days(21), days(0), days(21, learned=True), days(0, learned=True)]
+    assert rests_of("cool_off: {action_days: 21.5, group_days: 0}", "null") == [days(21.5), days(0), None, days(14)]
+
+
+@pytest.mark.parametrize(
+    ("cool_off", "own", "named"),
+    [
+        ("{action_days: learned}", "60", "action_days that are `learned` must have action_fallback_days"),
+        ("{action_days: 5, action_fallback_days: 5}", "60", "action_days that are `learned` must have"),
+        ("{action_days: 5, group_days: learned}", "60", "group_days that are `learned` must have group_fallback_days"),
+        ("{action_days: 5, group_fallback_days: 5}", "60", "group_days that are `learned` must have"),
+        (
+            "{action_days: learnt}",
+            "60",
+            "cool_off.action_days is 'learnt'; a rest must be a number of days, 0 to 36500",
+        ),
+        ("{action_days: learned, action_fallback_days: learned}", "60", "cool_off.action_fallback_days is 'learned'"),
+        ("null", "learned", "actions[0].cool_off_days is 'learned'; no cool_off says how long actions rest"),
+        *(
+            ("{action_days: 5}", own, f"actions[0].cool_off_days is {told}; a rest must be a number of days")
+            for own, told in (("-1", "-1"), ("36501", "36501"), ("true", "True"), ('"5"', "'5'"), ("[5]", "[5]"))
+        ),
+    ],
+)
+def test_a_rest_that_cannot_be_is_told_of(cool_off: str, own: str, named: str) -> None:
+    told = EXAMPLE.replace("{action_days: learned, action_fallback_days: 30}", cool_off)
+    faults = faults_of(told.replace("cool_off_days: 60", f"cool_off_days: {own}"))
+    assert len(faults) == 1
+    assert named in faults[0]
 
 
 def test_the_published_schema_is_current() -> None:

@@ -20,7 +20,7 @@ from models.catalogue import (
 )
 from models.catalogue_items import from_ipc, to_ipc
 from models.journey_rules import HOUR, MINUTE, JourneyRules
-from models.policy_rules import Purpose
+from models.policy_rules import CoolOff, Purpose
 from tests.models.test_catalogue import EXAMPLE, faults_of
 
 
@@ -54,7 +54,7 @@ def test_a_document_stored_before_the_policy_holds_nothing_back_by_it() -> None:
     older = Path(__file__).parents[1] / "golden" / "catalogue_document_0_2.json"
     catalogue = parse(older.read_text(encoding="utf-8"), 3)
     assert (catalogue.limits, catalogue.groups, catalogue.weights, catalogue.traits) == ((), {}, (), {})
-    assert (catalogue.service_first, catalogue.arms, catalogue.action_cool_off) == (None, None, 0)
+    assert (catalogue.service_first, catalogue.arms, catalogue.action_cool_off) == (None, None, CoolOff(0))
     assert {channel.quiet_hours for channel in catalogue.channels.values()} == {None}
     assert {(action.eligibility, action.ceiling, action.budgets) for action in catalogue.actions} == {(None, None, ())}
     kinds = {(action.kind, action.purpose) for action in catalogue.actions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 
@@ -16,9 +17,11 @@ from features.history import CustomerRecord
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
+from models.contact_moment import Question
 from models.contact_ranking import ContactReasons, Origin, contact_reasons, sentence
-from models.contact_reason import ContactReasonModel, contact_reason_inputs, softmax
-from models.contact_rules import OTHER, REASONS, RULES, SAY, UNLISTED, UNTHOUGHT_OF
+from models.contact_reason import ContactReasonModel, contact_reason_inputs, softmax, told_inputs
+from models.contact_rules import OTHER, REASONS, RULES, SAY, TOLD_WEIGHT, UNLISTED, UNTHOUGHT_OF
+from models.contact_told import LONGEST
 from models.forest import Forest
 from tests.models.shop import DAY, NOW, compiled, customer, items_table
 
@@ -49,7 +52,7 @@ def asked(
     ordered = sorted(events, key=lambda one: one.occurred_at)
     record = customer(ordered, vocabulary) if ordered else CustomerRecord(-1, "nobody", known=False)
     return contact_reasons(
-        record, ordered, NOW, catalogue, model, {"w1": "a washing machine"}.__getitem__, limit, objects
+        record, ordered, Question.at(NOW), catalogue, model, {"w1": "a washing machine"}.__getitem__, limit, objects
     )
 
 
@@ -134,6 +137,55 @@ def _model() -> ContactReasonModel:
     booster = lgb.train(told_, lgb.Dataset(rows, label, feature_name=list(inputs)), 30)
     forest = Forest(booster.model_to_string())
     return ContactReasonModel(forest, ("delivery", "payment", OTHER), (0.3, 0.5, 0.2), 1.0, (0.0, 0.0, 0.0), 3_000)
+
+
+@cache
+def _listening() -> ContactReasonModel:
+    """Trees really grown, on synthetic rows in which people call again about what they told of within a week."""
+    rng = np.random.default_rng(3)
+    usual = contact_reason_inputs()
+    inputs = (*usual, *told_inputs(3))
+    rows = np.zeros((3_000, len(inputs)))
+    rows[:, len(usual) :] = np.where(rng.random((len(rows), 3)) < 0.3, rng.uniform(0, 28, (len(rows), 3)), np.nan)
+    chances = softmax(3.0 * (rows[:, len(usual) :] < 7))
+    label = (chances.cumsum(axis=1) < rng.random((len(rows), 1))).sum(axis=1)
+    told_ = {"objective": "multiclass", "num_class": 3, "num_leaves": 4, "verbose": -1, "num_threads": 1, "seed": 1}
+    forest = Forest(lgb.train(told_, lgb.Dataset(rows, label, feature_name=list(inputs)), 30).model_to_string())
+    return ContactReasonModel(forest, ("delivery", "payment", OTHER), (0.3, 0.5, 0.2), 1.0, (0.0, 0.0, 0.0), 3_000)
+
+
+def _chat(age: int, reason: str) -> Event:
+    return told(Kind.CHAT_STARTED, age, properties=json.dumps({"reason": reason}))
+
+
+def test_what_was_told_of_an_earlier_contact_speaks_for_its_reason() -> None:
+    found = {one.reason: one for one in asked([_chat(50 * MINUTE, " Broken  Door"), *DELIVERED]).reasons}
+    assert [*found] == ["delivery", "broken door", "new_purchase", OTHER]
+    assert found["broken door"].evidence == ("chatted about 'Broken Door' 50 minutes ago",)
+    assert found["broken door"].say == UNLISTED
+    assert found["broken door"].probability == pytest.approx(TOLD_WEIGHT / (7 + 2 + TOLD_WEIGHT + UNTHOUGHT_OF))
+    both = asked([_chat(50 * MINUTE, "delivery"), *DELIVERED]).reasons[0]
+    assert both.evidence == ("chatted about 'delivery' 50 minutes ago", "order 1182 delivered 20 minutes ago")
+    case = told(Kind.CASE_OPENED, MINUTE, properties='{"reason": "payment"}')
+    assert "opened a case about 'payment' 1 minute ago" in {
+        fact for one in asked([case]).reasons for fact in one.evidence
+    }
+
+
+def test_a_story_and_what_was_told_long_ago_are_no_reason() -> None:
+    assert asked([_chat(8 * DAY, "payment")]).reasons == ()
+    assert asked([_chat(MINUTE, "x" * (LONGEST + 1))]).reasons == ()
+    assert asked([_chat(MINUTE, OTHER)]).reasons == ()
+
+
+def test_a_model_that_learned_from_what_was_told_shows_it() -> None:
+    first = asked([_chat(50 * MINUTE, "Delivery")], _listening()).reasons[0]
+    assert (first.reason, first.evidence) == ("delivery", ("chatted about 'Delivery' 50 minutes ago",))
+    assert first.probability > 0.8
+    unknown = asked([_chat(50 * MINUTE, "broken door")], _listening()).reasons
+    assert unknown[-1].reason == OTHER
+    assert unknown[-1].probability > 0.8
+    assert [one.evidence for one in asked([_chat(20 * DAY, "delivery")], _listening()).reasons] == [(), (), ()]
 
 
 def test_a_model_shows_for_each_reason_what_speaks_for_it() -> None:

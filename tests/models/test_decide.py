@@ -19,8 +19,10 @@ from features.vocabulary import Vocabulary
 from models.catalogue import UnknownChannel, UnknownPlacement
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
+from models.cool_off import CoolOffModel, Rest
 from models.decide import decide
 from models.decision import ChosenAction, Decision, Slate
+from models.learned_windows import with_learned_windows
 from models.policy.arbitration import context_weight
 from models.policy.exploration import Greedy
 from models.policy.gate import Account, Gate
@@ -31,7 +33,7 @@ from models.policy.situation import Situation
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm, Exploration
 from models.scoring import Scorer
-from tests.models.goods import CATEGORIES, ITEMS
+from tests.models.goods import CATEGORIES, ITEMS, Learned
 from tests.models.shelves import CHANNELS, GREEDY_ARMS
 from tests.models.shop import DAY, NOW, Absurd, Broken, ByAction, compiled, customer, event, items_table, request
 from tests.models.worlds import World, worlds
@@ -334,6 +336,29 @@ def test_a_purchase_removes_an_offer_everywhere_and_a_refund_restores_it() -> No
     assert offered(bought, back) == [["dryer", "machine"]] * 2
     assert offered(bought, in_basket) == [[], []]
     assert offered(bought, in_basket, event(Kind.BASKET_REMOVED, 0.5, item="d1")) == [["dryer"]] * 2
+
+
+def test_what_was_rejected_rests_as_long_as_was_learned_and_no_longer() -> None:
+    rest = {"action_days": "learned", "action_fallback_days": 30, "group_days": "learned", "group_fallback_days": 30}
+    bare, vocabulary = small_shop({"sore": {}, "other": {}, "set": {"group": "h", "cool_off_days": 1}}, cool_off=rest)
+    model = CoolOffModel(
+        NOW, 1.5, {"sore": Rest(14.0, at_least=False, people=80)}, {}, {}, None, Rest(2.0, at_least=False, people=40)
+    )
+    shop = with_learned_windows(bare, Learned(cool_off=model), vocabulary)
+
+    def offered(days: float, compiled: CompiledCatalogue = shop) -> list[str]:
+        record = customer([event(Kind.REJECTED, days, action="sore")], vocabulary)
+        decision = decide(ASKED, record, compiled, ByAction(), NOW, np.random.default_rng(1), NOTHING)
+        return [action.action_id for action in decision.slates[0].actions]
+
+    assert [offered(days) for days in (1.0, 2.0, 13.9, 14.0)] == [
+        ["set"],
+        ["other", "set"],
+        ["other", "set"],
+        ["other", "set", "sore"],
+    ]
+    for unlearned in (bare, with_learned_windows(shop, Learned(), vocabulary)):
+        assert [offered(days, unlearned) for days in (29.0, 30.0)] == [["set"], ["other", "set", "sore"]]
 
 
 def test_an_unknown_customer_gets_an_answer() -> None:

@@ -16,6 +16,7 @@ from features.spending import Spent, millionths
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
+from models.cool_off import CoolOffModel
 from models.decision import DecisionRequest
 from models.learned_windows import with_learned_windows
 from models.policy.arms import arm_of
@@ -23,7 +24,7 @@ from models.policy.situation import Situation
 from models.policy.spending import day_of
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
-from tests.models.goods import BUNDLES, ITEMS, VARIANTS, repurchase_model
+from tests.models.goods import BUNDLES, ITEMS, VARIANTS, Learned, cool_off_model, repurchase_model
 from tests.models.shelves import CHANNELS, catalogue_of
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
@@ -38,6 +39,7 @@ class World:
     scorer: ByAction
     published: Published = NOTHING
     model: RepurchaseModel | None = None
+    rests: CoolOffModel | None = None
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG002
         """As hypothesis shows it, which is at most 30 kB: what was drawn, not what was made of it."""
@@ -55,6 +57,8 @@ class World:
 
 
 TODAY = day_of("Europe/Berlin", NOW)
+FORBIDDING, ALLOWING = (True, 1, "true", "Yes"), (False, 0, "false", "No")
+"""What files and forms make of do_not_contact."""
 
 
 @st.composite
@@ -210,7 +214,8 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
     """arms: in one of which the customer is. exploring: channels may allow it."""
     shop, vocabulary = draw(_shops(arms, exploring))
     model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
-    shop = with_learned_windows(shop, model, vocabulary)
+    rests = draw(st.none() | st.integers(0, 99).map(cool_off_model))
+    shop = with_learned_windows(shop, Learned(model, rests), vocabulary)
     happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes() | contacts_told()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))
     events = tuple(draw(st.permutations(events)))
@@ -227,11 +232,12 @@ def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = 
         seed=draw(st.integers(0, 2**63 - 1)),
         context=draw(_CONTEXTS),
     )
-    traits = {**draw(told_traits()), **draw(st.sampled_from([{}, {}, {"do_not_contact": True}]))}
+    said = draw(st.sampled_from([None, None, *FORBIDDING, *ALLOWING]))
+    traits = {**draw(told_traits()), **({} if said is None else {"do_not_contact": said})}
     person = replace(
         customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"])), traits=traits),
         addresses=draw(st.sampled_from([None, frozenset(["user_id", "email"]), frozenset(["email"])])),
     )
     chances = st.sampled_from([0.0, 0.1, 0.1, 0.5, 1.0])
     scorer = ByAction({vocabulary.code("action", name): draw(chances) for name in action_ids})
-    return World(shop, vocabulary, events, person, asked, scorer, draw(_published(action_ids)), model)
+    return World(shop, vocabulary, events, person, asked, scorer, draw(_published(action_ids)), model, rests)

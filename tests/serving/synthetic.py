@@ -16,6 +16,7 @@ from models.bundle import Bundle, Provenance, digest, serialise
 from models.calibration import Calibration
 from models.catalogue_file import read_text
 from models.contact_reason import ContactReasonModel, contact_reason_inputs
+from models.cool_off import CoolOffModel, Rest
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
@@ -107,8 +108,10 @@ def put_model(store: Store, version: str, files: Mapping[str, bytes]) -> str:
 
 
 @functools.cache
-def noise_bundle(seed: int = 1, reasons: bool = False) -> Mapping[str, bytes]:
-    """Two small forests, really trained, on noise; and with reasons one that has learned what deliveries lead to."""
+def noise_bundle(seed: int = 1, reasons: bool = False, rest: float | None = None) -> Mapping[str, bytes]:
+    """Two small forests, really trained, on noise; and with reasons one that has learned what deliveries lead to. rest:
+    days after a rejection, invented."""
+    any_action = None if rest is None else Rest(rest, at_least=False, people=40)
     rng = np.random.default_rng(seed)
     categories = ("laundry", "cleaning", "care")
     return serialise(
@@ -119,6 +122,7 @@ def noise_bundle(seed: int = 1, reasons: bool = False) -> Mapping[str, bytes]:
             calibration=Calibration(1.0, -1.0),
             population=Population(PUBLISHED_AT, categories, rng.uniform(0.1, 0.5, (len(categories), len(COLUMNS)))),
             contact_reason=_reason_model(seed) if reasons else None,
+            cool_off=None if rest is None else CoolOffModel(PUBLISHED_AT, 1.5, {}, {}, {}, any_action, None),
         )
     )
 

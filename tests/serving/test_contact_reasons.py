@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
@@ -17,6 +19,13 @@ from tests.serving.test_bad_input import fault
 
 def tell(client: httpx.Client, person: str, event: str, **properties: object) -> None:
     call = {"type": "track", "userId": person, "event": event, "properties": properties}
+    assert client.post("/v1/track", json=call).status_code == 200
+
+
+def tell_of(client: httpx.Client, person: str, seconds: float, event: str, **properties: object) -> None:
+    """That it happened so many seconds ago."""
+    at = render_instant(time.time_ns() // 1_000_000 - int(seconds * 1000))
+    call = {"type": "track", "userId": person, "event": event, "properties": properties, "timestamp": at}
     assert client.post("/v1/track", json=call).status_code == 200
 
 
@@ -51,6 +60,62 @@ def test_the_contact_that_is_under_way_explains_nothing(client: httpx.Client, pe
     assert not any("called" in fact for one in during["reasons"] for fact in one["evidence"])
     began = client.get(f"/customers/{person}/timeline").json()["events"][0]["occurred_at"]
     assert parse_instant(str(during["as_of"])) == parse_instant(began) - 1
+
+
+ORDER = {"order_id": "1182", "products": [{"product_id": "washer-1", "quantity": 1, "price": 499}]}
+
+
+def test_a_delivery_since_the_chat_explains_the_call(client: httpx.Client, person: str) -> None:
+    tell_of(client, person, 2 * 86_400, "Order Completed", **ORDER)
+    tell_of(client, person, 50 * 60, "Live Chat Conversation Started")
+    tell_of(client, person, 20 * 60, "Order Delivered", order_id="1182")
+    tell_of(client, person, 5, "Call Started")
+    found = reasons(client, person)
+    first = found["reasons"][0]
+    assert (first["reason"], first["evidence"][0]) == ("delivery", "order 1182 delivered 19 minutes ago")
+    assert first["probability"] == pytest.approx(7 / 12)
+
+
+def test_a_case_opened_before_explains_the_call(client: httpx.Client, person: str) -> None:
+    tell_of(client, person, 30 * 60, "Case Opened", case_id="77", reason="Broken door", channel="web")
+    tell_of(client, person, 60, "Call Started")
+    tell_of(client, person, 30, "Case Opened", case_id="78", reason="payment")
+    found = reasons(client, person)
+    assert found["personal"]
+    told = {one["reason"]: one["evidence"] for one in found["reasons"]}
+    assert told == {
+        "open_case": ["case 77 open for 29 minutes"],
+        "broken door": ["opened a case about 'Broken door' 29 minutes ago"],
+        "other": [],
+    }
+
+
+def test_a_delivery_told_just_before_a_call_that_is_dated_earlier_explains_it(
+    client: httpx.Client, person: str
+) -> None:
+    tell(client, person, "Order Delivered", order_id="1182")
+    tell_of(client, person, 5, "Call Started", reason="payment")
+    first = reasons(client, person)["reasons"][0]
+    assert (first["reason"], first["evidence"]) == ("delivery", ["order 1182 delivered just now"])
+
+
+def test_what_is_told_late_of_the_time_before_the_call_explains_it(client: httpx.Client, person: str) -> None:
+    tell(client, person, "Call Started")
+    assert reasons(client, person)["reasons"] == []
+    tell_of(client, person, 20 * 60, "Order Delivered", order_id="1182")
+    assert reasons(client, person)["reasons"][0]["evidence"] == ["order 1182 delivered 19 minutes ago"]
+    tell(client, person, "Payment Failed")
+    assert [one["reason"] for one in reasons(client, person)["reasons"]] == ["delivery", "other"]
+    tell(client, person, "Call Ended")
+    assert [one["reason"] for one in reasons(client, person)["reasons"]] == ["delivery", "payment", "other"]
+
+
+def test_what_the_chat_was_about_explains_the_call(client: httpx.Client, person: str) -> None:
+    tell_of(client, person, 50 * 60, "Live Chat Conversation Started", reason="Delivery")
+    tell_of(client, person, 5, "Call Started", reason="refund")
+    first, other = reasons(client, person)["reasons"]
+    assert (first["reason"], first["evidence"]) == ("delivery", ["chatted about 'Delivery' 49 minutes ago"])
+    assert other["reason"] == "other"
 
 
 def test_of_somebody_unknown_nothing_is_told(client: httpx.Client, person: str) -> None:

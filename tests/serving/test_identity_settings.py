@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
 from features.event import Identifier
+from features.stores import StoreError, open_store
 from features.vault import VaultError
+from nextbest import app
 from serving.settings import Settings
 
 KEY = "0123456789abcdef" * 4
@@ -34,6 +37,29 @@ def test_without_a_key_the_homes_own_is_made_once(tmp_path: Path, monkeypatch: p
     assert not one.vault().omitted
     assert (one.region, one.declared_strong) == (None, frozenset())
     assert [file.name for file in (tmp_path / "home").iterdir()] == ["identity.key"]
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *("phone", "Email", "e-mail", "mobile", "phone_number", "anonymous_id", "anonymousId", "digest"),
+        *("device", "device_id", "device_token", "advertising_id", "order_number"),
+    ],
+)
+def test_what_several_people_share_is_not_declared_to_be_of_one(
+    type_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = f"strong_identifiers is {type_.lower()}; several people may have one value"
+    monkeypatch.setenv("NEXTBEST_STRONG_IDENTIFIERS", f"crm, {type_}")
+    with pytest.raises(ValidationError, match=sentence):
+        Settings()
+    ended = CliRunner().invoke(app, ["identity", "show", "c-17"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(sentence)
+    assert ended.stderr.count("; ") == ended.stderr.count("\n") + 1 == 2
+    with pytest.raises(StoreError, match=sentence):
+        open_store(f"sqlite:///{tmp_path}/store.db", declared=frozenset({"crm", type_.lower()}))
+    assert not (tmp_path / "store.db").exists()
 
 
 def test_nonsense_is_refused(tmp_path: Path) -> None:

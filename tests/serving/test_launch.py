@@ -14,10 +14,12 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from features.event import Identifier
 from features.stores import open_store
-from serving.deployment import NotStartable, prepare, require_free_port
+from serving.deployment import NotStartable, Prepared, greeting, prepare, require_free_port
 from serving.security import new_key
 from serving.settings import Settings
+from tests.checks.store_people_examples import tell, viewed
 from tests.serving.running import ROOT, environment, free_port, server, until
 from tests.serving.synthetic import PUBLISHED_AT, make_shop, store_url
 
@@ -91,7 +93,20 @@ def test_without_keys_no_other_address_is_served(home: Path) -> None:
     store = open_store(store_url(home))
     store.add_key(new_key({"read"}, PUBLISHED_AT, "test")[1])
     store.close()
-    assert prepare(settings, settings.host) == 1
+    assert prepare(settings, settings.host) == Prepared(keys=1, kept=0)
+
+
+def test_what_was_kept_before_it_was_to_be_omitted_is_said_at_the_start(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, store_url=f"sqlite:///{tmp_path}/store.db")
+    store = open_store(settings.effective_store_url)
+    tell(store, Identifier("anonymous_id", "x"), viewed("a"))
+    store.close()
+    assert greeting(prepare(settings, "127.0.0.1")).count("\n") == 1
+    settings = settings.model_copy(update={"identifiers": "omitted"})
+    told = greeting(prepare(settings, "127.0.0.1")).splitlines()
+    assert told[1:] == [
+        "nextbest: warning: the store still keeps the values of 1 identifier told before; run `nextbest identity omit`"
+    ]
 
 
 def test_bentoml_serve_holds_to_it_too(home: Path) -> None:

@@ -95,7 +95,7 @@ def test_the_copy_is_a_file(client: httpx.Client, person: str) -> None:
     assert sent.headers["content-disposition"].startswith("attachment")
     assert sent.headers["cache-control"] == "no-store"
     made = sent.json()
-    assert (made["format"], made["format_version"], made["customer_id"]) == ("nextbest-export", 1, person)
+    assert (made["format"], made["format_version"], made["customer_id"]) == ("nextbest-export", 2, person)
     assert made["events"][0]["message_id"] == f"{person}-bought"
     assert [one["decision_id"] for one in made["decisions"]] == [decision]
     assert [one["item"] for one in made["owned"]] == ["vacuum-1"]

@@ -194,9 +194,34 @@ NOT_SEEN = (
 )
 SEEN = (
     *((name, {}) for name in ("Live Chat Conversation Started", "Survey Answered", "Payment Failed")),
-    *((name, {}) for name in ("Email Unsubscribed", "Profiling Objected")),
+    *((name, {}) for name in ("Email Unsubscribed", "SMS Unsubscribed", "Email Marked as Spam", "Profiling Objected")),
+    *((name, {}) for name in ("Email Link Clicked", "SMS Link Clicked", "Push Notification Tapped")),
+    ("Channel Subscription Updated", {"channel": "email", "status": "UNSUBSCRIBED"}),
+    ("Channel Subscription Updated", {"channel": "email", "status": "DID_NOT_SUBSCRIBE"}),
     *((name, ORDER) for name in ("Order Completed", "Order Updated")),
-    ("Action Clicked", {"action_id": "a", "channel": "web"}),
+    *((f"Action {word}", {"action_id": "a", "channel": "web"}) for word in ("Displayed", "Clicked", "Rejected")),
+    ("Promotion Viewed", {"action_id": "a"}),
+)
+SENT = (
+    *(
+        (f"Email {word}", {})
+        for word in ("Processed", "Deferred", "Sent", "Delivered", "Received", "Dropped", "Opened")
+    ),
+    *((f"SMS {word}", {"transactional": True}) for word in ("Queued", "Sent", "Delivered", "Failed", "Received")),
+    *((f"WhatsApp Message {word}", {}) for word in ("Sent", "Delivered", "Undelivered", "Read")),
+    *((f"Push Notification {word}", {}) for word in ("Sent", "Delivered", "Received", "Bounced")),
+    *((f"Action {word}", {"action_id": "a", "channel": "web"}) for word in ("Sent", "Not Sent")),
+    *((name, {"action_id": "a", "channel": "email"}) for name in ("Action Displayed", "Promotion Viewed")),
+    ("Email Bounced", {"bounce_type": "hard"}),
+)
+YES = {"type": "SMS", "status": "SUBSCRIBED"}
+GRANTS = (
+    *((name, {}, []) for name in ("Email Subscribed", "SMS Subscribed", "Profiling Allowed")),
+    ("Email Group Subscribed", {"topic": "news"}, []),
+    ("Channel Subscription Updated", {"channel": "email", "status": "SUBSCRIBED"}, []),
+    ("Group Subscription Updated", {"channel": "sms", "groups": [{"name": "news", "status": "SUBSCRIBED"}]}, []),
+    ("Order Completed", ORDER, [YES]),
+    ("Channel Subscription Updated", {}, [YES | {"status": "UNSUBSCRIBED"}, YES]),
 )
 
 
@@ -204,6 +229,41 @@ SEEN = (
 def test_a_page_tells_nothing_that_no_page_sees(event: str, properties: dict[str, str]) -> None:
     with pytest.raises(NotForPages, match=f"^event is {event}; a page's key tells no telephone"):
         as_a_page_may(message(event=event, properties=properties), lambda _: False, ())
+
+
+@pytest.mark.parametrize(("event", "properties"), SENT)
+def test_a_page_tells_nothing_of_what_was_sent(event: str, properties: dict[str, str]) -> None:
+    with pytest.raises(NotForPages, match=f"^event is {event}; a page's key tells nothing of what was sent; tell it"):
+        as_a_page_may(message(event=event, properties=properties), lambda _: False, ())
+
+
+def test_a_page_shows_nothing_where_the_catalogue_sends() -> None:
+    shown = message(event="Action Displayed", properties={"action_id": "a", "channel": "letters"})
+    assert as_a_page_may(shown, lambda _: False, ()) == shown
+    with pytest.raises(NotForPages, match="nothing of what was sent"):
+        as_a_page_may(shown, lambda _: False, (), {"letters"})
+
+
+@pytest.mark.parametrize(("event", "properties", "entries"), GRANTS)
+def test_a_page_grants_nothing(event: str, properties: dict[str, str], entries: list[dict[str, str]]) -> None:
+    context: dict[str, object] = {"messaging_subscriptions": entries}
+    told = message(event=event, properties=properties, context=context)
+    with pytest.raises(NotForPages, match=f"^event is {event}; a page's key grants no consent.*double opt-in"):
+        as_a_page_may(told, lambda _: False, ())
+
+
+def test_what_a_customer_forbade_no_page_allows(demo: Demo, page_key: str, client: httpx.Client) -> None:
+    """Nor does it fill their contact limits, nor close a channel to them; but they may object on it."""
+    for event in ("Profiling Objected", "Email Unsubscribed"):
+        assert _tell(demo, page_key, a_call(event, userId="forbidding")).status_code == 200
+    before = client.get("/customers/forbidding").json()
+    assert [one["granted"] for one in before["consents"]] == [False, False]
+    for event in ("Profiling Allowed", "Email Subscribed", "Email Sent", "Email Bounced"):
+        call = a_call(event, userId="forbidding", properties={"bounce_type": "hard"})
+        refused_by(_tell(demo, page_key, call), "event")
+        answer = _tell(demo, page_key, {"batch": [call]}, path="/v1/batch")
+        assert answer.json() == {"success": True, "accepted": 0, "duplicates": 0, "refused": 1}
+    assert client.get("/customers/forbidding").json() == before
 
 
 @pytest.mark.parametrize(("event", "properties"), SEEN)

@@ -24,38 +24,53 @@ TRUTH: Mapping[str, Mapping[str, float]] = {
 """The chances of each reason in each situation."""
 
 RARE = 0.02
-"""Share of the contacts whose reason nobody else ever gives."""
+"""Share of the contacts, but of those about the same again, whose reason nobody else ever gives."""
+
+AGAIN, SAME = 0.35, 0.8
+"""Share of the contacts, but for everybody's first, that follow another within a day; and of those the share that are
+about the same. The others are for advice."""
 
 Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """One contact as it was drawn. began: ms UTC of its first event. reason: the one that was told last."""
+    """One contact as it was drawn. began: ms UTC of its first event. chances: of the reasons that it was drawn from;
+    what a story begins stands for all that nobody else gives. reason: the one that was told last."""
 
     customer: str
     began: int
-    situation: str
+    chances: Mapping[str, float]
     reason: str
 
 
 def contact_world(people: int, each: int, seed: int) -> tuple[list[Row], list[Called]]:
-    """Import rows, and the truth behind them: each person contacts us `each` times, 30 to 40 days apart."""
+    """Import rows, and the truth behind them: each person contacts us `each` times, 30 to 40 days apart or once again
+    within a day."""
     rng = np.random.default_rng(seed)
     rows: list[Row] = []
     calls: list[Called] = []
     for person in range(people):
         at = BEGIN + int(rng.uniform(20, 50) * DAY)
+        name, again = f"p-{person}", False
         for number in range(each):
-            name = f"p-{person}"
-            situation = str(rng.choice(list(TRUTH)))
-            reason = str(rng.choice(list(TRUTH[situation]), p=list(TRUTH[situation].values())))
-            if rng.random() < RARE:
-                reason = f"story {person} {number}"
-            rows += _situation(name, situation, at, f"{person}/{number}") + _contact(name, reason, at, rng)
-            calls.append(Called(name, at, situation, reason))
-            at += int(rng.uniform(30, 40) * DAY)
+            if again:
+                chances = _again(calls[-1].reason)
+            else:
+                situation = str(rng.choice(list(TRUTH)))
+                rows += _situation(name, situation, at, f"{person}/{number}")
+                chances = {f"story {person} {number}": RARE}
+                chances |= {reason: (1 - RARE) * chance for reason, chance in TRUTH[situation].items()}
+            reason = str(rng.choice(list(chances), p=list(chances.values())))
+            rows += _contact(name, reason, at, rng)
+            calls.append(Called(name, at, chances, reason))
+            again = not again and rng.random() < AGAIN
+            at += int(rng.uniform(40, 1200) * MINUTE if again else rng.uniform(30, 40) * DAY)
     return rows, calls
+
+
+def _again(reason: str) -> Mapping[str, float]:
+    return {ADVICE: 1.0} if reason == ADVICE else {reason: SAME, ADVICE: 1 - SAME}
 
 
 def row(customer: str, kind: Kind, at: int, told: Mapping[str, object] | None = None, **more: object) -> Row:

@@ -16,6 +16,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from features.event import Kind
 from features.progress import Silent
 from features.stores.protocol import Store
 from models import bundle
@@ -53,10 +54,19 @@ class Trained:
     second: run.Run
 
 
+def some_rejected(rows: pa.Table) -> pa.Table:
+    """Every ninth mailing, an hour later: whatever was rejected before."""
+    sent = [row for row in rows.to_pylist() if row["kind"] == Kind.SENT][::9]
+    later = [{name: row[name] + 3_600_000 for name in ("occurred_at", "recorded_at")} for row in sent]
+    rejected = {"kind": int(Kind.REJECTED)}
+    return as_table([{**row, **rejected, **then} for row, then in zip(sent, later, strict=True)])
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     home = tmp_path_factory.mktemp("home")
-    rows = pa.concat_tables([events(7), as_table(contact_world(100, 4, 3)[0])])
+    shop = events(7)
+    rows = pa.concat_tables([shop, as_table(contact_world(100, 4, 3)[0]), some_rejected(shop)])
     store = open_shop(home / "store.db", rows=rows)
     uri = f"sqlite:///{home / 'mlflow.db'}"
     registry = Registry(uri, home / "artifacts")
@@ -78,7 +88,10 @@ def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> Non
     assert (
         kept.data.metrics["Contact reasons/log loss/nextbest"] < kept.data.metrics["Contact reasons/log loss/base rate"]
     )
-    remark, again = trained.first.remarks
+    remark, again, rests = trained.first.remarks
+    assert rests.startswith("cool-offs: of 10 actions and ")
+    assert {"cool_off.png", run.COOL_OFFS} <= files
+    assert kept.data.metrics["cool_off.any_action_days"] < 56.0
     assert again.startswith("repurchase windows: of ")
     assert {"repurchase.png", run.WINDOWS} <= files
     assert 0.0 < kept.data.metrics["repurchase.log_loss"] < kept.data.metrics["repurchase.log_loss_of_share"]

@@ -130,8 +130,8 @@ def test_a_row_is_what_it_was_when_later_events_are_taken_away(shop: Store, trai
     some = earlier.exposures.take(chosen)
     fits = [fit for fit in trained.backtest.fits if fit.population.as_of <= cutoff]
     truncated = replace(earlier, histories=tuple(_until(records, cutoff) for records in everything.histories))
-    now = response_rows(everything, some, fits, 1)
-    then = response_rows(truncated, some, fits, 1)
+    now = response_rows(everything, some, fits)
+    then = response_rows(truncated, some, fits)
     assert now.tobytes() == then.tobytes()
 
 
@@ -156,7 +156,7 @@ def test_the_row_that_trained_is_the_row_that_serves(shop: Store, trained: Train
         record = shop.read_as_of(customer_identifier(people[numbers[int(one.pairs.person[0])]]), moment)
         offset = utc_offset(record.time_zone, compiled.catalogue.time_zone, moment)
         scores = scorer.score(record, moment, offset, compiled.all, compiled)
-        columns = response_rows(dataset, one, fits, 1)
+        columns = response_rows(dataset, one, fits)
         assert scores.rows[candidate].tobytes() == columns[0, : scores.rows.shape[1]].tobytes()
         learned = trained.bundle.calibration.apply(trained.bundle.response.raw(columns))
         assert scores.response[candidate].tobytes() == learned[0].tobytes()

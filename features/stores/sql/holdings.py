@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from features.event import Identifier
-from features.stores.export import Holdings, TraitChange
+from features.stores.export import CopiedLetter, Holdings, TraitChange, parsed
+from features.stores.mentions import user_of
 from features.stores.people import Identity
 from features.stores.protocol import DeadLetter, StoreCorrupt
 from features.stores.sql import audit, identities, reads, timeline
@@ -16,6 +17,7 @@ from features.stores.sql.rights import Subject
 from features.stores.sql.session import Session
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.vault import Vault
+from features.wire.identifiers import sender
 
 _ALL = 2**62
 
@@ -57,6 +59,13 @@ def _trait_changes(session: Session, vault: Vault, who: Subject) -> tuple[TraitC
     )
 
 
-def _letters(session: Session, vault: Vault, who: Subject) -> tuple[DeadLetter, ...]:
+def _letters(session: Session, vault: Vault, who: Subject) -> tuple[CopiedLetter, ...]:
     own = {digest: type_ for digest, type_ in who.types.items() if digest in who.own}
-    return select_letters(session, vault, sorted(naming(session, vault, own)))
+    letters = select_letters(session, vault, sorted(naming(session, vault, own)))
+    return tuple(CopiedLetter(one, _told_of(vault, one, who)) for one in letters)
+
+
+def _told_of(vault: Vault, letter: DeadLetter, who: Subject) -> bool:
+    payload = parsed(letter.payload)
+    told = sender({"userId": user_of(payload)} if isinstance(payload, str) else payload)
+    return told is not None and vault.digest(told) in who.own

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from features.event import Event, Identifier, Kind
 from features.history import text_code
-from features.identity import ANONYMOUS_ID, USER_ID
+from features.identity import ANONYMOUS_ID, USER_ID, IdentityError, check_declared
 from features.links import ALWAYS
 from features.partition import COMMON, Claim, Role
 from features.stores.protocol import Append, LetterLimits, StoreError
@@ -51,6 +51,13 @@ class Rules:
     vault: Vault
     declared: frozenset[str] = frozenset()
     letters: LetterLimits = field(default_factory=LetterLimits)
+
+    def __post_init__(self) -> None:
+        """Raises StoreError for a declared type that several people may share."""
+        try:
+            check_declared(self.declared)
+        except IdentityError as error:
+            raise StoreError(str(error)) from error
 
 
 @dataclass(slots=True)

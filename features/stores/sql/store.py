@@ -39,6 +39,7 @@ from features.stores.sql import (
     audit,
     identities,
     letters,
+    omission,
     reads,
     rights,
     snapshots,
@@ -178,6 +179,20 @@ class SQLStore:
     def split(self, customer: Identifier, identifier: Identifier, at: int, author: str) -> Identity:
         parts = identities.Parting(customer, identifier, at, author)
         return self._writer.alone(lambda session: identities.split(session, self._vault, parts))
+
+    def kept_identifiers(self) -> int:
+        with self._engine.reading() as session:
+            return omission.kept(session)
+
+    def omit_identifiers(self, at: int, author: str) -> int:
+        if not self._vault.omitted:
+            message = "identifiers is encrypted; values forgotten now would be kept when they are told again"
+            raise StoreError(f"{message}; set NEXTBEST_IDENTIFIERS=omitted")
+        last: int | None = 0
+        while last is not None:
+            last = self._writer.alone(partial(omission.rename, vault=self._vault, after=last))
+        forget = partial(omission.forget, vault=self._vault, at=at, author=author)
+        return self._writer.alone(forget, self._engine.wipe)
 
     # The log in words
 

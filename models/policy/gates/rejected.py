@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from features.event import Kind
 from features.history import as_of
+from models.cool_off import Resting
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
@@ -21,20 +22,36 @@ class CooledOff:
     """A rejection at t refuses its action in [t, t + the action's rest) and its group in [t, t + the group's)."""
 
     name: str = "recently_rejected"
-    revision: int = 1
+    revision: int = 2
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         newest, in_group = _rejections(situation)
-        return _until(situation, newest, in_group) > situation.moment
+        of_action, of_group = _ends(situation, newest, in_group)
+        return np.maximum(of_action, of_group) > situation.moment
 
     def account(self, situation: Situation, place: int) -> Account:
         newest, in_group = _rejections(situation)
-        until = text_of(int(_until(situation, newest, in_group)[place]))
-        own = int(newest[place]) + _rest(situation)[0][place] > situation.moment
+        of_action, of_group = (int(ends[place]) for ends in _ends(situation, newest, in_group))
+        number, rests = int(situation.candidates.action[place]), situation.compiled.policy.rests
+        own = of_action >= of_group
         rule, whose, at = ("action", "it", newest) if own else ("group", "an action of its group", in_group)
-        when = text_of(int(at[place]))
-        reason = f"{whose} was rejected on {when}; the {rule} rests until {until}"
+        resting = rests.of_action[number] if own else rests.of_group[number]
+        when, until = text_of(int(at[place])), text_of(max(of_action, of_group))
+        reason = f"{whose} was rejected on {when}; the {rule} rests until {until}{_why(resting)}"
         return Account(rule, f"rejected {when}", f"from {until}", reason)
+
+
+def _why(resting: Resting) -> str:
+    """Of a rest that nobody has set."""
+    if not resting.rule.learned:
+        return ""
+    if resting.found is None:
+        return ", for how long it should is not learned yet"
+    rest, whose = resting.found
+    people = f"{rest.people:,} people who were contacted again after they had rejected {whose}"
+    if not rest.at_least:
+        return f", {rest.days:.0f} days as learned from {people}"
+    return f", as learned from {people}: for at least {rest.days:.0f} days they rejected more often than others"
 
 
 def _rejections(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -52,13 +69,10 @@ def _rejections(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int
     return newest, in_group
 
 
-def _rest(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """int64[candidates], twice: ms for which the action, and its group, rests."""
-    columns, action = situation.compiled.policy, situation.candidates.action
-    return columns.action_rest[action], columns.group_rest[action]
-
-
-def _until(situation: Situation, newest: NDArray[np.int64], in_group: NDArray[np.int64]) -> NDArray[np.int64]:
-    of_action, of_group = _rest(situation)
-    ends = np.maximum(newest + of_action, in_group + of_group)
-    return np.where((newest == NEVER) & (in_group == NEVER), NEVER, ends)
+def _ends(
+    situation: Situation, newest: NDArray[np.int64], in_group: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """int64[candidates], twice: ms UTC, until when the action and until when its group rests; NEVER."""
+    rests, action = situation.compiled.policy.rests, situation.candidates.action
+    of_action = np.where(newest == NEVER, NEVER, newest + rests.action[action])
+    return of_action, np.where(in_group == NEVER, NEVER, in_group + rests.group[action])
