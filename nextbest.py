@@ -304,7 +304,7 @@ def list_models(
     """Registered versions, the newest first: their aliases, figures, and since when the champion serves."""
     from training.listing import champions, versions
 
-    with one_line():
+    with one_line(), the_store():
         found = champions(registry()) if history else versions(registry())
     show(Rows(found.columns, found.rows, found.empty), as_json)
 

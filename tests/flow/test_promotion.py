@@ -115,6 +115,10 @@ def test_without_a_version_or_a_champion_before_it_is_one_line(home: Home) -> No
     assert nextbest(home.path, "models").stderr.startswith("no version is registered yet; ")
     assert nextbest(home.path, "models", "--history").stderr.startswith("nobody was champion yet; ")
     assert one_line(home.promote("--tolerance", "-1")).startswith("tolerance is -1.0; ")
+    nowhere = home.path / "nowhere"
+    for command in ("promote", "rollback", "models"):
+        assert "nothing is there yet" in one_line(nextbest(nowhere, command))
+    assert not nowhere.exists()
 
 
 def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: Home) -> None:
