@@ -44,7 +44,7 @@ pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::FutureWarning:mlflow.*"),
 ]
 
-PEOPLE, RATE = 140, 0.27
+PEOPLE, RATE = 120, 0.27
 """RATE: about how often what is displayed succeeds, so that a model that says so of everything is calibrated."""
 DEAR = 5.0
 """Action c is worth more, a and b less."""
@@ -134,7 +134,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     looked = home.promote(fresh, "--dry-run", "--json")
     told = json.loads(looked.stdout)
     assert (looked.returncode, told["promoted"], told["champion"]) == (1, False, first)
-    assert "none of the 280 matured draws is later" in told["reasons"][0]
+    assert "none of the 240 matured draws is later" in told["reasons"][0]
     assert kept(home, fresh) == []
 
     worse = home.register(0.6, 0.05, seed=2)

@@ -10,7 +10,7 @@ from models.policy.gates.already_purchased import AlreadyPurchased
 from tests.models.worlds import World, worlds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(world=worlds())
 def test_the_gate_refuses_what_the_law_withholds_and_else_only_learned_windows_and_baskets(world: World) -> None:
     situation = world.situation
