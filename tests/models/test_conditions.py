@@ -81,7 +81,7 @@ def test_what_a_condition_says(text: str, truth: Truth, words: str) -> None:
         ("[1][context.secret] == 1", "'[1][context.secret] == 1': index error"),
         ("now > timestamp(context.secret)", "string to timestamp conversion failed"),
         ("true && dyn(context.secret)", "&& is not for what it is given"),
-        ("context.secret == 1 ? true : context.secret", "it is a string, and neither true nor false"),
+        ("history.orders_28d >= 0 ? context.secret : true", "it is a string, and neither true nor false"),
         ("context.secret.x == 1", "applying select to non-message type"),
     ],
 )

@@ -20,12 +20,13 @@ from tests.models.goods import CATEGORIES
 from tests.models.shop import NOW, customer, event
 from tests.models.test_decide import small_shop
 
-TWIN: Mapping[str, object] = {"items": ["w1"], "value": 7}
+TWIN: Mapping[str, object] = {"items": ["w1"], "value": 1}
 ACTIONS: Mapping[str, Mapping[str, object]] = {
     "tried": {**TWIN, "items": ["d1"]},
     "twin": TWIN,
     "elsewhere": {**TWIN, "group": "h"},
-    "dearer": {**TWIN, "value": 70},
+    "dearer": {**TWIN, "value": 3},
+    "likelier": {**TWIN, "items": ["f1"]},
     "new": TWIN,
 }
 PAST = [event(Kind.SENT, days, action="tried", channel="mail") for days in (3, 9, 20)]
@@ -43,12 +44,14 @@ def forest(inputs: Sequence[str], *telling: str) -> Forest:
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     told = ("action.offered.28d", "group.offered.28d", "candidate.value", AFFINITY_INPUT, "population_response_lift")
+    figures = np.zeros((len(CATEGORIES), len(COLUMNS)))
+    figures[sorted(CATEGORIES).index("food"), COLUMNS.index("population_response_lift")] = 3.0
     return Bundle(
         provenance=Provenance(NOW, "ab" * 32, 3, 42, 1500, 10),
         affinity=forest(affinity_inputs(), "category.bought.28d", "population_reach_28d"),
         response=forest(response_inputs(), *told),
         calibration=Calibration(1.0, 0.0),
-        population=Population(NOW, tuple(sorted(CATEGORIES)), np.zeros((len(CATEGORIES), len(COLUMNS)))),
+        population=Population(NOW, tuple(sorted(CATEGORIES)), figures),
         contact_reason=None,
         repurchase=None,
         cool_off=None,
@@ -74,5 +77,6 @@ def test_a_new_action_is_ranked_as_its_twin_without_a_past(bundle: Bundle) -> No
 def test_group_and_attributes_stand_in_for_its_past_and_a_past_of_its_own_counts(bundle: Bundle) -> None:
     found, later = scored(bundle, PAST), scored(bundle, [*PAST, *OWN])
     probability = {name: response for name, (response, _) in found.items()}
-    assert len({probability["new"], probability["elsewhere"], probability["dearer"]}) == 3
+    others = ("elsewhere", "dearer", "likelier")
+    assert all(probability[other] != probability["new"] for other in others)
     assert later["twin"][0] != later["new"][0]
