@@ -32,8 +32,9 @@ def _group_findings(document: CatalogueDocument) -> Iterator[Finding]:
         if known and entry.id not in known and NAMELESS not in known:
             path: Path = ("groups", place, "id")
             near = get_close_matches(entry.id, known, 3)
-            rule = f"no action is of that group, so that its rules bind nothing; groups of actions are {near or known}"
-            yield path, sentence(path, entry.id, rule, "correct it, or remove the entry")
+            rule = "no action is of that group, so that its rules bind nothing"
+            remedy = f"correct it (groups of actions are, e.g., {near or known[:5]}), or remove the entry"
+            yield path, sentence(path, entry.id, rule, remedy)
 
 
 def _channel_findings(path: Path, named: Sequence[str], document: CatalogueDocument) -> Iterator[Finding]:

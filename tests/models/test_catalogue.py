@@ -277,8 +277,8 @@ def test_a_group_that_could_not_be_read_may_be_any() -> None:
         (
             "{id: appliances, limits",
             "{id: aplliances, limits",
-            "groups[0].id is 'aplliances'; no action is of that group, so that its rules bind nothing; groups of "
-            "actions are ['appliances']; correct it, or remove the entry",
+            "groups[0].id is 'aplliances'; no action is of that group, so that its rules bind nothing; correct it "
+            "(groups of actions are, e.g., ['appliances']), or remove the entry",
         ),
         ("hours: 72}]", "hours: 72, direction: outwards}]", "actions[0].limits[0].direction is 'outwards'"),
         ("limits: [{contacts: 2, days: 7}]", "limits: [{contacts: 2, days: 7, direction: outbound}]", "unknown field"),
