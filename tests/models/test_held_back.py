@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -171,8 +171,9 @@ def test_nothing_is_sold_while_help_is_needed(world: World) -> None:
     open_and_fresh = [severity for severity, touched in cases(world) if NOW - touched < 7 * DAY]
     trouble = any(severity in (0, 3, 5) for severity in open_and_fresh) or failing(world) or being_served(world)
 
-    def refused(world: World, action: Action, channel: str) -> bool:  # noqa: ARG001
-        saved = action.purpose is Purpose.RETENTION and world.request.context.get("reason") == "cancellation"
+    def refused(world: World, action: Action, channel: str) -> bool:
+        called = channel == "web" and world.request.context.get("reason") == "cancellation"
+        saved = action.purpose is Purpose.RETENTION and called
         return rule is not None and trouble and action.purpose not in OWED and not saved
 
     if not ambiguous_transfer(world):
@@ -254,19 +255,28 @@ def test_nobody_is_written_to_in_vain_or_against_their_will(world: World) -> Non
 # In words
 
 
-def told(
-    gate: Gate,
-    *events: Event,
+def told(gate: Gate, *events: Event, **fields: object) -> tuple[bool, str]:
+    """Whether the gate refuses the offer of _told, and its reason."""
+    world = _told(events, **fields)
+    refused = bool(gate.refuses(world.situation)[0])
+    return refused, gate.account(world.situation, 0).reason if refused else ""
+
+
+def _told(
+    events: Sequence[Event],
+    *,
+    channel: str = "web",
     context: dict[str, object] | None = None,
     cool_off: Mapping[str, object] | None = None,
     rests: CoolOffModel | None = None,
     **fields: object,
-) -> tuple[bool, str]:
-    """Whether the gate refuses one offer of w1 on the web, and its reason. rests: what a model has learned."""
+) -> World:
+    """One offer of w1 on the channel, to whom these happened. rests: what a model has learned."""
+    direction = "outbound" if channel == "email" else "inbound"
     document = {
         "currency": "EUR",
         "time_zone": "UTC",
-        "channels": {"web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7}},
+        "channels": {channel: {"direction": direction, "consent": "not_needed", "reward_window_days": 7}},
         "repurchase": {"rule": "always"},
         "cool_off": cool_off or {"action_days": 30},
         "service_first": {"severity": 2, "stale_days": 14, "delivery_days": 3, "retention_reasons": ["cancellation"]},
@@ -278,17 +288,15 @@ def told(
                 "items": ["w1"],
                 "value": 1,
                 "success": "accepted",
-                "treatments": [{"id": "t", "channel": "web"}],
+                "treatments": [{"id": "t", "channel": channel}],
                 **fields,
             }
         ],
     }
     shop, vocabulary = compiled(checked(document, items_table({"w1": None})))
     shop = with_learned_windows(shop, Learned(cool_off=rests), vocabulary)
-    asked = request("web", context=context)
-    world = World(shop, vocabulary, events, customer(events, vocabulary), asked, ByAction())
-    refused = bool(gate.refuses(world.situation)[0])
-    return refused, gate.account(world.situation, 0).reason if refused else ""
+    asked = request(channel, context=context)
+    return World(shop, vocabulary, tuple(events), customer(events, vocabulary), asked, ByAction())
 
 
 @pytest.mark.parametrize(
@@ -343,6 +351,28 @@ def test_retention_passes_on_a_cancellation_alone() -> None:
     assert told(ServiceBeforeSales(), case, context={"reason": "cancellation"}, **saving) == (False, "")
     assert told(ServiceBeforeSales(), case, context={"reason": "moving"}, **saving)[0]
     assert told(ServiceBeforeSales(), case, context={"reason": "cancellation"})[0]
+
+
+def test_a_cancellation_is_no_reason_to_write_to_them() -> None:
+    case = event(Kind.CASE_OPENED, 2, decision="c", severity=9)
+    on = {"purpose": "retention", "context": {"reason": "cancellation"}}
+    assert told(ServiceBeforeSales(), case, channel="email", **on)[0]
+    assert told(ServiceBeforeSales(), case, channel="agent", **on) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("gate", "events", "rule"),
+    [
+        (Reachable(), [event(Kind.ADDRESS_FAILED, 1, channel="web")], "bounced"),
+        (ServiceBeforeSales(), [event(Kind.DELIVERY_DELAYED, 1, order="o")], "delivery_failed"),
+        (ServiceBeforeSales(), [event(Kind.PAYMENT_FAILED, 1)], "payment_failed"),
+        (ServiceBeforeSales(), [event(Kind.CASE_OPENED, 1, decision="c", severity=3)], "open_case"),
+    ],
+)
+def test_each_failure_has_a_word_of_its_own(gate: Gate, events: list[Event], rule: str) -> None:
+    world = _told(events)
+    assert gate.refuses(world.situation).tolist() == [True]
+    assert gate.account(world.situation, 0).rule == rule
 
 
 def test_cases_are_told_apart_by_their_ids() -> None:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from features.event import Kind
 from features.history import as_of
-from models.catalogue import Direction
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
+from models.policy_rules import Direction
 
 DO_NOT_CONTACT = "do_not_contact"
 """The trait of somebody who must not be contacted. Files and forms say it in many ways, so whatever is not one of _NO
@@ -55,7 +55,7 @@ def _obstacle(situation: Situation, channel: str) -> Account | None:
     if failed is None:
         return None
     reason = f"the message of {text_of(failed)} on {channel} failed for good, and nothing since shows that one arrives"
-    return Account("failed", f"failed {text_of(failed)}", "a sign that messages arrive", reason)
+    return Account("bounced", f"failed {text_of(failed)}", "a sign that messages arrive", reason)
 
 
 def _forbidden(told: object) -> bool:
