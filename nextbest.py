@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,15 +20,18 @@ import typer
 from features.progress import Terminal
 from serving.commands import asking, cases, catalogue, customers, decisions, identity, items, keys, letters, shell
 from serving.commands.asking import dry_run
-from serving.commands.output import counted
+from serving.commands.checking import check
+from serving.commands.naming import operator
+from serving.commands.output import AsJson, Rows, counted, show
 from serving.commands.shell import console, present_of, settings, stop, the_store, the_store_or_an_empty_one
 
 if TYPE_CHECKING:
     from features.stores import Store
     from features.stores.protocol import BulkReceipt
     from serving.settings import Settings
-    from training.registry import Registry
-    from training.run import Run
+    from training.champions import Grounds
+    from training.judging import Terms
+    from training.registry import Registered, Registry
     from training.settings import TrainingSettings
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -109,19 +113,7 @@ def import_(
             print(f"{what}: {receipt.stored:,} new, {receipt.duplicates:,} known already, {receipt.people:,} people")
 
 
-@app.command()
-def check() -> None:
-    """Rebuild every page, ledger and consent from the log and compare; exit code 1 when anything differs."""
-    with one_line(), the_store() as store:
-        report = store.check()
-    for fault in report.faults:
-        console.print(fault, markup=False)
-    people = "1 person" if report.people == 1 else f"{report.people:,} people"
-    print(f"{people}, {counted(report.events, 'event')}, {counted(len(report.faults), 'fault')}")
-    if report.faults:
-        raise typer.Exit(1)
-
-
+app.command()(check)
 app.command()(asking.recommend)
 
 
@@ -160,15 +152,15 @@ def train(
         run = learn(store, registry(), told(seed), moment(until), Terminal(console), evaluated=evaluated)
         if run.evaluation is not None:
             print(run.evaluation.markdown())
-        tell(run)
+        tell(run.remarks)
         console.print(
             f"version {run.registered.version} is registered (run {run.registered.run_id}); "
-            f"`nextbest promote {run.registered.version}` lets it serve"
+            f"`nextbest promote {run.registered.version}` judges it and lets it serve"
         )
 
 
-def tell(run: Run) -> None:
-    for remark in run.remarks:
+def tell(remarks: Iterable[str]) -> None:
+    for remark in remarks:
         console.print(remark, markup=False, highlight=False)
 
 
@@ -184,28 +176,27 @@ def evaluate(
         print(judge(store, registry(), told(seed), moment(until), Terminal(console)).markdown())
 
 
+Value = Annotated[
+    bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
+]
+
+
 @app.command()
 def arms(
     days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
-    value: Annotated[
-        bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
-    ] = False,
+    value: Value = False,
     seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
 ) -> None:
     """What each arm's draws earned, from the decision log, and how far ahead of the full arm; with 95 % intervals over
     people; Markdown on standard output."""
     with one_line(), the_store() as store:
-        import numpy as np
+        from training.offpolicy.arms import report
+        from training.offpolicy.logged import Reward
 
-        from training.offpolicy.arms import by_arm, table
-        from training.offpolicy.logged import Reward, read_draws
-
-        now = present_of(store)
-        reading = read_draws(store, now - days * 86_400_000, now, Terminal(console))
-        for remark in reading.remarks:
-            console.print(remark, markup=False, highlight=False)
-        reward = Reward.VALUE if value else Reward.SUCCESS
-        print(table(by_arm(reading.draws, reward, np.random.default_rng(seed))))
+        reward, now = Reward.VALUE if value else Reward.SUCCESS, present_of(store)
+        remarks, table = report(store, now - days * 86_400_000, now, reward, seed, Terminal(console))
+        tell(remarks)
+        print(table)
 
 
 @app.command("off-policy")
@@ -214,9 +205,7 @@ def off_policy(
     random: Annotated[bool, typer.Option("--random", help="What the random arm's policy would have earned.")] = False,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
     sample: Annotated[int, typer.Option(min=2, help="Of their draws so many at most, at random.")] = 10_000,
-    value: Annotated[
-        bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
-    ] = False,
+    value: Value = False,
     seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
 ) -> None:
     """What another policy would have earned in the place of the logged one, in the full and the random arm, and how far
@@ -241,21 +230,83 @@ def off_policy(
         reward = Reward.VALUE if value else Reward.SUCCESS
         draws = sampled(of_arms(reading.draws, ("full", "random")), sample, rng)
         log = redrawn(draws, as_logged(replayer), target, store.vocabulary, Terminal(console), reward)
-        for remark in (*reading.remarks, *log.remarks):
-            console.print(remark, markup=False, highlight=False)
+        tell((*reading.remarks, *log.remarks))
         print(report(log, rng).markdown())
 
 
-@app.command()
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the history of champions.")]
+By = Annotated[str, typer.Option("--by", help="Who decides; default: the user of this machine.")]
+
+
+@app.command(epilog='nextbest promote 7 --force --reason "new season, nothing is logged yet" --by "Ann Smith"')
 def promote(
     version: Annotated[str | None, typer.Argument(help="Of the registered model; none means the newest.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only judge, and leave nothing behind.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Whatever the verdict; needs --reason and --by.")] = False,
+    reason: Reason = "",
+    by: By = "",
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Judge by decisions of the last so many days.")] = 90,
+    tolerance: Annotated[float, typer.Option(help="The share of its reward by which it may be behind.")] = 0.05,
+    successes: Annotated[bool, typer.Option("--successes", help="A success counts 1, not what it is worth.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Let a registered version serve: its bundle goes into the store, checked, and the alias champion moves to it."""
+    """Judge a registered version beside the champion on what was logged, and let it serve when it is no worse: its
+    bundle goes into the store, checked, and the alias champion moves to it. Exit code 1 when it is refused."""
     with one_line(), the_store() as store:
-        champion = registry().promote(store, version, present_of(store))
+        from training.champions import Grounds, How
+        from training.judging import terms_of
+
+        grounds = Grounds(How.FORCED if force else How.VERDICT, reason, by or ("" if force else operator()))
+        terms = terms_of(present_of(store), days, tolerance, successes=successes)
+        if not put_forward(store, version, terms, None if dry_run else grounds, as_json):
+            raise typer.Exit(1)
+
+
+def put_forward(store: Store, version: str | None, terms: Terms, grounds: Grounds | None, as_json: bool) -> bool:
+    """Whether it may serve, or does when grounds are given; without them nothing is left behind."""
+    from serving.redrawing import ByModel, as_logged
+    from serving.replaying import Replayer
+    from serving.runtime import code_revision
+    from training import promotion_text
+    from training.judging import Replay, contest, judged, promoted
+
+    models, replayer = registry(), Replayer(store, code_revision())
+    them, replay = contest(store, models, version), Replay(as_logged(replayer), partial(ByModel, replayer))
+    made, remarks = judged(store, models, them, replay, terms, told(None), Terminal(console))
+    tell(remarks)
+    print(promotion_text.as_json(made) if as_json else promotion_text.markdown(made))
+    if grounds is None:
+        return made.promoted
+    champion = promoted(store, models, them, made, grounds, terms.known_at)
+    if champion is not None:
+        let_serve(champion)
+    return champion is not None
+
+
+def let_serve(champion: Registered) -> None:
     console.print(
         f"version {champion.version} is champion (bundle {champion.digest[:12]}); running services take it up"
     )
+
+
+@app.command()
+def rollback(reason: Reason = "", by: By = "") -> None:
+    """Make the champion before this one the champion again, at once and without judging; again brings this one back."""
+    with one_line(), the_store() as store:
+        let_serve(registry().rollback(store, present_of(store), reason, by or operator()))
+
+
+@app.command("models")
+def list_models(
+    history: Annotated[bool, typer.Option("--history", help="Who was champion since when, and why.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Registered versions, the newest first: their aliases, figures, and since when the champion serves."""
+    from training.listing import champions, versions
+
+    with one_line(), the_store():
+        found = champions(registry()) if history else versions(registry())
+    show(Rows(found.columns, found.rows, found.empty), as_json)
 
 
 def registry() -> Registry:
@@ -291,6 +342,8 @@ def demo(
     from serving.launch import serve as run
 
     with one_line():
+        from training.champions import Grounds, How
+        from training.judging import terms_of
         from training.run import learn
         from training.sources import complete_journey
 
@@ -302,9 +355,12 @@ def demo(
                 complete_journey.import_once(store, Terminal(console))
                 if dry_run(chosen, complete_journey.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
                     made = learn(store, registry(), told(None), None, Terminal(console), evaluated=True)
-                    tell(made)
-                    registry().promote(store, made.registered.version, present_of(store))
+                    tell(made.remarks)
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
+                    first = Grounds(How.VERDICT, "the demo's first model", operator())
+                    terms = terms_of(present_of(store))
+                    if not put_forward(store, made.registered.version, terms, first, as_json=False):
+                        raise typer.Exit(1)
                 else:
                     console.print("history and model are there already and serve as they are")
                 welcome = what_to_try(chosen, store)

@@ -40,6 +40,7 @@ class Strength(IntEnum):
     STRONG = 1  # one person's alone
     USER = 2  # strong, and makes known
     NOBODY = 3  # of an erased person: strong and known, so that it bounds others, but nobody joins it
+    BESIDE_NOBODY = 4  # the same, of what was theirs by rule 2 or 3 only: its claims bar nobody by rule 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class _Facts:
 
     def is_left(self, claim: Claim) -> bool:
         """Whether it is a claim that an erased person left: it counts, and joins nobody."""
-        return self.anchor[claim.profile].strength == Strength.NOBODY and claim.strength != Strength.NOBODY
+        return self.anchor[claim.profile].strength >= Strength.NOBODY > claim.strength
 
     def age(self, profile: int) -> tuple[int, str]:
         return self.anchor[profile].since, self.names[profile]
@@ -151,6 +152,14 @@ def partition(claims: Iterable[Claim], names: Mapping[int, str], common: Collect
     return tuple(sorted(people, key=lambda one: facts.age(one.root)))
 
 
+def known_by_themselves(claims: Iterable[Claim]) -> set[int]:
+    """The profiles of one person that rule 1 makes known; the others are theirs by rules 2 and 3. claims: all of the
+    person's."""
+    facts = _Facts.of(claims, {}, ())
+    groups = _tier_one(facts)
+    return {profile for profile in facts.anchor if groups.tier1.of(profile) in groups.known}
+
+
 def _tier_one(facts: _Facts) -> _Groups:
     groups = _Groups(Sets(facts.anchor))
     between_unknown: list[tuple[int, int]] = []
@@ -166,7 +175,7 @@ def _tier_one(facts: _Facts) -> _Groups:
         else:
             between_unknown.extend(aliases)
     groups.known = {groups.tier1.of(profile) for profile in facts.users}
-    groups.nobody = {groups.tier1.of(one) for one, anchor in facts.anchor.items() if anchor.strength == Strength.NOBODY}
+    groups.nobody = {groups.tier1.of(one) for one, anchor in facts.anchor.items() if anchor.strength >= Strength.NOBODY}
     for one, other in between_unknown:
         if groups.known.isdisjoint((groups.tier1.of(one), groups.tier1.of(other))):
             groups.tier1.unite((one, other))
@@ -180,7 +189,8 @@ def _tier_two(facts: _Facts, groups: _Groups) -> None:
         if strong or anchor is None or (group := groups.tier1.of(anchor)) in groups.known:
             continue
         for claim in claims:
-            if (claimant := groups.tier1.of(claim.profile)) in groups.known:
+            beside = facts.anchor[claim.profile].strength == Strength.BESIDE_NOBODY
+            if (claimant := groups.tier1.of(claim.profile)) in groups.known and not beside:
                 claimants[group].add(claimant)
                 groups.direct.append((claim, anchor))
     for group, several in claimants.items():

@@ -31,6 +31,7 @@ from models.policy_rules import (
     Ceiling,
     ContextWeight,
     CoolOff,
+    Direction,
     Exploration,
     GroupRules,
     Limit,
@@ -44,7 +45,6 @@ from models.policy_rules import (
     cool_offs_of,
     days_of,
     exploration_of,
-    limit_of,
     limits_of,
     quiet_hours_of,
     service_first_of,
@@ -99,11 +99,6 @@ class ActionKind(StrEnum):
     OFFER = "offer"
     MESSAGE = "message"
     SERVICE = "service"
-
-
-class Direction(StrEnum):
-    INBOUND = "inbound"
-    OUTBOUND = "outbound"
 
 
 class Regime(StrEnum):
@@ -238,7 +233,7 @@ class Catalogue:
     """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown. repurchase: the
     rule for what no category rules; None: there is none. contact_reasons: what a machine says, by the reason's id.
     traits: the types of what is told of customers, by name. groups: of action groups that have rules of their own.
-    limits: over all channels of a direction. action_cool_off and group_cool_off: rest after a rejection.
+    limits: over all channels of their direction. action_cool_off and group_cool_off: rest after a rejection.
     service_first None: nothing stops selling. arms None: everybody is in the full arm."""
 
     version: int
@@ -253,7 +248,7 @@ class Catalogue:
     repurchase: RepurchaseRule | None
     traits: Mapping[str, TraitType]
     groups: Mapping[str, GroupRules]
-    limits: tuple[tuple[Direction, Limit], ...]
+    limits: tuple[Limit, ...]
     action_cool_off: CoolOff
     group_cool_off: CoolOff
     service_first: ServiceFirst | None
@@ -311,7 +306,7 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
         repurchase=_repurchase(document.repurchase),
         traits=dict(document.traits),
         groups={entry.id: _group(entry, of_group) for entry in document.groups},
-        limits=tuple((Direction(entry.direction), limit_of(entry)) for entry in document.limits),
+        limits=limits_of(document.limits),
         action_cool_off=of_action,
         group_cool_off=of_group,
         service_first=service_first_of(document.service_first),

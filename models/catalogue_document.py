@@ -21,6 +21,7 @@ from models.policy_document import (
     ExplorationEntry,
     GroupEntry,
     LimitEntry,
+    OneWayLimitEntry,
     QuietHoursEntry,
     RestOrLearned,
     ServiceFirstEntry,
@@ -172,7 +173,7 @@ class ActionEntry(Entry):
     basket: Literal["exclude", "require", "ignore"] = "exclude"
     pending_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 30.0
     cool_off_days: RestOrLearned | None = None
-    limits: list[LimitEntry] = []
+    limits: list[OneWayLimitEntry] = []
     budgets: list[BudgetEntry] = []
     ceiling: CeilingEntry | None = None
     suppression: SuppressionEntry = SuppressionEntry()

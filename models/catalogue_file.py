@@ -128,8 +128,8 @@ def _cross_faults(
 ) -> list[Fault]:
     """What is wrong between entries of a document of the right shape, but for what was replaced in it."""
     rows = item_faults(items, frozenset(entry.id for entry in shape.categories))
-    of_conditions = () if ("traits",) in {path[:1] for path in replaced} else condition_findings(shape)
-    between = outside(chain(shape_findings(shape), item_findings(shape, items), of_conditions), replaced)
+    found = chain(shape_findings(shape), item_findings(shape, items), condition_findings(shape, replaced))
+    between = outside(found, replaced)
     if shape.items_file is not None:
         return [*_faults(between, lines), *(replace(fault, file=shape.items_file) for fault in rows)]
     if shape.items is None:  # kept from an earlier version: on no line of this text

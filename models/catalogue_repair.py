@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from pydantic import JsonValue, ValidationError
 
 from models.catalogue_document import CatalogueFile
-from models.finding import Finding, Path
+from models.finding import NAMELESS, Finding, Path
 
 _RULE: dict[str, JsonValue] = {"rule": "always"}
 _CHANNEL: dict[str, JsonValue] = {"direction": "outbound", "consent": "opt_in", "reward_window_days": 1}
 _TREATMENT: dict[str, JsonValue] = {"id": "-", "channel": "-"}
 _ACTION: dict[str, JsonValue] = {
     "kind": "offer",
-    "group": "-",
+    "group": NAMELESS,
     "value": 0,
     "success": "converted",
     "treatments": [_TREATMENT],
@@ -75,11 +75,14 @@ def _copied(part: JsonValue) -> JsonValue:
 
 def _mend(whole: dict[str, JsonValue], path: Path) -> None:
     """Drop the field and put the neutral one in its place, if one is needed."""
+    entries = whole.get(str(path[0]))
+    if path[0] == "traits" and len(path) > 1 and isinstance(entries, dict):
+        entries.pop(str(path[1]), None)
+        return
     if path[0] not in _NEUTRAL:
         whole.pop(str(path[0]), None)
         whole.update({key: part for key, part in _TOP.items() if key == path[0]})
         return
-    entries = whole[str(path[0])]
     entry = entries.get(str(path[1])) if isinstance(entries, dict) else None
     if isinstance(entries, list) and isinstance(path[1], int):
         entry = entries[path[1]]

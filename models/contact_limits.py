@@ -1,7 +1,7 @@
 """The contact limits of a catalogue as columns: which contacts each limit counts, and which candidates it binds.
 
 A limit counts contacts by one of their keys: the action, the action's group, the channel, or the channel's direction.
-The same key of a candidate says whether the limit binds it.
+The same key of a candidate says whether the limit binds it. One that names a direction sees nothing of the other.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from features.event import NO_CODE
 from features.vocabulary import Vocabulary
-from models.catalogue import Catalogue, Direction
-from models.policy_rules import OWED, Limit
+from models.catalogue import Catalogue
+from models.policy_rules import OWED, Direction, Limit
 
 _DIRECTIONS = tuple(Direction)
 
@@ -33,6 +33,7 @@ class Scope(IntEnum):
 @dataclass(frozen=True, slots=True)
 class ContactLimits:
     """L limits. limits and of (of whom, in words): one each. scope: intp[L]. key: int32[L], the code in the scope.
+    only: int32[L], the code of the only direction that it sees, NO_CODE where it sees both.
     most: int64[L], contacts allowed. window: intp[L], the place of its span in `windows`, the distinct (days, ms).
     owed: bool[actions of the catalogue], those that no limit binds. group: int32[action codes] and direction: int32[256
     channel codes], NO_CODE where the catalogue knows none."""
@@ -41,6 +42,7 @@ class ContactLimits:
     of: tuple[str, ...]
     scope: NDArray[np.intp]
     key: NDArray[np.int32]
+    only: NDArray[np.int32]
     most: NDArray[np.int64]
     window: NDArray[np.intp]
     windows: tuple[tuple[int | None, int | None], ...]
@@ -60,7 +62,8 @@ class ContactLimits:
 
     def counted(self, keys: NDArray[np.int32]) -> NDArray[np.bool_]:
         """bool[L, n]: whether each limit counts, or binds, what has these keys."""
-        return np.asarray(keys[self.scope] == self.key[:, None], np.bool_)
+        seen = (self.only[:, None] == NO_CODE) | (self.only[:, None] == keys[Scope.DIRECTION])
+        return np.asarray((keys[self.scope] == self.key[:, None]) & seen, np.bool_)
 
 
 def contact_limits(
@@ -82,6 +85,7 @@ def contact_limits(
         of=tuple(words for words, _, _, _ in declared),
         scope=np.array([scope for _, scope, _, _ in declared], np.intp),
         key=np.array([key for _, _, key, _ in declared], np.int32),
+        only=np.array([_direction(limit) for limit in limits], np.int32),
         most=np.array([limit.contacts for limit in limits], np.int64),
         window=np.array([windows.index((limit.days, limit.span)) for limit in limits], np.intp),
         windows=windows,
@@ -97,11 +101,20 @@ def _declared(
     """Each limit with the words for whom it binds, and the key by which it counts."""
     for action in catalogue.actions:
         code = vocabulary.code("action", action.id)
-        yield from ((f"action {action.id}", Scope.ACTION, code, limit) for limit in action.limits)
+        of = f"action {action.id}"
+        yield from ((of + _where(limit), Scope.ACTION, code, limit) for limit in action.limits)
     for number, group in enumerate(groups):
-        rules = catalogue.groups.get(group)
-        yield from ((f"group {group}", Scope.GROUP, number, limit) for limit in (rules.limits if rules else ()))
+        rules, of = catalogue.groups.get(group), f"group {group}"
+        yield from ((of + _where(limit), Scope.GROUP, number, limit) for limit in (rules.limits if rules else ()))
     for name, channel in catalogue.channels.items():
         yield from ((f"channel {name}", Scope.CHANNEL, channel_codes[name], limit) for limit in channel.limits)
-    for direction, limit in catalogue.limits:
-        yield f"all {direction} channels", Scope.DIRECTION, _DIRECTIONS.index(direction), limit
+    for limit in catalogue.limits:
+        yield f"all {limit.direction} channels", Scope.DIRECTION, _direction(limit), limit
+
+
+def _where(limit: Limit) -> str:
+    return "" if limit.direction is None else f" on {limit.direction} channels"
+
+
+def _direction(limit: Limit) -> int:
+    return NO_CODE if limit.direction is None else _DIRECTIONS.index(limit.direction)

@@ -12,6 +12,10 @@ Finding = tuple[Path, str]
 """A place and the sentence on what is wrong there."""
 
 
+NAMELESS = "-"
+"""Stands for a name that could not be read, and so may be any."""
+
+
 def written(path: Path) -> str:
     """The path as people write it: actions[3].value."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 
 from models.catalogue_document import ActionEntry, CatalogueDocument
-from models.finding import Finding, Path, repeated, sentence
+from models.finding import NAMELESS, Finding, Path, repeated, sentence
 
 
 def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
     yield from repeated(
         [entry.id for entry in document.groups], ("groups",), "id", "a group's rules must be in one place"
     )
+    yield from _group_findings(document)
     if document.service_first is not None:
         yield from _channel_findings(("service_first", "in_service"), document.service_first.in_service, document)
     yield from _weight_findings(document)
@@ -21,6 +23,18 @@ def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
         yield from _urgent_findings(("actions", place, "urgent"), action)
         yield from _basket_findings(("actions", place, "basket"), action)
         yield from _fallback_findings(("actions", place, "fallback"), action)
+
+
+def _group_findings(document: CatalogueDocument) -> Iterator[Finding]:
+    """Rules for a group that no action is of hold nobody back, and are meant to."""
+    known = sorted({action.group for action in document.actions})
+    for place, entry in enumerate(document.groups):
+        if known and entry.id not in known and NAMELESS not in known:
+            path: Path = ("groups", place, "id")
+            near = get_close_matches(entry.id, known, 3)
+            rule = "no action is of that group, so that its rules bind nothing"
+            remedy = f"correct it (groups of actions are, e.g., {near or known[:5]}), or remove the entry"
+            yield path, sentence(path, entry.id, rule, remedy)
 
 
 def _channel_findings(path: Path, named: Sequence[str], document: CatalogueDocument) -> Iterator[Finding]:
@@ -38,7 +52,7 @@ def _weight_findings(document: CatalogueDocument) -> Iterator[Finding]:
         yield from _channel_findings((*path, "channels"), entry.channels, document)
         for field, named, known in (("actions", entry.actions, actions), ("groups", entry.groups, groups)):
             for number, one in enumerate(named):
-                if one not in known:
+                if one not in known and NAMELESS not in known:
                     here: Path = (*path, field, number)
                     yield here, sentence(here, one, f"it must be among the {field} of the catalogue", "correct it")
 

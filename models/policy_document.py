@@ -57,6 +57,12 @@ class LimitEntry(Entry):
         return self
 
 
+class OneWayLimitEntry(LimitEntry):
+    """The same for an action or a group, on the channels of one direction only, where it names one."""
+
+    direction: Literal["inbound", "outbound"] | None = None
+
+
 class ContactLimitEntry(LimitEntry):
     """The same over all channels of one direction."""
 
@@ -90,7 +96,7 @@ class GroupEntry(Entry):
     """What counts for all actions of a group together."""
 
     id: Id
-    limits: list[LimitEntry] = []
+    limits: list[OneWayLimitEntry] = []
     cool_off_days: RestOrLearned | None = None
 
 

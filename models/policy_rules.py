@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,9 +11,11 @@ from models.policy_document import (
     ArmsEntry,
     BudgetEntry,
     CeilingEntry,
+    ContactLimitEntry,
     CoolOffEntry,
     ExplorationEntry,
     LimitEntry,
+    OneWayLimitEntry,
     QuietHoursEntry,
     ServiceFirstEntry,
     WeightEntry,
@@ -23,6 +26,11 @@ DAY = 24 * HOUR
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """As datetime.weekday() counts them."""
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
 
 
 class Purpose(StrEnum):
@@ -64,11 +72,12 @@ class Arm(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most `contacts`. days: on so many days of the customer's calendar, today being the last; else span: in
-    (t - span, t], ms. One of them is set."""
+    (t - span, t], ms. One of them is set. direction: of the channels on which it counts and binds; None: of both."""
 
     contacts: int
     days: int | None
     span: int | None
+    direction: Direction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +163,19 @@ class GroupRules:
     cool_off: CoolOff | None
 
 
-def limits_of(entries: list[LimitEntry]) -> tuple[Limit, ...]:
+def limits_of(entries: Sequence[LimitEntry]) -> tuple[Limit, ...]:
     return tuple(limit_of(entry) for entry in entries)
 
 
 def limit_of(entry: LimitEntry) -> Limit:
-    return Limit(entry.contacts, entry.days, None if entry.hours is None else round(entry.hours * HOUR))
+    span = None if entry.hours is None else round(entry.hours * HOUR)
+    return Limit(entry.contacts, entry.days, span, _direction_of(entry))
+
+
+def _direction_of(entry: LimitEntry) -> Direction | None:
+    """Channels have theirs already, and their limits none."""
+    named = entry.direction if isinstance(entry, OneWayLimitEntry | ContactLimitEntry) else None
+    return None if named is None else Direction(named)
 
 
 def quiet_hours_of(entry: QuietHoursEntry | None) -> QuietHours | None:

@@ -16,11 +16,12 @@ from features.event import Event, Identifier
 from features.history import CustomerRecord
 from features.instants import render_instant
 from features.stores.protocol import AmbiguousIdentifier, Append, HistoryMoved, LoggedDecision
-from models.catalogue import Channel, Direction
+from models.catalogue import Channel
 from models.columns import CompiledCatalogue
 from models.confirm import Queued, Verdict, confirm
 from models.decision import DecisionRequest
 from models.policy.contacts import Stage
+from models.policy_rules import Direction
 from serving import metrics
 from serving.addresses import with_addresses
 from serving.call import Call

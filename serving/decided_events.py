@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from features.event import Event, Kind
 from features.history import Records
 from features.stores.acceptance import LATEST, json_text
-from models.catalogue import Channel, Direction
+from models.catalogue import Channel
 from models.decision import Decision
+from models.policy_rules import Direction
 
 
 def decision_events(

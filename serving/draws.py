@@ -14,9 +14,9 @@ import msgspec
 
 from features.history import CustomerRecord
 from features.journey import present
-from models.catalogue import Catalogue, Direction
+from models.catalogue import Catalogue
 from models.local_time import utc_offset
-from models.policy_rules import DAY
+from models.policy_rules import DAY, Direction
 from serving.schemas import DecisionQuestion
 from serving.tokens import Signer
 

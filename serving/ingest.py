@@ -19,7 +19,7 @@ from features.wire.contacts import contents_key
 from features.wire.errors import WireError
 from features.wire.identifiers import mentioned
 from features.wire.segment import WireMessage, WireRules
-from models.catalogue import Direction
+from models.policy_rules import Direction
 from serving import metrics
 from serving.call import Call
 from serving.errors import ErrorBody, Refusal, invalid, malformed

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from features.stores.protocol import LoggedDecision
+from models.bundle import Bundle
 from models.catalogue import CatalogueError
+from models.columns import CompiledCatalogue
 from models.first_draws import Choice, FirstDraw
+from models.policy.bought import not_to_be_offered
 from models.policy.exploration import UNIFORM
 from models.policy.gates import GATES
-from models.policy.version import Policy
+from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
+from models.response import ModelScorer
 from serving.replaying import Replayer, Then
 
 Redraw = Callable[[LoggedDecision, Sequence[Sequence[Choice]]], Sequence[FirstDraw | None] | None]
@@ -33,6 +38,40 @@ def by_catalogue(replayer: Replayer, version: int) -> Redraw:
         replayer,
         lambda then, taken: then.first_draws(replayer.seen(version, then.logged), taken, arm=Arm.FULL),
     )
+
+
+class ByModel:
+    """As another model draws, in the full arm, by the catalogue of then; it notes whether a law is broken.
+
+    decisions: ids of those that it decided anew. broken: in words, what it would have offered within the window of a
+    purchase."""
+
+    def __init__(self, replayer: Replayer, model: Bundle, version: str, policy: Policy = POLICY) -> None:
+        scorer = ModelScorer(model, version)
+        # One value for as long as possible: a scorer keeps what it knows of a catalogue.
+        seen = lru_cache(4)(lambda catalogue: replayer.seen_with(catalogue, model))
+        self.decisions: set[str] = set()
+        self.broken: list[str] = []
+
+        def draws(then: Then, taken: Sequence[Sequence[Choice]]) -> Sequence[FirstDraw | None]:
+            compiled = seen(then.logged.catalogue_version)
+            found = then.first_draws(compiled, taken, policy, Arm.FULL, scorer)
+            self._note(then, compiled, found)
+            return found
+
+        self._redraw = _by(replayer, draws)
+
+    def __call__(self, logged: LoggedDecision, taken: Sequence[Sequence[Choice]]) -> Sequence[FirstDraw | None] | None:
+        return self._redraw(logged, taken)
+
+    def _note(self, then: Then, compiled: CompiledCatalogue, found: Sequence[FirstDraw | None]) -> None:
+        decision = then.logged.decision_id
+        if decision in self.decisions:
+            return
+        self.decisions.add(decision)
+        withheld = not_to_be_offered(then.record, compiled, then.logged.decided_at)
+        offered = {action for draw in found if draw is not None for _, action in draw.choices}
+        self.broken += [f"decision {decision} would offer {one}" for one in sorted(offered & withheld)]
 
 
 def _by(replayer: Replayer, draws: Callable[[Then, Sequence[Sequence[Choice]]], Sequence[FirstDraw | None]]) -> Redraw:

@@ -28,7 +28,7 @@ from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.delivery import LoggedDelivery
 from models.first_draws import Choice, FirstDraw, first_draws
-from models.learned_windows import with_learned_windows
+from models.learned_windows import Learned, with_learned_windows
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
@@ -194,6 +194,10 @@ class Replayer:
     def seen(self, catalogue: int, logged: LoggedDecision) -> CompiledCatalogue:
         """A version of the catalogue as the decision's model sees it. Raises CatalogueError when it is unreadable."""
         return self._windows(catalogue, logged.model_version, logged.model_digest)
+
+    def seen_with(self, catalogue: int, model: Learned) -> CompiledCatalogue:
+        """A version of the catalogue as another model sees it. Raises CatalogueError when it is unreadable."""
+        return with_learned_windows(self._catalogue(catalogue), model, self._store.vocabulary)
 
     def compared(self, then: Then, decision: Decision) -> Replay:
         """decision: made again by its own catalogue."""

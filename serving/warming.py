@@ -14,6 +14,7 @@ import numpy as np
 from features.event import Kind
 from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord, Records
 from features.published import NOTHING
+from models import forest
 from models.columns import CompiledCatalogue
 from models.contact_moment import Question
 from models.contact_ranking import contact_reasons
@@ -26,6 +27,7 @@ from models.scoring import Scorer
 def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
     """Decide at `moment` (ms UTC) for invented people, and score every treatment, in season or not; say why they call,
     and when they buy again. Leaves no trace."""
+    forest.warm()
     _forecast(compiled)
     channels = tuple(compiled.catalogue.channels)
     for customer in _people(moment):

@@ -5,6 +5,9 @@ TrainingError
 +-- NotRegistered       the registry has no such model version
 +-- RegistryAway        the registry cannot be reached
 +-- InvalidFeedback     what was logged, or what is asked of it, cannot be judged
++-- InvalidLimits       a verdict cannot go by these limits
++-- InvalidGrounds      nobody can tell later why somebody was made champion
++-- Overtaken           somebody else became champion while a verdict was being found
 """
 
 from __future__ import annotations
@@ -28,3 +31,15 @@ class RegistryAway(TrainingError):
 
 class InvalidFeedback(TrainingError):
     """What was logged, or what is asked of it, cannot be judged: a propensity of 0, chances that do not sum to 1."""
+
+
+class InvalidLimits(TrainingError):
+    """A verdict cannot go by these limits: a negative tolerance."""
+
+
+class InvalidGrounds(TrainingError):
+    """Nobody can tell later why somebody was made champion: forced without a reason or a name, or a novel."""
+
+
+class Overtaken(TrainingError):
+    """Somebody else became champion while a verdict was being found."""

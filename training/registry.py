@@ -1,7 +1,8 @@
 """Runs and versions in MLflow: the only module that imports it.
 
 A version of the registered model carries the digest of its bundle as a tag; promotion copies the bundle into the store,
-from where alone replicas load it. Aliases: `champion` serves, `previous` served before it.
+from where alone replicas load it. Aliases: `champion` serves, `previous` served before it, `challenger` is the newest
+that was registered or judged and does not serve. Who was champion when is kept in tags of the registered model.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from mlflow.tracking import MlflowClient
 
 from features.stores.keeping import BundleStore
 from models import bundle
+from training.champions import Grounds, How, Reign, history, tag_of
 from training.errors import NotRegistered, RegistryAway
 
 if TYPE_CHECKING:
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "nextbest"
 MODEL_NAME = "nextbest"
-CHAMPION, PREVIOUS = "champion", "previous"
+CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 DIGEST_TAG = "bundle_digest"
 LOADER = "models.pyfunc"
+_ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+"""What MLflow answers when there is no such alias or run."""
 _ARTIFACT = "bundle"
 _INPUT_ROWS = 3
 
@@ -52,6 +56,26 @@ class Registered:
     version: str
     digest: str
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """aliases: in alphabetical order. created: ms UTC by the registry's clock. metrics: of its run, none where that is
+    gone. champion_since: ms UTC by the store's clock; None while it is not the champion, or where nobody noted it."""
+
+    registered: Registered
+    aliases: tuple[str, ...]
+    created: int
+    metrics: Mapping[str, float]
+    champion_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """Empty where the run is gone."""
+
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +113,14 @@ class Registry:
                 _log(record)
                 version = self._version(trained, place)
                 self._client.set_model_version_tag(self.name, version, DIGEST_TAG, digest)
+                self._client.set_registered_model_alias(self.name, CHALLENGER, version)
         return Registered(version, digest, run.info.run_id)
 
-    def promote(self, store: BundleStore, version: str | None, since: int) -> Registered:
-        """Make `version` (None: the newest) the champion: its bundle goes into the store, checked, and only then the
-        alias moves. since: ms UTC. Raises NotRegistered, RegistryAway, BundleError."""
+    def promote(self, store: BundleStore, version: str, since: int, grounds: Grounds) -> Registered:
+        """Make `version` the champion: its bundle goes into the store, checked, and only then the alias moves. since:
+        ms UTC. Raises NotRegistered, RegistryAway, BundleError."""
         with _reachable(self._uri):
-            chosen = self._newest() if version is None else self._found(version)
+            chosen = self._found(version)
             files = self._files(chosen)
             bundle.load(files)
             registered = Registered(str(chosen.version), bundle.digest(files), chosen.run_id or "")
@@ -105,26 +130,85 @@ class Registry:
             if before is not None and before.version != registered.version:
                 self._client.set_registered_model_alias(self.name, PREVIOUS, before.version)
             self._client.set_registered_model_alias(self.name, CHAMPION, registered.version)
+            model = self._client.get_registered_model(self.name)
+            if str(model.aliases.get(CHALLENGER)) == registered.version:
+                self._client.delete_registered_model_alias(self.name, CHALLENGER)
+            reign = Reign(registered.version, registered.digest, since, grounds)
+            self._client.set_registered_model_tag(self.name, *tag_of(reign, len(history(model.tags))))
         store.set_serving(registered.version, registered.digest, registered.run_id, since)
         return registered
 
+    def rollback(self, store: BundleStore, since: int, reason: str, by: str) -> Registered:
+        """Make whoever was champion before the champion again, and this one the previous. since: ms UTC. Raises
+        NotRegistered, RegistryAway, BundleError."""
+        before, now = self._holder(PREVIOUS), self.champion()
+        if before is None or before == now:
+            raise NotRegistered(
+                f"previous is {'absent' if before is None else before.version}; a rollback needs another champion "
+                "before this one; promote a version that `nextbest models` lists"
+            )
+        return self.promote(store, before.version, since, Grounds(How.ROLLBACK, reason, by))
+
+    def challenge(self, version: str) -> None:
+        """The alias challenger moves to it. Raises RegistryAway."""
+        with _reachable(self._uri):
+            self._client.set_registered_model_alias(self.name, CHALLENGER, version)
+
+    def find(self, version: str | None) -> Registered:
+        """None: the newest. Raises NotRegistered, RegistryAway."""
+        with _reachable(self._uri):
+            return _registered(self._newest() if version is None else self._found(version))
+
+    def bundle_files(self, version: str) -> Mapping[str, bytes]:
+        """Raises NotRegistered, RegistryAway, BundleCorrupt."""
+        with _reachable(self._uri):
+            return self._files(self._found(version))
+
     def champion(self) -> Registered | None:
         """Who serves; None when nobody was promoted. Raises RegistryAway."""
+        return self._holder(CHAMPION)
+
+    def champions(self) -> Sequence[Reign]:
+        """Who became champion when and why, the oldest first. Raises RegistryAway."""
         with _reachable(self._uri):
-            try:
-                found = self._client.get_model_version_by_alias(self.name, CHAMPION)
-            except MlflowException as error:
-                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-                    return None
-                raise
-        return Registered(str(found.version), found.tags.get(DIGEST_TAG, ""), found.run_id or "")
+            found = self._client.search_registered_models(f"name = '{self.name}'")
+        return [reign for model in found for reign in history(model.tags)]
 
     def versions(self) -> Sequence[Registered]:
         """Newest first. Raises RegistryAway."""
+        return [_registered(one) for one in self._search()]
+
+    def listed(self) -> Sequence[Listed]:
+        """Newest first, with what is known of each. Raises RegistryAway."""
         with _reachable(self._uri):
-            found = self._client.search_model_versions(f"name = '{self.name}'")
-        newest = sorted(found, key=lambda one: int(one.version), reverse=True)
-        return [Registered(str(one.version), one.tags.get(DIGEST_TAG, ""), one.run_id or "") for one in newest]
+            found = self._search()
+            aliases = self._client.get_registered_model(self.name).aliases if found else {}
+        last = next(iter(reversed(self.champions())), None)
+        rows = []
+        for one in found:
+            version = str(one.version)
+            names = tuple(sorted(name for name, holder in aliases.items() if str(holder) == version))
+            since = last.since if last is not None and CHAMPION in names and last.version == version else None
+            metrics = self.figures(one.run_id or "").metrics
+            rows.append(Listed(_registered(one), names, int(one.creation_timestamp), metrics, since))
+        return rows
+
+    def figures(self, run_id: str) -> RunFigures:
+        """What a run measured. Raises RegistryAway."""
+        with _reachable(self._uri):
+            try:
+                found = self._client.get_run(run_id).data
+            except MlflowException as error:
+                if error.error_code not in _ABSENT:
+                    raise
+                return RunFigures({}, {})
+        return RunFigures(found.metrics, found.tags)
+
+    def keep(self, run_id: str, texts: Mapping[str, str]) -> None:
+        """Files of a run by name, instead of those of the same name. Raises RegistryAway."""
+        with _reachable(self._uri):
+            for name, text in texts.items():
+                self._client.log_text(run_id, text, name)
 
     def attach(
         self, tags: Mapping[str, str], params: Mapping[str, str], metrics: Mapping[str, float], texts: Mapping[str, str]
@@ -163,6 +247,21 @@ class Registry:
             )
         return str(model.registered_model_version)
 
+    def _holder(self, alias: str) -> Registered | None:
+        with _reachable(self._uri):
+            try:
+                return _registered(self._client.get_model_version_by_alias(self.name, alias))
+            except MlflowException as error:
+                if error.error_code in _ABSENT:
+                    return None
+                raise
+
+    def _search(self) -> Sequence[ModelVersion]:
+        """Newest first."""
+        with _reachable(self._uri):
+            found = self._client.search_model_versions(f"name = '{self.name}'")
+        return sorted(found, key=lambda one: int(one.version), reverse=True)
+
     def _found(self, version: str) -> ModelVersion:
         try:
             return self._client.get_model_version(self.name, version)
@@ -185,6 +284,10 @@ class Registry:
                     f"version is {version.version}; it holds no bundle; promote one made by `nextbest train`"
                 )
             return bundle.read_files(manifest.parent)
+
+
+def _registered(found: ModelVersion) -> Registered:
+    return Registered(str(found.version), found.tags.get(DIGEST_TAG, ""), found.run_id or "")
 
 
 def _opened(uri: str) -> MlflowClient:

@@ -116,7 +116,7 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress) -
         for number, (name, mask) in enumerate(splits.masks(dataset.exposures).items()):
             limit = settings.judged if name == "test" else settings.negatives
             rng = np.random.default_rng([settings.seed, number])
-            parts[name] = _part(dataset, dataset.exposures.take(mask), fits, limit, rng)
+            parts[name] = drawn_part(dataset, dataset.exposures.take(mask), fits, limit, rng)
             advance()
     with progress.step("Learn response, judged on later contacts", total=2) as advance:
         early = _grow([parts["train"].sample], settings.rounds, settings, parts["validation"].sample)
@@ -182,7 +182,7 @@ def response_rows(dataset: Dataset, exposures: Exposures, fits: Sequence[Affinit
     return response_columns(rows, log_odds, figures)
 
 
-def _part(
+def drawn_part(
     dataset: Dataset,
     exposures: Exposures,
     fits: Sequence[AffinityFit],

@@ -2,7 +2,7 @@
 
 On a computer that two known people share, what was done without a name belongs to neither. Were one of the two simply
 gone, it would become the other's, though it may well be of the one who was erased. So somebody without a name stays in
-that place: a random name that holds what others hold too, and that nobody ever joins (Strength.NOBODY).
+that place: a random name that holds what others hold too, and that nobody ever joins (Strength.NOBODY, BESIDE_NOBODY).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from features.partition import COMMON, Claim, Role, Strength
+from features.partition import COMMON, Claim, Role, Strength, known_by_themselves
 
 Nameless = Callable[[], tuple[int, bytes]]
 """A profile number that was never given before, and random bytes for its anchor."""
@@ -33,15 +33,17 @@ def left_behind(claims: Collection[Claim], others: Mapping[bytes, int], nameless
     for claim in counting:
         if claim.identifier in bounding:
             held[claim.profile].append(claim)
+    core = known_by_themselves(counting)
     made: list[Claim] = []
-    first: bytes | None = None
-    for _, ours in sorted(held.items()):
+    first: Claim | None = None
+    for profile, ours in sorted(held.items()):
         number, name = nameless()
         since = min(one.since for one in ours)
-        made.append(Claim(number, name, Role.ANCHOR, since, Strength.NOBODY))
+        strength = Strength.NOBODY if profile in core else Strength.BESIDE_NOBODY
+        made.append(anchor := Claim(number, name, Role.ANCHOR, since, strength))
         if first is not None:
-            made.append(Claim(number, first, Role.HELD, since, Strength.NOBODY))
-        first = first or name
+            made.append(Claim(number, first.identifier, Role.HELD, since, first.strength))
+        first = first or anchor
         made += [Claim(number, one.identifier, _role(one), one.since, one.strength) for one in ours]
     return made
 

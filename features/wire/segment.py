@@ -20,6 +20,7 @@ from features.wire.line import JsonObject, Line
 from features.wire.lines import lines_of
 from features.wire.names import EVENT_NAMES, FAMILY_CHANNELS, UNKNOWN_NAME, Meaning, Shape
 from features.wire.texts import kept_text
+from features.wire.traits import traits_of
 
 CALLS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
@@ -94,7 +95,7 @@ def read(
         message_id=message_id,
         anchor=named.anchor,
         events=tuple([makes.event(line, i) for i, line in enumerate(lines)]),
-        traits=_traits(payload, context) if name == "identify" else {},
+        traits=traits_of(payload, context) if name == "identify" else {},
         also=named.also,
         previous=named.previous,
         addressed=tuple([_addressed(line, named) for line in lines]),
@@ -157,12 +158,6 @@ def _addressed(line: Line, named: identifiers.Naming) -> tuple[Identifier, ...]:
     if line.through or named.known:
         return line.through or consents.addresses_of(line.channel, named.through)
     return consents.reached_by(line.channel, (named.anchor, *named.also))
-
-
-def _traits(payload: JsonObject, context: JsonObject) -> JsonObject:
-    """Some senders put what they identify somebody by beside the call, others into its context."""
-    told = {**fields.mapping(context, "traits", "context.traits"), **fields.mapping(payload, "traits")}
-    return identifiers.without_names(told)
 
 
 def _call(payload: JsonObject, expected: str | None) -> str:

@@ -19,6 +19,8 @@ from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name
 from models.local_time import utc_offset
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_OVERLOAD = re.compile(r"UNKNOWN: No matching overloads found : ([^(<]+)(\([\w., ()]*\))?")
+_KIND = re.compile(r"[A-Z_]+: ([A-Za-z0-9 -]+)")
 _ABSENT = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"')
 
 
@@ -34,7 +36,7 @@ class Truth(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """words: what is unknown, or what went wrong; else empty."""
+    """words: what is unknown, or what went wrong (of which no value is told, for it may be personal); else empty."""
 
     truth: Truth
     words: str = ""
@@ -123,16 +125,16 @@ class Answers:
             value = result.value()
             kind = result.type() if value is not True and value is not False else cel.Type.BOOL
         except Exception as error:  # noqa: BLE001 whatever it raises, the condition could not be evaluated
-            return Answer(Truth.BROKEN, f"{type(error).__name__}: {error}")
+            return Answer(Truth.BROKEN, _without_values(str(error)))
         if value is True:
             return MET
         if value is False:
             return UNMET
         if kind != cel.Type.ERROR:
-            return Answer(Truth.BROKEN, f"it is {value!r}, and neither true nor false")
+            return Answer(Truth.BROKEN, f"it is a {kind.name().lower()}, and neither true nor false")
         absent = _ABSENT.fullmatch(value)
         if absent is None:
-            return Answer(Truth.BROKEN, str(value))
+            return Answer(Truth.BROKEN, _without_values(str(value)))
         return Answer(Truth.UNKNOWN, self._called(condition, absent[1]))
 
     def _called(self, condition: Condition, key: str) -> str:
@@ -172,6 +174,16 @@ class Answers:
                 LOCAL: _clock(self.deliver_at + utc_offset(*zones, self.deliver_at)),
             }
         return values
+
+
+def _without_values(message: str) -> str:
+    """What the runtime says went wrong: which operator met which types, else the kind of error. What stands behind that
+    may be what it went wrong with."""
+    overload = _OVERLOAD.fullmatch(message)
+    if overload is not None:
+        return f"{overload[1].replace('_', ' ').strip()} is not for {overload[2] or 'what it is given'}"
+    found = _KIND.match(message)
+    return found[1].strip().lower() if found else "it fails"
 
 
 def _clock(moment: int) -> dt.datetime:

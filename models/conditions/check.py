@@ -7,36 +7,36 @@ in one thing, which is let pass: numbers of different types may be compared.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final
 
 from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from features.definitions import columns_of_customer
 from models.catalogue_document import CatalogueDocument
-from models.conditions.compiled import environment
+from models.conditions.constants import WrongConstant, wrong_constants
 from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, ROOTS, names_in
 from models.finding import Finding, Path, sentence
-from models.policy_document import TraitType
 
 _PACKAGE: Final = "known"
 _FIELD = descriptor_pb2.FieldDescriptorProto
-_TYPES: Mapping[TraitType, tuple[int, int]] = {
+_UNTYPED = "untyped"
+"""Instead of the type of a trait whose declaration was refused: everything fits it."""
+
+_TYPES: Mapping[str, tuple[int, int]] = {
     "text": (_FIELD.TYPE_STRING, _FIELD.LABEL_OPTIONAL),
     "number": (_FIELD.TYPE_DOUBLE, _FIELD.LABEL_OPTIONAL),
     "yes_no": (_FIELD.TYPE_BOOL, _FIELD.LABEL_OPTIONAL),
     "time": (_FIELD.TYPE_MESSAGE, _FIELD.LABEL_OPTIONAL),
     "texts": (_FIELD.TYPE_STRING, _FIELD.LABEL_REPEATED),
+    _UNTYPED: (_FIELD.TYPE_MESSAGE, _FIELD.LABEL_OPTIONAL),
 }
-_EXAMPLES: Mapping[TraitType, object] = {
-    "text": "",
-    "number": 0.0,
-    "yes_no": False,
-    "time": timestamp_pb2.Timestamp(),
-    "texts": [""],
+_MESSAGES: Mapping[str, str] = {
+    "time": f".{timestamp_pb2.Timestamp.DESCRIPTOR.full_name}",
+    _UNTYPED: f".{struct_pb2.Value.DESCRIPTOR.full_name}",
 }
 
 _FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \[[A-Z_]+\])?$", re.MULTILINE)
@@ -48,16 +48,27 @@ _FOLLOWS = "'*error*'"
 
 _COMPARING = frozenset({"_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_"})
 _NUMBERS = frozenset({"int", "uint", "double"})
-_CONSTANTS = re.compile(r"INVALID_ARGUMENT: (invalid regular expression.*|Invalid timezone.*)")
-"""What is wrong with a constant shows only when a condition is evaluated."""
-
 Said = tuple[str, str]
 """The rule that was broken, and what to do."""
 
+_CONSTANTS: Mapping[str, Said] = {
+    "timestamp": (
+        "it must be RFC 3339 with a day that there is, a time and an offset",
+        'write e.g. timestamp("2026-06-01T00:00:00Z")',
+    ),
+    "duration": (
+        "it must be numbers with h, m, s, ms, us or ns, and has no longer unit",
+        'write e.g. duration("72h") for three days',
+    ),
+}
+"""Where the runtime does not say what is right. By function."""
 
-def condition_findings(document: CatalogueDocument) -> Iterator[Finding]:
-    """Unknown names, types that do not fit, conditions that are neither true nor false, and what is no CEL at all."""
-    checker, seen = _Checker(document.traits), dict[str, list[Said]]()
+
+def condition_findings(document: CatalogueDocument, refused: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Unknown names, types that do not fit, conditions that are neither true nor false, constants that fail, and what
+    is no CEL at all. refused: what is wrong with the document already; a trait among it is known, of any type, and
+    where none could be read every trait is."""
+    checker, seen = _Checker(_fields(document, refused)), dict[str, list[Said]]()
     for path, text in _conditions(document):
         said = seen.get(text)
         if said is None:
@@ -73,21 +84,29 @@ def _conditions(document: CatalogueDocument) -> Iterator[tuple[Path, str]]:
             yield ("actions", place, "eligibility"), action.eligibility
 
 
-class _Checker:
-    """Of one catalogue. traits: their types by name."""
+def _fields(document: CatalogueDocument, refused: Sequence[Path]) -> dict[str, Mapping[str, str]]:
+    """The types of the fields of each root; of a root that has none here, any field is known."""
+    fields: dict[str, Mapping[str, str]] = {HISTORY: dict.fromkeys(columns_of_customer(), "number")}
+    of_traits = [path[1:] for path in refused if path[:1] == ("traits",)]
+    if () not in of_traits:
+        names = (str(path[0]) for path in of_traits)
+        fields[CUSTOMER] = {**document.traits, **{name: _UNTYPED for name in names if name.isidentifier()}}
+    return fields
 
-    def __init__(self, traits: Mapping[str, TraitType]) -> None:
-        self._fields: dict[str, dict[str, TraitType]] = {
-            CUSTOMER: dict(traits),
-            HISTORY: dict.fromkeys(columns_of_customer(), "number"),
-        }
+
+class _Checker:
+    """Of one catalogue. fields: as _fields gives them."""
+
+    def __init__(self, fields: Mapping[str, Mapping[str, str]]) -> None:
+        self._fields = fields
         kind = cel.Type
+        free = kind.Map(kind.STRING, kind.DYN)
         self._environment = cel.NewEnv(
             descriptor_pool=_pool(self._fields),
             variables={
-                CUSTOMER: kind(f"{_PACKAGE}.{CUSTOMER}"),
+                CUSTOMER: kind(f"{_PACKAGE}.{CUSTOMER}") if CUSTOMER in fields else free,
                 HISTORY: kind(f"{_PACKAGE}.{HISTORY}"),
-                CONTEXT: kind.Map(kind.STRING, kind.DYN),
+                CONTEXT: free,
                 NOW: kind.TIMESTAMP,
                 LOCAL: kind.TIMESTAMP,
             },
@@ -97,6 +116,15 @@ class _Checker:
         for name in names_in(text):
             if name.field is None and name.root != CONTEXT:
                 yield f"{name.root} stands by itself", f"write {name.root}. and the name of what you mean"
+        said = list(self._typed(text))
+        yield from said
+        try:
+            yield from (_constant(text, one) for one in wrong_constants(text))
+        except RuntimeError as error:
+            if not said:
+                yield f"it cannot be evaluated ({error})", "correct the text"
+
+    def _typed(self, text: str) -> Iterator[Said]:
         try:
             result = self._environment.compile(text).return_type()
         except RuntimeError as error:
@@ -105,22 +133,6 @@ class _Checker:
             return
         if result != cel.Type.BOOL:
             yield f"it is of type {result.name()} and must be true or false", "compare it with something"
-            return
-        yield from self._evaluated(text)
-
-    def _evaluated(self, text: str) -> Iterator[Said]:
-        """Wrong constants, as far as they are met by somebody of whom everything is known and empty."""
-        run, start = environment(), timestamp_pb2.Timestamp()
-        known = {root: {name: _EXAMPLES[kind] for name, kind in kinds.items()} for root, kinds in self._fields.items()}
-        try:
-            values = {**known, CONTEXT: {}, NOW: start, LOCAL: start}
-            said = str(run.compile(text, disable_check=True).eval(run.Activation(values)).value())
-        except RuntimeError as error:
-            yield f"it cannot be evaluated ({error})", "correct the text"
-            return
-        found = _CONSTANTS.match(said)
-        if found:
-            yield _lowered(found[1]), "correct it"
 
     def _compared(self, text: str) -> Iterator[Said]:
         """For a text that compares different numbers, and so has no type of its own: whether it is true or false."""
@@ -134,7 +146,7 @@ class _Checker:
                     yield f"it is of type {kind} and must be true or false", "compare it with something"
 
     def _said(self, text: str, line: int, column: int, message: str) -> Said:
-        here = f"at character {column}" if "\n" not in text else f"at line {line}, character {column}"
+        here = _place(text, line, column)
         if found := _NO_FIELD.fullmatch(message):
             return self._no_field(found[2], found[1], here)
         if found := _UNDECLARED.fullmatch(message):
@@ -162,6 +174,19 @@ class _Checker:
         return rule, f"write {root}.{near[0]}, or {remedy}" if near else remedy
 
 
+def _constant(text: str, wrong: WrongConstant) -> Said:
+    """What is wrong with a constant for everybody."""
+    before = text[: wrong.at]
+    line, column = before.count("\n") + 1, wrong.at - (before.rfind("\n") + 1) + 1
+    name = wrong.function.replace("_", " ").strip() or "it"
+    rule, remedy = _CONSTANTS.get(wrong.function, (_lowered(wrong.message), "correct it"))
+    return f"{name} {_place(text, line, column)} fails for everybody: {rule}", remedy
+
+
+def _place(text: str, line: int, column: int) -> str:
+    return f"at character {column}" if "\n" not in text else f"at line {line}, character {column}"
+
+
 def _lowered(message: str) -> str:
     """As a part of a sentence."""
     return message[:1].lower() + message[1:] if message[1:2].islower() else message
@@ -187,20 +212,22 @@ def _kinds(message: str) -> list[str]:
     return [kind.replace(f"{_PACKAGE}.", "") for kind in listed.split(", ")]
 
 
-def _pool(fields: Mapping[str, Mapping[str, TraitType]]) -> DescriptorPool:
+def _pool(fields: Mapping[str, Mapping[str, str]]) -> DescriptorPool:
     """A message type for each root that has declared fields."""
-    pool, file = DescriptorPool(), descriptor_pb2.FileDescriptorProto()
-    timestamp_pb2.DESCRIPTOR.CopyToProto(file)
-    pool.Add(file)
+    pool, needed = DescriptorPool(), (timestamp_pb2.DESCRIPTOR, struct_pb2.DESCRIPTOR)
+    for descriptor in needed:
+        file = descriptor_pb2.FileDescriptorProto()
+        descriptor.CopyToProto(file)
+        pool.Add(file)
     known = descriptor_pb2.FileDescriptorProto(
-        name="known.proto", package=_PACKAGE, syntax="proto2", dependency=[timestamp_pb2.DESCRIPTOR.name]
+        name="known.proto", package=_PACKAGE, syntax="proto2", dependency=[one.name for one in needed]
     )
     for root, kinds in fields.items():
         message = known.message_type.add(name=root)
         for number, (name, kind) in enumerate(kinds.items(), start=1):
             type_, label = _TYPES[kind]
             entry = message.field.add(name=name, number=number, type=type_, label=label)
-            if kind == "time":
-                entry.type_name = ".google.protobuf.Timestamp"
+            if kind in _MESSAGES:
+                entry.type_name = _MESSAGES[kind]
     pool.Add(known)
     return pool

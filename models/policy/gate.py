@@ -26,6 +26,10 @@ class Account:
     reason: str
 
 
+class Unjudged(Exception):
+    """A gate could not judge candidates. Its text is shown to those who ask why: it tells nothing of the customer."""
+
+
 class Gate(Protocol):
     """name: as the funnel and the refusals show it. revision: raised whenever its verdicts may change."""
 

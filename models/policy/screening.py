@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.policy.gate import Account, Gate
+from models.policy.gate import Account, Gate, Unjudged
 from models.policy.situation import Situation
 
 ELIGIBLE = 0
@@ -51,7 +51,7 @@ def account_of(screening: Screening, situation: Situation, place: int) -> tuple[
     gate = screening.gates[screening.first[place] - 1]
     broken = screening.failed.get(gate.name)
     if broken is not None and broken[place]:
-        return gate, _failure(gate)
+        return gate, _failure(gate, situation, place)
     try:
         return gate, gate.account(situation, place)
     except Exception as error:  # noqa: BLE001 explaining must not change what it explains
@@ -77,7 +77,14 @@ def _one_by_one(gate: Gate, situation: Situation) -> tuple[NDArray[np.bool_], ND
     return refused, broken
 
 
-def _failure(gate: Gate) -> Account:
-    return Account(
-        "failed", "an error", "a verdict", f"{gate.name} could not judge it, and what is not judged is refused"
-    )
+def _failure(gate: Gate, situation: Situation, place: int) -> Account:
+    """Asked again, about this candidate alone, why there was no verdict; only what a gate says for that is shown."""
+    observed = "an error"
+    try:
+        _verdict(gate, situation.at(np.array([place], np.intp)))
+    except Unjudged as error:
+        observed = str(error)
+    except Exception as error:  # noqa: BLE001 explaining must not change what it explains
+        observed = type(error).__name__
+    reason = f"{gate.name} could not judge it, and what is not judged is refused"
+    return Account("gate_failed", observed, "a verdict", reason)

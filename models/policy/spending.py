@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.spending import Charge, Most
-from models.catalogue import Direction
 from models.columns import CompiledCatalogue
 from models.decision import Decision
 from models.local_time import zone_of
 from models.policy.allowance import Allowance
 from models.policy.situation import Situation
+from models.policy_rules import Direction
 
 Rules = Mapping[int, tuple[Most, ...]]
 """By the action's place in the catalogue."""

@@ -21,7 +21,11 @@ _MENDED = {
 }
 """What ends each failure: of the same order, or of any where the failure names none."""
 
-_FAILURE = {Kind.DELIVERY_DELAYED: "a delivery was delayed", Kind.PAYMENT_FAILED: "a payment failed"}
+_FAILURE = {
+    Kind.DELIVERY_DELAYED: ("delivery_failed", "a delivery was delayed"),
+    Kind.PAYMENT_FAILED: ("payment_failed", "a payment failed"),
+}
+"""Each in one word, and as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,9 @@ def _failures(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
     for failure in recent[np.isin(recent["kind"], list(_MENDED))][::-1]:
         if not _mended(failure, known):
             at = int(failure["occurred_at"])
-            what, ends = _FAILURE[Kind(int(failure["kind"]))], text_of(at + rule.delivery)
-            yield Trouble(
-                "failed", f"{what} on {text_of(at)}", f"when that is mended, or from {ends}", f"{what} on {text_of(at)}"
-            )
+            (word, what), ends = _FAILURE[Kind(int(failure["kind"]))], text_of(at + rule.delivery)
+            story = f"{what} on {text_of(at)}"
+            yield Trouble(word, story, f"when that is mended, or from {ends}", story)
 
 
 def _mended(failure: np.void, known: Records) -> bool:

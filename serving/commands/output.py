@@ -33,7 +33,8 @@ class Json:
     text: str
 
 
-Cell = str | int | bool | Several | Json | None
+Cell = str | int | float | bool | tuple[str, ...] | Several | Json | None
+"""A tuple is words in one cell, as Several is, from packages that do not know this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def show_json(document: Mapping[str, object] | Sequence[Mapping[str, object]]) -
 
 
 def _value(cell: Cell) -> object:
-    if isinstance(cell, Several):
-        return list(cell.words)
+    if isinstance(cell, Several | tuple):
+        return list(cell if isinstance(cell, tuple) else cell.words)
     if not isinstance(cell, Json):
         return cell
     from pydantic_core import from_json
@@ -83,8 +84,10 @@ def _text(cell: Cell) -> str:
     """What came from outside must not steer the terminal, nor break a line."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    if isinstance(cell, Several):
-        cell = ",".join(cell.words)
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
+    if isinstance(cell, Several | tuple):
+        cell = ",".join(cell if isinstance(cell, tuple) else cell.words)
     elif isinstance(cell, Json):
         cell = cell.text
     return printable("" if cell is None else str(cell))

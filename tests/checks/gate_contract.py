@@ -116,7 +116,7 @@ class GateContract:
         assert all(self.gate.name in fault and "ZeroDivisionError" in fault for fault in screening.faults)
         for place in np.flatnonzero(hit):
             gate, account = account_of(screening, situation, int(place))
-            assert (gate.name, account.rule) == (self.gate.name, "failed")
+            assert (gate.name, account.rule) == (self.gate.name, "gate_failed")
 
     @pytest.mark.parametrize("refused", [True, False])
     def test_it_can_refuse_and_let_through(self, refused: bool) -> None:

@@ -51,8 +51,8 @@ def _merged(groups: Iterable[Group], joined: Callable[[Group, Group], bool]) -> 
 
 def _tier_one(claims: Sequence[Claim], count: list[Claim], anchors: Mapping[bytes, int]) -> set[Group]:
     def strongly(one: Group, other: Group) -> bool:
-        nobody = {c.profile for c in claims if c.strength == Strength.NOBODY}
-        sound = [c for c in count if c.profile not in nobody or c.strength == Strength.NOBODY]
+        nobody = {c.profile for c in claims if c.strength >= Strength.NOBODY}
+        sound = [c for c in count if c.profile not in nobody or c.strength >= Strength.NOBODY]
         pairs = [(a, b) for a in sound for b in sound if a.profile in one and b.profile in other]
         return any(
             a.identifier == b.identifier
@@ -78,11 +78,13 @@ def _is_known(group: Group, claims: Sequence[Claim]) -> bool:
 
 def _is_nobody(group: Group, claims: Sequence[Claim]) -> bool:
     """What an erased person left: it bounds others and takes nobody in."""
-    return any(one.profile in group and one.strength == Strength.NOBODY for one in claims)
+    return any(one.profile in group and one.strength >= Strength.NOBODY for one in claims)
 
 
 def _claimants(group: Group, known: set[Group], count: list[Claim], anchors: Mapping[bytes, int]) -> set[Group]:
-    return {g for g in known for one in count if one.profile in g and anchors.get(one.identifier) in group}
+    beside = {one.profile for one in count if one.role == Role.ANCHOR and one.strength == Strength.BESIDE_NOBODY}
+    bars = [one for one in count if one.profile not in beside]
+    return {g for g in known for one in bars if one.profile in g and anchors.get(one.identifier) in group}
 
 
 def _shared(one: Group, other: Group, count: list[Claim]) -> set[bytes]:

@@ -81,6 +81,15 @@ def test_a_shared_computer_does_not_become_the_other_ones() -> None:
     assert all(claim.strength != Strength.USER or claim.profile == told.numbers["u:bob"] for claim in claims)
 
 
+def test_what_was_theirs_by_a_claim_only_bars_nobody() -> None:
+    """Two unknown ones stay together between two known people when one of these goes with what had joined them."""
+    told = Told().say("u:ann", "w").say("y", "w").say("x", "y").say("z", "x").say("u:bob", "z")
+    (bob,) = [one for one in told.partition() if one.name == "u:bob"]
+    assert len(bob.linked) == 2
+    claims, names = erased(told, [bob])
+    assert somebody(partition(claims, names), names) == in_full(one for one in told.partition() if one != bob)
+
+
 def test_who_shared_nothing_leaves_nothing() -> None:
     told = Told().say("u:ann", "x").say("x", "m").say("u:bob", "y")
     (ann,) = [one for one in told.partition() if one.name == "u:ann"]

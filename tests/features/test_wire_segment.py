@@ -269,3 +269,25 @@ def test_without_message_id_the_same_call_is_the_same_event() -> None:
     assert first.message_id != read(payload | {"userId": "d"}, NOON).message_id
     untimed = payload | {"timestamp": None}
     assert read(untimed, NOON).message_id != read(untimed, NOON + 5).message_id
+
+
+@pytest.mark.parametrize(
+    ("traits", "context", "kept"),
+    [
+        ({"time_zone": "Europe/Paris"}, {"timezone": "America/New_York"}, "Europe/Paris"),
+        ({"timeZone": "Europe/Paris"}, {"timezone": "America/New_York"}, "Europe/Paris"),
+        ({}, {"timezone": "America/New_York"}, "America/New_York"),
+        ({"timezone": "EST-5"}, {"timezone": "America/New_York"}, "America/New_York"),
+        ({"timezone": "Mars/X"}, {"timezone": 5}, "missing"),
+        ({"time_zone": None}, {"timezone": "America/New_York"}, None),
+    ],
+)
+def test_a_person_has_the_clock_that_was_told(traits: dict[str, Any], context: dict[str, Any], kept: str) -> None:
+    call = {"type": "identify", "userId": "c", "messageId": "m", "traits": traits, "context": context}
+    assert read(call, NOON, rules=RULES).traits.get("time_zone", "missing") == kept
+
+
+@pytest.mark.parametrize("zone", ["Mars/X", 5, ["Europe/Paris"]])
+def test_a_clock_that_is_none_is_refused(zone: object) -> None:
+    with pytest.raises(WireError, match="IANA"):
+        read({"type": "identify", "userId": "c", "messageId": "m", "traits": {"time_zone": zone}}, NOON)

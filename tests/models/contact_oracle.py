@@ -51,13 +51,17 @@ def binding(catalogue: Catalogue, action: Action, channel: str) -> list[tuple[st
     found = [("action", limit) for limit in action.limits]
     found += [("group", limit) for limit in (group.limits if group else ())]
     found += [("channel", limit) for limit in catalogue.channels[channel].limits]
-    found += [("direction", limit) for way, limit in catalogue.limits if way is direction]
-    return found
+    found += [("direction", limit) for limit in catalogue.limits]
+    return [(whose, limit) for whose, limit in found if limit.direction in (None, direction)]
 
 
-def counts(catalogue: Catalogue, whose: str, contact: Contact, action: Action, channel: str) -> bool:
-    """Whether a contact is of the same action, group, channel or direction."""
+def counts(catalogue: Catalogue, whose: str, limit: Limit, contact: Contact, action: Action, channel: str) -> bool:
+    """Whether a contact is of the same action, group, channel or direction, and where the limit looks."""
     sent, where, _ = contact
+    if limit.direction is not None and (
+        where not in catalogue.channels or catalogue.channels[where].direction is not limit.direction
+    ):
+        return False
     if whose == "action":
         return sent == action.id
     if whose == "group":
@@ -76,7 +80,7 @@ def exceeds(world: World, action_id: str, channel: str, moment: int, beside: Seq
         return False
     zone = world.customer.time_zone if world.customer.time_zone in available_timezones() else catalogue.time_zone
     for whose, limit in binding(catalogue, action, channel):
-        same = [one for one in beside if counts(catalogue, whose, one, action, channel)]
+        same = [one for one in beside if counts(catalogue, whose, limit, one, action, channel)]
         if sum(within(limit, at, moment, zone) for _, _, at in same) + 1 > limit.contacts:
             return True
     return False

@@ -93,7 +93,10 @@ def catalogue_of(dice: random.Random, count: int, arm: Arm, exploring: bool) -> 
             for name, fields in CHANNELS.items()
         },
         "arms": None if arm is Arm.FULL else {"period_days": 30, arm.value: 1},
-        "groups": [{"id": "g", "limits": _limits(dice, 1), "cool_off_days": dice.choice([None, 3, _learned(rest)])}],
+        "groups": [
+            {"id": "g", "limits": _one_way(dice, 1), "cool_off_days": dice.choice([None, 3, _learned(rest)])}
+            for _ in range("g" in groups)
+        ],
         "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in _limits(dice, 1)],
         "topics": TOPICS,
         "journey": JOURNEY,
@@ -120,7 +123,7 @@ def opened(document: dict[str, object], but_for: str) -> dict[str, object]:
         **document,
         "service_first": None if limited else SERVICE_FIRST,
         "limits": document["limits"] if limited else [],
-        "groups": [{"id": "g", "limits": [{"contacts": 1, "days": 1}]}] if limited else [],
+        "groups": [{"id": str(actions[0]["group"]), "limits": [{"contacts": 1, "days": 1}]}] if limited else [],
         "channels": {name: {**channel, **freely} for name, channel in channels.items()},
         "actions": [{**action, **_FREELY, **({} if limited else _UNLIMITED)} for action in actions],
     }
@@ -147,6 +150,11 @@ def _limits(dice: random.Random, most: int) -> list[dict[str, object]]:
     """Mostly none, so that something is left to be decided."""
     count = dice.choice([0, 0, dice.randint(0, most)])
     return [{"contacts": dice.randint(0, 3), **dice.choice(_SPANS)} for _ in range(count)]
+
+
+def _one_way(dice: random.Random, most: int) -> list[dict[str, object]]:
+    """Some of which look at the channels of one direction only."""
+    return [{**limit, "direction": dice.choice([None, "inbound", "outbound"])} for limit in _limits(dice, most)]
 
 
 def _some(dice: random.Random, among: Sequence[str], most: int) -> list[str]:
@@ -185,7 +193,7 @@ def _action(dice: random.Random, number: int, rest: dict[str, object] | None) ->
         "starts_at": None if starts is None else text_of(NOW + starts * DAY),
         "ends_at": None if ends is None else text_of(NOW + ends * DAY),
         "success": "converted",
-        "limits": _limits(dice, 2),
+        "limits": _one_way(dice, 2),
         "eligibility": dice.choice([None, None, *CONDITIONS]),
         "urgent": trigger is None and kind == "service" and not fallback and dice.random() < 0.5,
         "suppression": {**_rule(dice, (*RULES, "by_category")), "match": dice.choice(["any", "all"])},

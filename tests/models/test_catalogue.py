@@ -240,6 +240,11 @@ def test_every_fault_is_told_at_once_with_its_line() -> None:
         assert fault.count(";") >= 2
 
 
+def test_a_group_that_could_not_be_read_may_be_any() -> None:
+    (fault,) = faults_of(EXAMPLE.replace("    group: appliances\n", "", 1))
+    assert "actions[0].group is missing" in fault
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
@@ -269,6 +274,14 @@ def test_every_fault_is_told_at_once_with_its_line() -> None:
             "{id: late_delivery, say: x}\n  - {id: late_delivery,",
             "contact_reasons[1].id is 'late_d",
         ),
+        (
+            "{id: appliances, limits",
+            "{id: aplliances, limits",
+            "groups[0].id is 'aplliances'; no action is of that group, so that its rules bind nothing; correct it "
+            "(groups of actions are, e.g., ['appliances']), or remove the entry",
+        ),
+        ("hours: 72}]", "hours: 72, direction: outwards}]", "actions[0].limits[0].direction is 'outwards'"),
+        ("limits: [{contacts: 2, days: 7}]", "limits: [{contacts: 2, days: 7, direction: outbound}]", "unknown field"),
         ("repurchase: {rule: after, days: 30}", "", "actions[2].items[0] is '9100'; no repurchase rule covers it"),
         ("placement: basket", "placement: roof", "actions[2].treatments[0].placement is 'roof'; placements of web are"),
         ("id: care-anywhere", "id: care-mail", "actions[1].treatments[1].id is 'care-mail'; it must be unique"),

@@ -20,7 +20,7 @@ from models.catalogue import (
 )
 from models.catalogue_items import from_ipc, to_ipc
 from models.journey_rules import HOUR, MINUTE, JourneyRules
-from models.policy_rules import CoolOff, Purpose
+from models.policy_rules import CoolOff, Direction, Purpose
 from tests.models.test_catalogue import EXAMPLE, faults_of
 
 
@@ -59,6 +59,17 @@ def test_a_document_stored_before_the_policy_holds_nothing_back_by_it() -> None:
     assert {(action.eligibility, action.ceiling, action.budgets) for action in catalogue.actions} == {(None, None, ())}
     kinds = {(action.kind, action.purpose) for action in catalogue.actions}
     assert kinds == {(ActionKind.OFFER, Purpose.MARKETING), (ActionKind.SERVICE, Purpose.SERVICE)}
+
+
+def test_limits_stored_before_they_had_directions_see_both() -> None:
+    document = json.loads(catalogue_file.read_text(EXAMPLE).document)
+    for entry in (*document["actions"], *document["groups"]):
+        for limit in entry["limits"]:
+            del limit["direction"]
+    catalogue = parse(json.dumps(document), 3)
+    found = [*catalogue.actions[0].limits, *catalogue.groups["appliances"].limits]
+    assert [limit.direction for limit in found] == [None, None]
+    assert [limit.direction for limit in catalogue.limits] == [Direction.OUTBOUND] * 2
 
 
 def test_items_survive_their_stored_form() -> None:

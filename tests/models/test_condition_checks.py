@@ -38,6 +38,8 @@ def faults_of(text: str) -> list[str]:
         'customer.member ? customer.size > 1 : customer.size > 2.5 // "customer.postcod"',
         '"customer.postcod" != customer.postcode',
         "int(customer.size) % 2 == 0",
+        'now > timestamp("2026-06-01T00:00:00+02:00") && now - customer.since < duration("1h30m")',
+        "1.0 / 0.0 > history.orders_28d && [1, 2].all(one, 6 / one > 1)",
     ],
 )
 def test_what_fits_is_taken(text: str) -> None:
@@ -91,8 +93,14 @@ def test_what_fits_is_taken(text: str) -> None:
             "true) || (false",
             ["syntax error: mismatched input ')' expecting <EOF> at character 5; correct the text there"],
         ),
-        ('customer.postcode.matches("(")', ["invalid regular expression: missing ): (; correct it"]),
-        ('now.getHours("Mars/Base") > 1', ["invalid timezone; correct it"]),
+        (
+            'customer.postcode.matches("(")',
+            ["matches at character 26 fails for everybody: invalid regular expression: missing ): (; correct it"],
+        ),
+        (
+            'now.getHours("Mars/Base") > 1',
+            ["getHours at character 13 fails for everybody: invalid timezone; correct it"],
+        ),
         (
             "customer.member\n&& customer.nothing",
             [
@@ -139,8 +147,82 @@ actions:
         read_text(text.replace("postcode: text", "post: words"))
     assert [(fault.line, fault.path) for fault in caught.value.faults] == [
         (3, "traits.post"),
+        (6, "weights[0].when"),
         (14, "actions[0].treatments[0].channel"),
     ]
+
+
+RFC_3339 = (
+    "fails for everybody: it must be RFC 3339 with a day that there is, a time and an offset; write e.g. "
+    'timestamp("2026-06-01T00:00:00Z")'
+)
+UNITS = (
+    "fails for everybody: it must be numbers with h, m, s, ms, us or ns, and has no longer unit; write e.g. "
+    'duration("72h") for three days'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('now > timestamp("2026-13-01T00:00:00Z")', [f"timestamp at character 16 {RFC_3339}"]),
+        ('customer.since < timestamp("2026-02-30T00:00:00Z")', [f"timestamp at character 27 {RFC_3339}"]),
+        ('now > timestamp("2026-06-01")', [f"timestamp at character 16 {RFC_3339}"]),
+        ('now - customer.since > duration("3d")', [f"duration at character 32 {UNITS}"]),
+        ('now - duration("3x") > customer.since', [f"duration at character 15 {UNITS}"]),
+        ("1 / 0 > 1", ["/ at character 3 fails for everybody: divide by zero; correct it"]),
+        ("[1, 2][2] == 1", ["[ ] at character 7 fails for everybody: index error: index=2 size=2; correct it"]),
+        (
+            "has(context.n) && context.n % 0 == 1",
+            ["% at character 29 fails for everybody: modulus by zero; correct it"],
+        ),
+        ('int("3x") == 1', ["int at character 4 fails for everybody: cannot convert string to int; correct it"]),
+        (
+            'has(context.page) && context.page.matches("[")',
+            ["matches at character 42 fails for everybody: invalid regular expression: missing ]: [; correct it"],
+        ),
+        (
+            'history.orders_28d > 3\n&& context.lines.exists(line, line.at > timestamp("soon"))',
+            [f"timestamp at line 2, character 50 {RFC_3339}"],
+        ),
+        (
+            'now > timestamp("2026-06-01") || now - customer.since > duration("3d") || histroy.x > 1',
+            [
+                "'histroy.x' at character 82 is unknown; a condition reads customer, history, context, now, local, and "
+                "has the functions of CEL; write history",
+                f"timestamp at character 16 {RFC_3339}",
+                f"duration at character 65 {UNITS}",
+            ],
+        ),
+    ],
+)
+def test_a_constant_that_fails_for_everybody_is_a_fault_wherever_it_stands(text: str, said: list[str]) -> None:
+    assert faults_of(text) == said
+
+
+def test_a_refused_trait_hides_no_condition_and_makes_no_noise() -> None:
+    text = """currency: EUR
+time_zone: UTC
+traits: {n: numeric, postcode: text}
+channels: {web: {direction: inbound, consent: not_needed, reward_window_days: 7}}
+weights:
+  - {when: histroy.orders_28d > 1, weight: 2}
+  - {when: has(customer.n) && customer.n > 1 && customer.n + 1.0 > 2.0, weight: 2}
+  - {when: customer.n.startsWith("a") || customer.postcode > 3, weight: 2}
+  - {when: customer.m == "a", weight: 2}
+actions: []
+"""
+    for refused, faults in (
+        (text, [(3, "traits.n"), (6, "weights[0].when"), (8, "weights[2].when"), (9, "weights[3].when")]),
+        (text.replace("{n: numeric, postcode: text}", "[n]"), [(3, "traits"), (6, "weights[0].when")]),
+        (
+            text.replace("{n: numeric,", "{n: numeric, 1n: number,"),
+            [(3, "traits.n"), (3, "traits.1n"), *((line, f"weights[{line - 6}].when") for line in (6, 8, 9))],
+        ),
+    ):
+        with pytest.raises(CatalogueInvalid) as caught:
+            read_text(refused)
+        assert sorted((fault.line, fault.path) for fault in caught.value.faults) == sorted(faults)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def situation_of(
         ('context.page == "a"', Truth.UNKNOWN, "context.page"),
         ("context.basket.lines > 2", Truth.UNKNOWN, "lines"),
         ('has(context.page) && context.page == "a"', Truth.UNMET, ""),
-        ("context.basket > 2", Truth.BROKEN, "No matching overloads"),
+        ("context.basket > 2", Truth.BROKEN, "> is not for (map, int64)"),
         ("context.list[99] == 1", Truth.BROKEN, "index"),
         ("context.list.all(a, context.list.all(b, context.list.all(c, a + b + c > 0)))", Truth.BROKEN, "budget"),
     ],
@@ -70,6 +70,29 @@ def test_what_a_condition_says(text: str, truth: Truth, words: str) -> None:
     answer = situation_of(shop, record, {"basket": {"items": 1}, "list": list(range(1, 40))}).answers.of(0)
     assert answer.truth is truth
     assert words in answer.words if truth is Truth.BROKEN else words == answer.words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("context.secret > 2", "'context.secret > 2': > is not for (string, int64)"),
+        ("int(context.secret) > 2", "'int(context.secret) > 2': cannot convert string to int"),
+        ("'a'.matches(context.secret)", "\"'a'.matches(context.secret)\": invalid regular expression"),
+        ("[1][context.secret] == 1", "'[1][context.secret] == 1': index error"),
+        ("now > timestamp(context.secret)", "string to timestamp conversion failed"),
+        ("true && dyn(context.secret)", "&& is not for what it is given"),
+        ("history.orders_28d >= 0 ? context.secret : true", "it is a string, and neither true nor false"),
+        ("context.secret.x == 1", "applying select to non-message type"),
+    ],
+)
+def test_who_asks_why_is_told_what_a_condition_failed_of_and_no_value(text: str, words: str) -> None:
+    shop, vocabulary = small_shop({"a": {"eligibility": text}})
+    situation = situation_of(shop, customer((), vocabulary), {"secret": "(4711"})
+    screening = screen((Eligibility(),), situation)
+    gate, account = account_of(screening, situation, 0)
+    assert (gate.name, account.rule) == ("eligibility", "gate_failed")
+    assert words in account.observed
+    assert "4711" not in f"{account} {screening.faults}"
 
 
 def _typed(kind: str, value: object) -> object:
@@ -288,7 +311,9 @@ def test_a_broken_condition_refuses_its_own_actions_and_is_a_fault() -> None:
     screening = screen((Eligibility(),), situation)
     assert (screening.first > 0).tolist() == [True, False]
     assert len(screening.faults) == 1
-    assert screening.faults[0].startswith("gate eligibility: ConditionBroken: 'context.n > 3': UNKNOWN: No matching")
+    assert screening.faults[0].startswith(
+        "gate eligibility: ConditionBroken: 'context.n > 3': > is not for (string, int64)"
+    )
 
 
 def test_a_catalogue_that_was_stored_unchecked_does_not_compile() -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
 from features.event import Kind
 from features.published import NOTHING
 from models.catalogue_file import read_text
 from models.conditions.answers import Truth
+from models.decide import decide
 from models.document_fields import moment_of
 from models.policy.situation import Situation
 from models.policy_rules import Arm
-from tests.models.shop import NOW, compiled, customer, event, request
+from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, request
 from tests.models.test_catalogue import EXAMPLE, GUIDE
 
 SECTION = GUIDE.split("\n## Conditions\n")[1].split("\n## ")[0]
@@ -43,6 +45,31 @@ def test_the_urgent_example_is_a_catalogues_action() -> None:
     text = EXAMPLE.replace("channels:\n", ivr, 1) + "".join(f"  {line}\n" for line in action.splitlines())
     shop, _ = compiled(read_text(text))
     assert shop.policy.first[shop.action_number["power-cut"]]
+
+
+CUT = "".join(f"  {line}\n" for line in GUIDE.split("## Changing it")[1].split("```\n")[1].splitlines())
+
+
+@pytest.mark.parametrize(
+    ("at", "postcode", "first"),
+    [
+        ("2026-01-31T10:59:59Z", "02115", []),
+        ("2026-01-31T11:00:00Z", "02115", ["power-cut"]),
+        ("2026-01-31T11:00:00Z", "90210", []),
+        ("2026-01-31T17:00:00Z", "02115", []),
+    ],
+)
+def test_the_first_recipe_tells_those_who_call_for_as_long_as_it_is_true(
+    at: str, postcode: str, first: list[str]
+) -> None:
+    shop, vocabulary = compiled(read_text(EXAMPLE + CUT))
+    moment = moment_of(at)
+    call = event(Kind.CALL_STARTED, (NOW - moment + 60_000) / DAY, channel="agent")
+    case = event(Kind.CASE_OPENED, (NOW - moment + DAY) / DAY, decision="c", severity=9)
+    caller = customer([case, call], vocabulary, traits={"postcode": postcode})
+    asked = request("agent", deliver_at=moment, limit=3)
+    decision = decide(asked, caller, shop, ByAction(), moment, np.random.default_rng(1), NOTHING)
+    assert [action.action_id for action in decision.slates[0].actions] == first
 
 
 def _situation(condition: str) -> Situation:

@@ -136,6 +136,7 @@ def chosen(
 
 
 ONCE = [{"contacts": 1, "days": 7}]
+OUTBOUND, INBOUND = ([{"contacts": 1, "days": 7, "direction": way}] for way in ("outbound", "inbound"))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,10 @@ ONCE = [{"contacts": 1, "days": 7}]
         ({"action": ONCE}, ["a mail", "b mail", "c mail", "b web", "c web"]),
         ({"group": ONCE}, ["a mail", "c mail", "c web"]),
         ({"mail": ONCE}, ["a mail", "a web", "b web", "c web"]),
+        ({"group": OUTBOUND}, ["a mail", "c mail", "a web", "b web", "c web"]),
+        ({"group": INBOUND}, ["a mail", "b mail", "c mail", "a web", "c web"]),
+        ({"action": INBOUND}, ["a mail", "b mail", "c mail", "a web", "b web", "c web"]),
+        ({"group": [*INBOUND, *OUTBOUND]}, ["a mail", "c mail", "a web", "c web"]),
         ({"all": [{"direction": "outbound", "contacts": 1, "hours": 1}]}, ["a mail", "a web", "b web", "c web"]),
         ({"all": [{"direction": "inbound", "contacts": 1, "days": 1}]}, ["a mail", "b mail", "c mail", "a web"]),
         ({"mail": [{"contacts": 0, "days": 1}]}, ["a web", "b web", "c web"]),
@@ -153,6 +158,29 @@ ONCE = [{"contacts": 1, "days": 7}]
 def test_slates_together_keep_each_limit(limits: dict[str, object], expected: list[str]) -> None:
     shop, vocabulary = small(limits)
     assert chosen(shop, customer((), vocabulary), "mail", "web") == expected
+
+
+@pytest.mark.parametrize("whose", ["group", "action"])
+@pytest.mark.parametrize("limit", [ONCE, OUTBOUND, INBOUND])
+def test_what_was_displayed_closes_the_letter_box_only_for_limits_of_both_directions(
+    whose: str, limit: list[dict[str, object]]
+) -> None:
+    shop, vocabulary = small({whose: limit})
+
+    def after(channel: str, asked: str) -> list[str]:
+        told = customer([event(Kind.DISPLAYED, 1, action="a", channel=channel)], vocabulary)
+        return [one for one in chosen(shop, told, asked) if one.startswith("a ")]
+
+    across = int(limit is not ONCE)
+    assert (len(after("web", "mail")), len(after("mail", "web"))) == (across, across)
+    assert (len(after("mail", "mail")), len(after("web", "web"))) == (int(limit is INBOUND), int(limit is OUTBOUND))
+
+
+def test_an_account_names_the_direction_that_a_limit_looks_at() -> None:
+    shop, vocabulary = small({"group": OUTBOUND})
+    record = customer([event(Kind.SENT, 1, action="b", channel="mail")], vocabulary)
+    situation = Situation(request("mail"), record, shop, shop.channels(("mail",)), NOW, NOTHING, Arm.FULL)
+    assert GATE.account(situation, 0).observed == "1 contact with group g on outbound channels"
 
 
 def test_what_is_owed_is_bound_by_nothing_but_counts() -> None:

@@ -274,7 +274,7 @@ def test_a_failed_gate_refuses_everything_by_name(world: World) -> None:
     assert len(decision.faults) == 1
     assert decision.faults[0].startswith("gate shaky: KeyError")
     failed = [refusal for slate in decision.slates for refusal in slate.refused if refusal.gate == "shaky"]
-    assert all(refusal.rule == "failed" for refusal in failed)
+    assert all(refusal.rule == "gate_failed" for refusal in failed)
     assert len(failed) == sum(slate.funnel["shaky"] for slate in decision.slates)
 
 

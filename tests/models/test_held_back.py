@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -31,7 +31,7 @@ from models.policy_rules import OWED, Purpose, QuietHours
 from tests.models.goods import Learned
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, records, request
 from tests.models.test_gates import basket, bought_too, is_of
-from tests.models.worlds import World, worlds
+from tests.models.worlds import FORBIDDING, World, worlds
 
 HOUR = DAY // 24
 LAW = settings(max_examples=100, deadline=None)
@@ -170,9 +170,10 @@ def in_trouble(world: World) -> bool:
     return any(severity in (0, 3, 5) for severity in open_and_fresh) or failing(world) or being_served(world)
 
 
-def is_sale(world: World, action: Action) -> bool:
-    """What waits while there is trouble: neither owed, nor to keep whoever speaks of leaving."""
-    saved = action.purpose is Purpose.RETENTION and world.request.context.get("reason") == "cancellation"
+def is_sale(world: World, action: Action, channel: str) -> bool:
+    """What waits while there is trouble: neither owed, nor to keep whoever comes to us to leave."""
+    called = channel == "web" and world.request.context.get("reason") == "cancellation"
+    saved = action.purpose is Purpose.RETENTION and called
     return action.purpose not in OWED and not saved
 
 
@@ -181,8 +182,8 @@ def is_sale(world: World, action: Action) -> bool:
 def test_nothing_is_sold_while_help_is_needed(world: World) -> None:
     rule, trouble = world.compiled.catalogue.service_first, in_trouble(world)
 
-    def refused(world: World, action: Action, channel: str) -> bool:  # noqa: ARG001
-        return rule is not None and trouble and is_sale(world, action)
+    def refused(world: World, action: Action, channel: str) -> bool:
+        return rule is not None and trouble and is_sale(world, action, channel)
 
     if not ambiguous_transfer(world):
         agrees(ServiceBeforeSales(), world, refused)
@@ -248,7 +249,7 @@ def test_a_reminder_of_the_basket_needs_one(world: World) -> None:
 @given(world=worlds())
 def test_nobody_is_written_to_in_vain_or_against_their_will(world: World) -> None:
     def refused(world: World, action: Action, channel: str) -> bool:  # noqa: ARG001
-        if channel in ("email", "mail") and world.customer.traits.get("do_not_contact") is True:
+        if channel in ("email", "mail") and world.customer.traits.get("do_not_contact", False) in FORBIDDING:
             return True
         if channel == "email" and "email" not in (world.customer.addresses or ()):
             return True
@@ -263,19 +264,28 @@ def test_nobody_is_written_to_in_vain_or_against_their_will(world: World) -> Non
 # In words
 
 
-def told(
-    gate: Gate,
-    *events: Event,
+def told(gate: Gate, *events: Event, **fields: object) -> tuple[bool, str]:
+    """Whether the gate refuses the offer of _told, and its reason."""
+    world = _told(events, **fields)
+    refused = bool(gate.refuses(world.situation)[0])
+    return refused, gate.account(world.situation, 0).reason if refused else ""
+
+
+def _told(
+    events: Sequence[Event],
+    *,
+    channel: str = "web",
     context: dict[str, object] | None = None,
     cool_off: Mapping[str, object] | None = None,
     rests: CoolOffModel | None = None,
     **fields: object,
-) -> tuple[bool, str]:
-    """Whether the gate refuses one offer of w1 on the web, and its reason. rests: what a model has learned."""
+) -> World:
+    """One offer of w1 on the channel, to whom these happened. rests: what a model has learned."""
+    direction = "outbound" if channel == "email" else "inbound"
     document = {
         "currency": "EUR",
         "time_zone": "UTC",
-        "channels": {"web": {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7}},
+        "channels": {channel: {"direction": direction, "consent": "not_needed", "reward_window_days": 7}},
         "repurchase": {"rule": "always"},
         "cool_off": cool_off or {"action_days": 30},
         "service_first": {"severity": 2, "stale_days": 14, "delivery_days": 3, "retention_reasons": ["cancellation"]},
@@ -287,17 +297,15 @@ def told(
                 "items": ["w1"],
                 "value": 1,
                 "success": "accepted",
-                "treatments": [{"id": "t", "channel": "web"}],
+                "treatments": [{"id": "t", "channel": channel}],
                 **fields,
             }
         ],
     }
     shop, vocabulary = compiled(checked(document, items_table({"w1": None})))
     shop = with_learned_windows(shop, Learned(cool_off=rests), vocabulary)
-    asked = request("web", context=context)
-    world = World(shop, vocabulary, events, customer(events, vocabulary), asked, ByAction())
-    refused = bool(gate.refuses(world.situation)[0])
-    return refused, gate.account(world.situation, 0).reason if refused else ""
+    asked = request(channel, context=context)
+    return World(shop, vocabulary, tuple(events), customer(events, vocabulary), asked, ByAction())
 
 
 @pytest.mark.parametrize(
@@ -352,6 +360,28 @@ def test_retention_passes_on_a_cancellation_alone() -> None:
     assert told(ServiceBeforeSales(), case, context={"reason": "cancellation"}, **saving) == (False, "")
     assert told(ServiceBeforeSales(), case, context={"reason": "moving"}, **saving)[0]
     assert told(ServiceBeforeSales(), case, context={"reason": "cancellation"})[0]
+
+
+def test_a_cancellation_is_no_reason_to_write_to_them() -> None:
+    case = event(Kind.CASE_OPENED, 2, decision="c", severity=9)
+    on = {"purpose": "retention", "context": {"reason": "cancellation"}}
+    assert told(ServiceBeforeSales(), case, channel="email", **on)[0]
+    assert told(ServiceBeforeSales(), case, channel="agent", **on) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("gate", "events", "rule"),
+    [
+        (Reachable(), [event(Kind.ADDRESS_FAILED, 1, channel="web")], "bounced"),
+        (ServiceBeforeSales(), [event(Kind.DELIVERY_DELAYED, 1, order="o")], "delivery_failed"),
+        (ServiceBeforeSales(), [event(Kind.PAYMENT_FAILED, 1)], "payment_failed"),
+        (ServiceBeforeSales(), [event(Kind.CASE_OPENED, 1, decision="c", severity=3)], "open_case"),
+    ],
+)
+def test_each_failure_has_a_word_of_its_own(gate: Gate, events: list[Event], rule: str) -> None:
+    world = _told(events)
+    assert gate.refuses(world.situation).tolist() == [True]
+    assert gate.account(world.situation, 0).rule == rule
 
 
 def test_cases_are_told_apart_by_their_ids() -> None:

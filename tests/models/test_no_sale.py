@@ -36,8 +36,8 @@ TROUBLES = st.lists(
 def sold(world: World, decision: Decision) -> list[str]:
     """What was chosen though it waits."""
     by_id = {action.id: action for action in world.compiled.catalogue.actions}
-    chosen = [by_id[one.action_id] for slate in decision.slates for one in slate.actions]
-    return [action.id for action in chosen if is_sale(world, action)]
+    chosen = [(by_id[one.action_id], slate.channel) for slate in decision.slates for one in slate.actions]
+    return [action.id for action, channel in chosen if is_sale(world, action, channel)]
 
 
 def waits(world: World) -> bool:

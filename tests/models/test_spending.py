@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from features.published import Published
 from features.spending import MILLIONTHS, Charge, Most, Spent, millionths
-from models.catalogue import Direction
 from models.policy.gate import Gate
 from models.policy.gates.available import Available
 from models.policy.gates.budget import WithinBudget
 from models.policy.gates.ceiling import BelowCeiling
 from models.policy.spending import charges, day_of
+from models.policy_rules import Direction
 from tests.models.shop import NOW, ByAction, customer, request
 from tests.models.spending_oracle import above_ceiling, over_budget
 from tests.models.test_decide import LAW, NOBODY, answered, small_shop

@@ -63,6 +63,8 @@ class World:
 
 
 TODAY = day_of("Europe/Berlin", NOW)
+FORBIDDING, ALLOWING = (True, 1, "true", "Yes"), (False, 0, "false", "No")
+"""What files and forms make of do_not_contact."""
 
 
 @st.composite
@@ -247,7 +249,8 @@ def worlds(
         seed=draw(st.integers(0, 2**63 - 1)),
         context=draw(_CONTEXTS),
     )
-    traits = {**draw(told_traits()), **draw(st.sampled_from([{}, {}, {"do_not_contact": True}]))}
+    said = draw(st.sampled_from([None, None, *FORBIDDING, *ALLOWING]))
+    traits = {**draw(told_traits()), **({} if said is None else {"do_not_contact": said})}
     person = replace(
         customer(events, vocabulary, draw(st.sampled_from([None, "America/New_York", "no zone"])), traits=traits),
         addresses=draw(st.sampled_from([None, frozenset(["user_id", "email"]), frozenset(["email"])])),

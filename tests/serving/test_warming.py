@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
@@ -76,12 +77,18 @@ def warmed(url: str) -> tuple[Compilations, Compilations, Compilations]:
     return before, warm_, compilations()
 
 
-def learned() -> RepurchaseModel:
+@dataclass(frozen=True)
+class Learning:
+    repurchase: RepurchaseModel
+    cool_off: None = None
+
+
+def learned() -> Learning:
     """SYNTHETIC: everything is bought again at one rate."""
     rate = np.full((2, BINS), 0.01)
     pace = Pace(1.0, 0.5)
     home, factor = np.zeros(1, np.int32), np.ones(1)
-    return RepurchaseModel(NOW, pace, pace, ("laundry",), rate[:1], rate, rate, ("washer-1",), home, factor)
+    return Learning(RepurchaseModel(NOW, pace, pace, ("laundry",), rate[:1], rate, rate, ("washer-1",), home, factor))
 
 
 def bought() -> Sequence[Event]:

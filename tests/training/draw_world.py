@@ -34,6 +34,8 @@ TRUE = {"web": {"a": 0.3, "b": 0.5, "c": 0.1}, "app": {"a": 0.2, "b": 0.1, "c": 
 """What is the case, by channel; once displayed, always."""
 VALUE = {"a": 4.0, "b": 4.0, "c": 6.0}
 WINDOW_DAYS = 7
+ITEM_OF_B = "i-b"
+"""What action b promotes; the others promote nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Sc
                 "group": "g",
                 "success": "converted",
                 "value": VALUE[name],
+                "items": [ITEM_OF_B] if name == "b" else [],
                 "treatments": [{"id": one, "channel": one} for one in TRUE],
             }
             for name in EXPECTED
@@ -82,7 +85,7 @@ def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Sc
     }
     if arms is not None:
         document["arms"] = arms
-    source = checked(document, items_table({}))
+    source = checked(document, items_table({ITEM_OF_B: None}))
     store.publish_catalogue(source.document, source.items_ipc(), None, NOW - 90 * DAY, "test", "synthetic")
     stored = store.catalogue()
     assert stored is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,15 @@ from tests.models.shop import DAY, NOW
 from tests.training.draw_world import TRUE, VALUE, WINDOW_DAYS, Shop, decide_for, open_shop
 from training.errors import InvalidFeedback
 from training.offpolicy.arms import by_arm
-from training.offpolicy.diagnostics import diagnose
+from training.offpolicy.diagnostics import FEWEST, diagnose
 from training.offpolicy.estimators import IPS, SelfNormalisedIPS
 from training.offpolicy.feedback import Evaluation
 from training.offpolicy.intervals import bootstrapped, bootstrapped_difference
 from training.offpolicy.logged import Reading, Reward, feedback_of, read_draws, sampled
+from training.offpolicy.paired import Policies, compared
 from training.offpolicy.redrawn import Redrawn, redrawn
 from training.offpolicy.report import report
+from training.promotion import Compared, NotEvaluable
 
 PEOPLE, EACH = 150, 4
 ARMS = {"period_days": 36500, "random": 0.25, "holdout": 0.25}
@@ -141,6 +144,25 @@ def test_another_policy_is_worth_what_it_truly_is(shop: Shop, uniform: Redrawn) 
     both = SelfNormalisedIPS().terms(evaluation), SelfNormalisedIPS().terms(own)
     ahead = bootstrapped_difference(*both, person, np.random.default_rng(1), resamples=100)
     assert abs(ahead.value - (truth - logged)) < 4 * ahead.error
+
+
+def test_two_policies_are_compared_on_the_very_same_draws(shop: Shop, reading: Reading, uniform: Redrawn) -> None:
+    drawn, challenger = shop.redraw(), shop.redraw(Policy(GATES, UNIFORM))
+    policies = Policies(drawn, drawn, challenger, champion_until=NOW)
+    rest = (shop.store.vocabulary, Silent(), Reward.SUCCESS, np.random.default_rng(1))
+    certain = [replace(one, propensity=1.0) for one in reading.draws[:7]]
+    found = compared([*certain, *reading.draws[7:]], policies, *rest, 10_000)
+    assert isinstance(found, Compared)
+    truth = true_value(shop, uniform, uniform.target) - true_value(shop, uniform, uniform.logging)
+    assert abs(found.difference.value - truth) < 4 * found.difference.error
+    rows = len(reading.draws) - 7
+    assert (found.draws, found.certain, found.champion_saw, found.lost) == (rows, 7, rows, 0.0)
+    assert FEWEST < found.effective_people <= PEOPLE
+    few = compared(reading.draws[:40], Policies(drawn, drawn, drawn, 0), *rest, 30)
+    assert isinstance(few, Compared)
+    assert (few.draws, few.champion_saw, few.difference.low, few.difference.high) == (30, 0, 0.0, 0.0)
+    none = compared(certain, policies, *rest, 10)
+    assert none == NotEvaluable("7 matured draws are logged, and none left anything to chance")
 
 
 def test_a_log_that_comes_out_differently_is_left_out(shop: Shop, reading: Reading) -> None:

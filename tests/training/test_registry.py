@@ -25,8 +25,9 @@ from models.inputs import response_inputs
 from tests.training.contact_world import contact_world
 from tests.training.small_shop import BEGIN, DAY, as_table, events, open_shop
 from training import run
+from training.champions import Grounds, How
 from training.errors import NotRegistered, RegistryAway
-from training.registry import CHAMPION, DIGEST_TAG, MODEL_NAME, PREVIOUS, Registry
+from training.registry import CHALLENGER, CHAMPION, DIGEST_TAG, MODEL_NAME, PREVIOUS, Registry
 from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
@@ -40,6 +41,7 @@ SETTINGS = TrainingSettings(
     rounds=30, affinity_rounds=10, resamples=10, refits=1, negatives=1_000, judged=1_000, affinity_moments=1
 )
 LATER = BEGIN + 400 * DAY
+JUDGED = Grounds(How.VERDICT, "", "operator ann")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,15 @@ def test_a_version_names_its_bundle_by_digest(trained: Trained) -> None:
 
 
 def test_promotion_serves_from_the_store_and_remembers_who_served(trained: Trained) -> None:
-    first = trained.registry.promote(trained.store, trained.first.registered.version, LATER)
+    with pytest.raises(NotRegistered, match="previous is absent; "):
+        trained.registry.rollback(trained.store, LATER, "", "ann")
+    assert trained.registry.find(None) == trained.second.registered
+    assert aliases(trained) == {CHALLENGER: trained.second.registered.version}
+    first = trained.registry.promote(trained.store, trained.first.registered.version, LATER, JUDGED)
     assert first == trained.first.registered
-    second = trained.registry.promote(trained.store, None, LATER + 1)
+    with pytest.raises(NotRegistered, match="previous is absent; "):
+        trained.registry.rollback(trained.store, LATER, "", "ann")
+    second = trained.registry.promote(trained.store, trained.second.registered.version, LATER + 1, JUDGED)
     assert second == trained.second.registered
     assert trained.registry.champion() == second
     previous = trained.client.get_model_version_by_alias(MODEL_NAME, PREVIOUS)
@@ -135,8 +143,31 @@ def test_promotion_serves_from_the_store_and_remembers_who_served(trained: Train
     assert loaded.contact_reason.contacts == 400
 
 
+def aliases(trained: Trained) -> dict[str, str]:
+    return {name: str(one) for name, one in trained.client.get_registered_model(MODEL_NAME).aliases.items()}
+
+
+def test_a_rollback_brings_back_who_served_before_and_history_keeps_all(trained: Trained) -> None:
+    """By a clock that stands still, as that of a demo does; on the heels of the promotions above."""
+    first, second = trained.first.registered, trained.second.registered
+    before = len(trained.registry.champions())
+    assert trained.registry.rollback(trained.store, LATER + 1, "too eager", "ann") == first
+    assert aliases(trained) == {CHAMPION: first.version, PREVIOUS: second.version}
+    serving = trained.store.serving()
+    assert serving is not None
+    assert (serving.version, serving.digest, serving.since) == (first.version, first.digest, LATER + 1)
+    assert trained.registry.rollback(trained.store, LATER + 1, "", "ann") == second
+    assert aliases(trained) == {CHAMPION: second.version, PREVIOUS: first.version}
+    told = [(one.version, one.grounds.how, one.grounds.reason) for one in trained.registry.champions()[before:]]
+    assert told == [(first.version, How.ROLLBACK, "too eager"), (second.version, How.ROLLBACK, "")]
+    newest, oldest = trained.registry.listed()
+    assert (newest.registered, newest.aliases, newest.champion_since) == (second, (CHAMPION,), LATER + 1)
+    assert (oldest.registered, oldest.aliases, oldest.champion_since) == (first, (PREVIOUS,), None)
+    assert newest.metrics["test.auc"] > 0.5
+
+
 def test_a_data_scientist_predicts_with_the_champion(trained: Trained) -> None:
-    champion = trained.registry.promote(trained.store, trained.first.registered.version, LATER)
+    champion = trained.registry.promote(trained.store, trained.first.registered.version, LATER, JUDGED)
     model = mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@{CHAMPION}")
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(20, len(response_inputs())))
@@ -175,11 +206,12 @@ def test_the_stored_model_holds_no_pickle(trained: Trained) -> None:
 
 def test_what_is_not_registered_cannot_be_promoted(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(NotRegistered, match="version is 99"):
-        trained.registry.promote(trained.store, "99", LATER)
+        trained.registry.promote(trained.store, "99", LATER, JUDGED)
     empty = Registry(f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "artifacts")
     with pytest.raises(NotRegistered, match="run `nextbest train`"):
-        empty.promote(trained.store, None, LATER)
+        empty.find(None)
     assert empty.champion() is None
+    assert (empty.listed(), empty.champions()) == ([], [])
 
 
 def test_a_registry_that_is_away_is_one_error(tmp_path: Path) -> None:

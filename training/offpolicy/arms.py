@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from features.progress import Progress
 from models.policy_rules import Arm
 from training.errors import InvalidFeedback
 from training.offpolicy.estimators import Terms
 from training.offpolicy.intervals import LEVEL, RESAMPLES, Interval, bootstrapped, bootstrapped_difference
-from training.offpolicy.logged import Draw, Reward, earned
+from training.offpolicy.logged import Draw, LogStore, Reward, earned, read_draws
 
 FEWEST_PEOPLE = 2
 
@@ -61,6 +62,14 @@ def by_arm(
         certainty = float(np.mean([one.propensity for one in some]))
         found.append(ArmResult(name, len(some), people, own, compared, share, certainty))
     return tuple(found)
+
+
+def report(
+    store: LogStore, since: int, now: int, reward: Reward, seed: int, progress: Progress
+) -> tuple[tuple[str, ...], str]:
+    """Lines for people, and the table. since, now: ms UTC. Raises InvalidFeedback, NothingToLearn."""
+    reading = read_draws(store, since, now, progress)
+    return reading.remarks, table(by_arm(reading.draws, reward, np.random.default_rng(seed)))
 
 
 def table(results: Sequence[ArmResult]) -> str:

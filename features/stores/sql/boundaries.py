@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from features.history import Records
 from features.identity import USER_ID
-from features.partition import Claim, Role, Strength
+from features.partition import Claim, Role
 from features.stores.boundary import left_behind
 from features.stores.sql.claims import CLAIM_ROWS, IDENTIFIER_ROWS, ClaimState
 from features.stores.sql.profiles import ADDRESSED_ROWS
@@ -25,8 +25,8 @@ def leave_boundary(session: Session, claims: Collection[Claim], others: Mapping[
         return session.numbers("person", 1)[0], secrets.token_bytes(_DIGEST_BYTES)
 
     made = left_behind(claims, others, nameless)
-    anchors = [one.identifier for one in made if one.role == Role.ANCHOR]
-    session.insert(IDENTIFIER_ROWS, [(one, USER_ID, Strength.NOBODY, None) for one in anchors])
+    anchors = [one for one in made if one.role == Role.ANCHOR]
+    session.insert(IDENTIFIER_ROWS, [(one.identifier, USER_ID, one.strength, None) for one in anchors])
     states: dict[tuple[bytes, int], ClaimState] = {}
     for claim in made:
         key = claim.identifier, claim.profile

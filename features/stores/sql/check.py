@@ -118,7 +118,7 @@ def _unknown_codes(log: Records, sizes: Mapping[str, int]) -> Iterator[str]:
 
 _CLAIMS = f"""(SELECT o.profile FROM claim o WHERE NOT EXISTS
                (SELECT 1 FROM claim c JOIN identifier i ON i.digest = c.digest WHERE c.profile = o.profile
-                AND c.anchor IS NOT NULL AND i.strength = {Strength.NOBODY:d}))"""  # noqa: S608
+                AND c.anchor IS NOT NULL AND i.strength >= {Strength.NOBODY:d}))"""  # noqa: S608
 _OWNED = (
     *((name, "person") for name in ("event", "message", "order_of", "sealed", "trait_change", "decision", "charge")),
     (_CLAIMS, "profile"),

@@ -11,15 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from models.conditions.answers import Truth
-from models.policy.gate import Account
+from models.policy.gate import Account, Unjudged
 from models.policy.situation import Situation
 
 _SHOWN = 200
 """Characters of a value that an account shows."""
 
 
-class ConditionBroken(Exception):
-    """A condition could not be evaluated."""
+class ConditionBroken(Unjudged):
+    """Conditions could not be evaluated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Nobody is written to who must not be, or whom it would not reach: for whatever purpose.
 
-Must not: the trait `do_not_contact` is true; it closes every outbound channel. Would not: the channel needs a kind of
-address that the person has not, or the last message there failed for good (a hard bounce) and nothing since shows that
-one arrives: a message opened or clicked there, or consent given to the channel.
+Must not: the trait `do_not_contact`, unless it plainly says no; it closes every outbound channel. Would not: the
+channel needs a kind of address that the person has not, or the last message there failed for good (a hard bounce) and
+nothing since shows that one arrives: a message opened or clicked there, or consent given to the channel.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from features.event import Kind
 from features.history import as_of
-from models.catalogue import Direction
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
+from models.policy_rules import Direction
 
 DO_NOT_CONTACT = "do_not_contact"
-"""The trait of somebody who must not be contacted."""
+"""The trait of somebody who must not be contacted. Files and forms say it in many ways, so whatever is not one of _NO
+closes."""
+
+_NO = frozenset({"", "0", "false", "f", "no", "n", "off", "none", "null"})
 
 _ARRIVES = (Kind.MESSAGE_OPENED, Kind.CLICKED, Kind.CONSENT_GRANTED)
 
@@ -28,7 +31,7 @@ _ARRIVES = (Kind.MESSAGE_OPENED, Kind.CLICKED, Kind.CONSENT_GRANTED)
 @dataclass(frozen=True, slots=True)
 class Reachable:
     name: str = "reachable"
-    revision: int = 1
+    revision: int = 2
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         closed = [_obstacle(situation, channel) is not None for channel in situation.candidates.channels]
@@ -43,8 +46,8 @@ class Reachable:
 
 def _obstacle(situation: Situation, channel: str) -> Account | None:
     rules = situation.compiled.catalogue.channels[channel]
-    if rules.direction is Direction.OUTBOUND and situation.customer.traits.get(DO_NOT_CONTACT) is True:
-        return Account(DO_NOT_CONTACT, "true", "not true", "they must not be contacted, for whatever purpose")
+    if rules.direction is Direction.OUTBOUND and _forbidden(situation.customer.traits.get(DO_NOT_CONTACT)):
+        return Account(DO_NOT_CONTACT, "said so", "not said", "they must not be contacted, for whatever purpose")
     if rules.needs is not None and rules.needs not in (situation.customer.addresses or ()):
         reason = f"{channel} needs {_named(rules.needs)} and none of theirs is known"
         return Account("no_address", "none known", rules.needs, reason)
@@ -52,7 +55,14 @@ def _obstacle(situation: Situation, channel: str) -> Account | None:
     if failed is None:
         return None
     reason = f"the message of {text_of(failed)} on {channel} failed for good, and nothing since shows that one arrives"
-    return Account("failed", f"failed {text_of(failed)}", "a sign that messages arrive", reason)
+    return Account("bounced", f"failed {text_of(failed)}", "a sign that messages arrive", reason)
+
+
+def _forbidden(told: object) -> bool:
+    """told: the trait, None where it is missing."""
+    if told is None or isinstance(told, int | float):
+        return bool(told)
+    return str(told).strip().lower() not in _NO
 
 
 def _named(address: str) -> str:

@@ -1,4 +1,5 @@
-"""Whoever waits to be helped is not sold to, on any channel: service passes, selling stops."""
+"""Whoever waits to be helped is not sold to, on any channel: service passes, selling stops. Retention passes on a
+cancellation, and only where they speak with us: on inbound channels, for a letter is no answer to a call."""
 
 from __future__ import annotations
 
@@ -10,27 +11,34 @@ from numpy.typing import NDArray
 from models.policy.gate import Account
 from models.policy.situation import Situation
 from models.policy.trouble import Trouble, trouble
-from models.policy_rules import ServiceFirst
+from models.policy_rules import Direction, ServiceFirst
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceBeforeSales:
     name: str = "service_first"
-    revision: int = 1
+    revision: int = 2
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         rule, columns, action = _rule(situation), situation.compiled.policy, situation.candidates.action
         if rule is None or trouble(rule, situation) is None:
             return np.zeros(len(action), np.bool_)
-        held = ~columns.owed
+        held = ~columns.owed[action]
         if situation.request.context.get("reason") in rule.retention:
-            held &= ~columns.retention
-        return held[action]
+            held &= ~(columns.retention[action] & _inbound(situation))
+        return np.asarray(held, np.bool_)
 
     def account(self, situation: Situation, place: int) -> Account:  # noqa: ARG002 all are refused for one reason
         found = _found(situation)
         reason = f"{found.story}; nothing is sold until that is over: {found.ends}"
         return Account(found.rule, found.observed, found.ends, reason)
+
+
+def _inbound(situation: Situation) -> NDArray[np.bool_]:
+    """bool[candidates]: whether each is on a channel on which the customer comes to us."""
+    channels, known = situation.candidates.channels, situation.compiled.catalogue.channels
+    inbound = [known[name].direction is Direction.INBOUND for name in channels]
+    return np.array(inbound, np.bool_)[situation.candidates.channel]
 
 
 def _rule(situation: Situation) -> ServiceFirst | None:

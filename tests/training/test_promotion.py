@@ -1,0 +1,201 @@
+"""What holds for every verdict, whatever the figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.progress import Silent
+from features.vocabulary import Vocabulary
+from training.champions import TAG, Grounds, How, Reign, history, tag_of
+from training.errors import InvalidGrounds, InvalidLimits
+from training.holdout import ERROR, LOSS, ROWS, SUCCESSES, as_recorded
+from training.offpolicy.intervals import Interval
+from training.offpolicy.logged import Reward
+from training.offpolicy.paired import Policies, compared
+from training.promotion import (
+    DIFFERENCE,
+    FORCE,
+    Compared,
+    Figures,
+    Holdout,
+    Limits,
+    NotEvaluable,
+    Replayed,
+    Result,
+    Verdict,
+    unchanged,
+    verdict,
+)
+from training.promotion_text import as_json, markdown
+
+LIMITS = Limits()
+FINE = Replayed(100, ())
+BOTH = Holdout(Figures(0.8, 0.1), Figures(0.8, 0.1), "on 500 contacts")
+
+
+def interval(low: float, value: float, high: float) -> Interval:
+    return Interval(value, 0.1, low, high, 0.95, "bootstrap of people")
+
+
+EQUAL = Compared(interval(0.0, 0.0, 0.0), 1.0, 1_000, 400, 300.0, 0.0, 0.0, 0, 0)
+
+_shares = st.floats(0.0, 0.2)
+_compared = st.builds(
+    Compared,
+    difference=st.tuples(st.floats(-1.0, 1.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0)).map(
+        lambda drawn: interval(drawn[0], drawn[0] + drawn[1], drawn[0] + drawn[1] + drawn[2])
+    ),
+    champion=st.floats(0.0, 3.0),
+    draws=st.integers(200, 10_000),
+    people=st.integers(2, 5_000),
+    effective_people=st.floats(1.0, 300.0),
+    unsupported=_shares,
+    lost=_shares,
+    certain=st.integers(0, 100),
+    champion_saw=st.integers(0, 100),
+)
+_figures = st.builds(Figures, st.floats(0.5, 1.5), st.floats(0.0, 1.0))
+_holdouts = st.builds(Holdout, _figures, st.one_of(st.none(), _figures), st.just("on some contacts"))
+_replayed = st.builds(Replayed, st.integers(0, 9), st.lists(st.just("decision d would offer a"), max_size=1).map(tuple))
+
+
+@given(found=_compared, better=st.floats(0.0, 2.0), holdout=_holdouts, replayed=_replayed)
+def test_a_better_difference_never_turns_promoted_into_refused(
+    found: Compared, better: float, holdout: Holdout, replayed: Replayed
+) -> None:
+    before = found.difference
+    ahead = replace(before, value=before.value + better, low=before.low + better, high=before.high + better)
+    one, other = (
+        verdict("2", "1", each, holdout, replayed, LIMITS) for each in (found, replace(found, difference=ahead))
+    )
+    assert other.promoted or not one.promoted
+    assert {reason.partition(":")[0] for reason in other.reasons} <= {
+        reason.partition(":")[0] for reason in one.reasons
+    }
+
+
+@given(
+    found=st.one_of(_compared, st.just(NotEvaluable("no matured draw is logged"))),
+    holdout=st.one_of(_holdouts, st.just(NotEvaluable("no figures"))),
+    replayed=_replayed,
+    champion=st.sampled_from(["1", None]),
+)
+def test_a_refusal_names_every_criterion_that_failed_and_no_other(
+    found: Compared | NotEvaluable, holdout: Holdout | NotEvaluable, replayed: Replayed, champion: str | None
+) -> None:
+    made = verdict("2", champion, found, holdout, replayed, LIMITS)
+    failed = {one.name for one in made.criteria if one.result is Result.FAILED}
+    unknown = made.criteria[0].result is Result.NOT_EVALUABLE
+    named = failed | ({DIFFERENCE} if unknown and champion is not None else set())
+    assert {reason.partition(":")[0] for reason in made.reasons} == named
+    assert made.promoted == (not named)
+    assert all(one.sentence for one in made.criteria)
+    told = json.loads(as_json(made))
+    assert (told["promoted"], len(told["criteria"])) == (made.promoted, len(made.criteria))
+    assert ("**promoted**" in markdown(made)) == made.promoted
+    assert all(reason in markdown(made) for reason in made.reasons)
+
+
+@given(champion=st.floats(0.0, 10.0), tolerance=st.floats(0.0, 1.0))
+def test_an_equal_is_within_any_tolerance(champion: float, tolerance: float) -> None:
+    found = replace(EQUAL, champion=champion)
+    assert verdict("2", "1", found, BOTH, FINE, Limits(tolerance=tolerance)).promoted
+
+
+@pytest.mark.parametrize(
+    ("found", "holdout", "replayed", "name"),
+    [
+        (replace(EQUAL, difference=interval(-0.051, 0.2, 0.4)), BOTH, FINE, DIFFERENCE),
+        (replace(EQUAL, unsupported=0.06), BOTH, FINE, "choices without support"),
+        (replace(EQUAL, lost=0.11), BOTH, FINE, "draws that do not come out again"),
+        (EQUAL, replace(BOTH, challenger=Figures(0.86, 0.1)), FINE, "log loss on later contacts"),
+        (EQUAL, replace(BOTH, challenger=Figures(0.8, 0.36)), FINE, "calibration error on later contacts"),
+        (EQUAL, BOTH, Replayed(9, ("decision d would offer a",)), "offers of what was bought within its window"),
+    ],
+)
+def test_each_limit_refuses_by_itself(found: Compared, holdout: Holdout, replayed: Replayed, name: str) -> None:
+    assert verdict("2", "1", EQUAL, BOTH, FINE, LIMITS).promoted
+    made = verdict("2", "1", found, holdout, replayed, LIMITS)
+    assert [reason.partition(":")[0] for reason in made.reasons] == [name]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(EQUAL, effective_people=99.0),
+        replace(EQUAL, difference=interval(-np.inf, 0.0, np.inf)),
+        NotEvaluable("no matured draw is logged"),
+    ],
+)
+def test_a_log_that_does_not_tell_is_not_evaluable_and_only_a_first_champion_may_do_without(
+    found: Compared | NotEvaluable,
+) -> None:
+    made = verdict("2", "1", found, BOTH, FINE, LIMITS)
+    assert made.criteria[0].result is Result.NOT_EVALUABLE
+    assert "not evaluable off-policy" in made.criteria[0].sentence
+    assert FORCE in made.reasons[0]
+    first = verdict("1", None, NotEvaluable("there is no champion"), replace(BOTH, champion=None), FINE, LIMITS)
+    assert (first.promoted, first.remark.startswith("no champion to compare")) == (True, True)
+    poor = Holdout(Figures(1.2, 0.1), None, "on 500 contacts")
+    assert not verdict("1", None, NotEvaluable("there is no champion"), poor, FINE, LIMITS).promoted
+
+
+def test_skew_is_said_not_to_be_measured() -> None:
+    skew = verdict("2", "1", EQUAL, BOTH, FINE, LIMITS).criteria[-1]
+    assert (skew.name, skew.result, skew.observed) == ("feature skew", Result.NOT_EVALUABLE, None)
+    assert skew.sentence.startswith("not measured")
+
+
+def test_what_serves_already_may_be_promoted_again() -> None:
+    made: Verdict = unchanged("1", "1")
+    assert (made.promoted, made.criteria[0].result) == (True, Result.PASSED)
+
+
+def test_without_draws_there_is_nothing_to_compare_by() -> None:
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    policies = Policies(never, never, never, 0)
+    found = compared((), policies, Vocabulary(), Silent(), Reward.VALUE, np.random.default_rng(1), 10)
+    assert found == NotEvaluable("no matured draw is logged")
+
+
+def test_recorded_figures_are_relative_to_the_rate_alone() -> None:
+    """A score that says the rate of everybody costs 1, whatever the rate is."""
+    for rate in (0.002, 0.3):
+        loss = -rate * np.log(rate) - (1 - rate) * np.log(1 - rate)
+        run = {LOSS: loss, ERROR: rate / 4, ROWS: 10_000.0, SUCCESSES: 10_000.0 * rate}
+        found = as_recorded(run, run, same=True)
+        assert isinstance(found, Holdout)
+        assert found.challenger == found.champion
+        assert (found.challenger.log_loss, found.challenger.calibration_error) == pytest.approx((1.0, 0.25))
+        assert isinstance(as_recorded({}, run, same=False), NotEvaluable)
+    assert isinstance(as_recorded({LOSS: 1.0}, None, same=False), NotEvaluable)
+
+
+def test_an_entry_of_the_history_is_never_written_over() -> None:
+    """Also of one version twice in the same millisecond, and beside tags of somebody else."""
+    tags: dict[str, str] = {"owner": "ann", f"{TAG}note": "no entry"}
+    told = [Reign("1", "d" * 64, 5, Grounds(How.ROLLBACK, f"reason {number}", "ann")) for number in range(12)]
+    for one in told:
+        key, value = tag_of(one, len(history(tags)))
+        assert key not in tags
+        tags[key] = value
+    assert history(tags) == tuple(told)
+
+
+@pytest.mark.parametrize(("reason", "by"), [("", "ann"), ("why", " "), ("x" * 1_001, "ann")])
+def test_forcing_is_saying_why_and_by_whom(reason: str, by: str) -> None:
+    with pytest.raises(InvalidGrounds, match=r"^(reason|by) is "):
+        Grounds(How.FORCED, reason, by)
+
+
+def test_a_limit_below_nothing_is_none() -> None:
+    with pytest.raises(InvalidLimits, match=r"tolerance is -0\.1; "):
+        Limits(tolerance=-0.1)

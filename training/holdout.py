@@ -1,0 +1,80 @@
+"""Challenger and champion on contacts that came later than what they learned from; no log of draws is needed.
+
+Best are contacts after both: there the very models are judged that would serve. A challenger that learned from
+everything until now has none yet; then each run's own backtest stands in, whose models had not seen its test contacts,
+as figures relative to what knowing only the rate of successes would cost, which two test parts need not share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.bundle import Bundle
+from models.document_fields import text_of
+from training.affinity import AffinityFit
+from training.growing import Sample
+from training.metrics import calibration_error, log_loss
+from training.promotion import Figures, Holdout, NotEvaluable
+from training.settings import TrainingSettings
+from training.table import Dataset
+from training.train import FEWEST, drawn_part
+
+LOSS, ERROR, ROWS, SUCCESSES = "test.log_loss", "test.calibration_error", "test.exposures", "test.successes"
+"""Of a run's metrics."""
+
+
+def on_later_contacts(
+    dataset: Dataset, challenger: Bundle, champion: Bundle | None, settings: TrainingSettings
+) -> Holdout | None:
+    """On matured contacts that were decided after both had learned; None where fewer than FEWEST of them succeeded, or
+    failed."""
+    both = [challenger] if champion is None else [challenger, champion]
+    since = max(one.provenance.trained_until for one in both)
+    later = dataset.exposures.take(dataset.exposures.pairs.moment > since)
+    successes = int(later.success.sum())
+    if min(successes, len(later) - successes) < FEWEST:
+        return None
+    figures = []
+    for one in both:
+        rng = np.random.default_rng(settings.seed)
+        fits = [AffinityFit(one.affinity, one.population)]
+        part = drawn_part(dataset, later, fits, settings.judged, rng)
+        figures.append(_judged(one, part.sample))
+    contacts = f"on {len(later):,} contacts after {text_of(since)}, of which no model had seen any"
+    return Holdout(figures[0], figures[1] if champion is not None else None, contacts)
+
+
+def as_recorded(
+    challenger: Mapping[str, float], champion: Mapping[str, float] | None, same: bool
+) -> Holdout | NotEvaluable:
+    """From the metrics of the runs. same: both learned from the same data, so that their test contacts are the same."""
+    figures = [_recorded(one) for one in (challenger, champion) if one is not None]
+    if any(one is None for one in figures):
+        return NotEvaluable("no contact is later than both models, and a run has no figures of its backtest")
+    ours, *theirs = [one for one in figures if one is not None]
+    contacts = "no contact is later than the models, so this is the backtest recorded with the run"
+    if champion is not None:
+        contacts += ", of both on the same contacts" if same else ", each on the latest contacts of its own data"
+    return Holdout(ours, theirs[0] if theirs else None, contacts)
+
+
+def _judged(model: Bundle, sample: Sample) -> Figures:
+    probability = model.calibration.apply(model.response.raw(sample.columns))
+    rate = float(np.average(sample.label, weights=sample.weight))
+    judged = (probability, sample.label, sample.weight)
+    return _relative(log_loss(*judged), calibration_error(*judged), rate)
+
+
+def _recorded(metrics: Mapping[str, float]) -> Figures | None:
+    if not metrics.keys() >= {LOSS, ERROR, ROWS, SUCCESSES}:
+        return None
+    return _relative(metrics[LOSS], metrics[ERROR], metrics[SUCCESSES] / metrics[ROWS])
+
+
+def _relative(loss: float, error: float, rate: float) -> Figures:
+    if not 0.0 < rate < 1.0:
+        return Figures(float("nan"), float("nan"))
+    entropy = -rate * np.log(rate) - (1.0 - rate) * np.log(1.0 - rate)
+    return Figures(loss / float(entropy), error / rate)
