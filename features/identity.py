@@ -5,7 +5,7 @@ IdentityError   the value cannot be what its type says
 An outside name says of itself what it is: `anon:<id>` is an anonymous id; `<type>:<value>` with one of the types in
 SPOKEN is that identifier; `external:<type>:<value>` is one of any other type; `digest:<hex>` is somebody whose names
 are not kept in clear; all else is the company's own user id. A user id that begins like one of these is written
-`user_id:<user id>`.
+`user_id:<user id>`. A beginning with nothing behind it names nobody.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ADDRESSES: Final[Mapping[str, str]] = {
 """What senders call an e-mail address and a telephone number, and the type that it is."""
 
 _DEVICES = frozenset({"device", "device_id", "advertising_id"})
-_PREFIXED = re.compile(rf"(anon|external|{DIGEST}|{'|'.join(sorted(SPOKEN))}):(.+)", re.DOTALL)
+_PREFIXED = re.compile(rf"(anon|external|{DIGEST}|{'|'.join(sorted(SPOKEN))}):(.*)", re.DOTALL)
 _HEX = re.compile(r"(?:[0-9a-f]{2}){16,64}")
 
 

@@ -22,9 +22,14 @@ def parse_instant(text: str) -> int:
         raise ValueError("must be an RFC 3339 time with an offset, like 2026-01-31T09:00:00Z")
     try:
         # In UTC first: what no calendar there has, like a minute before the year 1, could be computed but not written.
-        return (datetime.fromisoformat(text.upper()).astimezone(UTC) - _EPOCH) // _MILLISECOND
+        return instant_of(datetime.fromisoformat(text.upper()).astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise ValueError("must be a time that exists") from error
+
+
+def instant_of(when: datetime) -> int:
+    """ms UTC, the begun one. when: with a time zone."""
+    return (when - _EPOCH) // _MILLISECOND
 
 
 def render_instant(moment: int) -> str:

@@ -15,7 +15,7 @@ from features.consent import objects_to_profiling
 from features.history import CustomerRecord
 from features.published import Published
 from models.columns import CompiledCatalogue
-from models.decision import ChosenAction, Decision, DecisionRequest, Slate
+from models.decision import ChosenAction, Decision, DecisionRequest, Refusal, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.arms import arm_of
 from models.policy.exploration import Drawn, Thrown
@@ -25,6 +25,7 @@ from models.policy.situation import Situation
 from models.policy.slates import draw_slates
 from models.policy.trace import funnel, refusals
 from models.policy.version import POLICY, Policy
+from models.policy.withheld import withheld
 from models.policy_rules import Arm
 from models.reasons import Explains, reasons
 from models.rows_digest import rows_digest
@@ -54,9 +55,9 @@ def decide(
     weighed = weigh(request, customer, compiled, scorer, moment, published, policy, arm)
     situation, screening, ranking = weighed.situation, weighed.screening, weighed.ranking
     drawn = draw_slates(policy.explorer, situation, ranking, Thrown(rng))
-    why = _reasons(scorer, situation, ranking, drawn) if request.explain else {}
+    told = _explained(scorer, situation, screening, ranking, drawn) if request.explain else None
     return Decision(
-        slates=tuple(_slate(number, situation, screening, ranking, one, why) for number, one in enumerate(drawn)),
+        slates=tuple(_slate(number, situation, screening, ranking, one, told) for number, one in enumerate(drawn)),
         arm=arm,
         degraded=ranking.fault is not None,
         personalised=weighed.personalised,
@@ -98,6 +99,25 @@ def weigh(
     return Weighed(situation, screening, rank(scorer, ranked, screening.eligible), personalised)
 
 
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    """refused and withheld: by channel of the request. reasons: by place in the ranking."""
+
+    refused: tuple[tuple[Refusal, ...], ...]
+    withheld: tuple[tuple[Refusal, ...], ...]
+    reasons: Mapping[int, tuple[str, ...]]
+
+
+def _explained(
+    scorer: Scorer, situation: Situation, screening: Screening, ranking: Ranking, slates: Sequence[Drawn]
+) -> _Explained:
+    return _Explained(
+        tuple(refusals(screening, situation, number) for number in range(len(slates))),
+        withheld(situation, ranking, slates),
+        _reasons(scorer, situation, ranking, slates),
+    )
+
+
 def _reasons(
     scorer: Scorer, situation: Situation, ranking: Ranking, slates: Sequence[Drawn]
 ) -> Mapping[int, tuple[str, ...]]:
@@ -120,21 +140,22 @@ def _slate(
     screening: Screening,
     ranking: Ranking,
     drawn: Drawn,
-    why: Mapping[int, tuple[str, ...]],
+    told: _Explained | None,
 ) -> Slate:
     return Slate(
         channel=situation.candidates.channels[number],
         actions=tuple(
             replace(
                 _chosen(position, one.candidate, one.probability, situation, ranking),
-                reasons=why.get(one.candidate, ()),
+                reasons=() if told is None else told.reasons.get(one.candidate, ()),
             )
             for position, one in enumerate(drawn.draws, start=1)
         ),
         no_action_probability=drawn.no_action,
         end_probability=drawn.end,
         funnel=funnel(screening, situation, number),
-        refused=refusals(screening, situation, number) if situation.request.explain else (),
+        refused=() if told is None else told.refused[number],
+        withheld=() if told is None else told.withheld[number],
     )
 
 

@@ -14,9 +14,10 @@ from models.policy_rules import Arm
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
     """channels: in the order asked, never empty here. limit: actions per channel, 1..20. across: "each" or "best".
-    deliver_at: ms UTC at which schedule, quiet hours and contact limits are judged. exclude: action ids. seed: of this
-    decision's draws. subject: the outside name of the customer, or for somebody unknown what they were asked by; their
-    arm goes by it. context: what the caller tells of the situation, for conditions; JSON values."""
+    deliver_at: ms UTC, not before the decision, at which schedule, quiet hours, contact limits and `now` are judged.
+    exclude: action ids. seed: of this decision's draws. subject: the outside name of the customer, or for somebody
+    unknown what they were asked by; their arm goes by it. context: what the caller tells of the situation, for
+    conditions; JSON values."""
 
     channels: tuple[str, ...]
     limit: int
@@ -69,7 +70,8 @@ class Refusal:
 class Slate:
     """One channel's answer. no_action_probability: of no action in the first draw. end_probability: that the slate
     ended where it did, given its actions: of no action in the draw after the last, 1 where the limit ended it. funnel:
-    "candidates", first refusals per gate in gate order, "eligible"; it sums up."""
+    "candidates", first refusals per gate in gate order, "eligible"; it sums up. refused: of the candidates. withheld:
+    of the eligible, what models.policy.withheld tells of. Both are empty unless asked for."""
 
     channel: str
     actions: tuple[ChosenAction, ...]
@@ -77,6 +79,7 @@ class Slate:
     end_probability: float
     funnel: Mapping[str, int]
     refused: tuple[Refusal, ...]
+    withheld: tuple[Refusal, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def _slate(slate: Slate, decision_id: str | None, explain: bool, signer: Signer 
     }
     if explain:
         answer["refused"] = [msgspec.to_builtins(refusal) for refusal in slate.refused]
+        answer["withheld"] = [msgspec.to_builtins(refusal) for refusal in slate.withheld]
     return answer
 
 

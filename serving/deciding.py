@@ -37,7 +37,9 @@ from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
+from models.delivery import FURTHEST, TOLERATED, delivery
 from models.policy.spending import charges
+from models.policy_rules import DAY
 from serving import metrics
 from serving.addresses import with_addresses
 from serving.answers import decision_answer, error_entry
@@ -173,8 +175,24 @@ def _understood(runtime: Runtime, question: DecisionQuestion, now: str | None) -
         compiled.channel(channels[0], question.placement)
     except UnknownPlacement as error:
         raise invalid_sentence("placement", question.placement, str(error)) from error
-    moment = present if question.at is None else question.at
-    return Asked(question, compiled, in_force, moment, channels)
+    asked = Asked(question, compiled, in_force, present if question.at is None else question.at, channels)
+    if question.decision_id is None or not asked.logged:
+        _require_deliverable(asked)
+    return asked
+
+
+def _require_deliverable(asked: Asked) -> None:
+    """Of a request that has a decision already nothing is asked: repeated late, it is answered as before."""
+    wanted, moment = asked.question.deliver_at, asked.moment
+    if wanted is None:
+        return
+    of_then = "the present" if asked.question.at is None else "`at`"
+    if wanted < moment - TOLERATED:
+        rule, remedy = f"not before {of_then}", f"leave it out to deliver at {of_then}, or name a later moment"
+        raise invalid("deliver_at", render_instant(wanted), rule, remedy)
+    if wanted > moment + FURTHEST:
+        rule = f"at most {FURTHEST // DAY} days after {of_then}"
+        raise invalid("deliver_at", render_instant(wanted), rule, "name an earlier moment, and look at the year")
 
 
 def _channels(question: DecisionQuestion, compiled: CompiledCatalogue) -> tuple[str, ...]:
@@ -192,12 +210,13 @@ def _channels(question: DecisionQuestion, compiled: CompiledCatalogue) -> tuple[
 
 
 async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
-    text = _request_text(asked.question, who.identifier)
+    text = request_text(asked.question, who.identifier)
     digest = hashlib.sha256(text).hexdigest()
     if who.decision_id is not None and asked.logged:
         earlier = runtime.store.decision(who.decision_id)
         if earlier is not None:
             return Made(_standing(earlier, digest), None)
+        _require_deliverable(asked)
     record = await _record(runtime, asked, who)
     if asked.question.at is None:
         asked = replace(asked, moment=after_reservations(record.page, asked.moment))
@@ -244,7 +263,7 @@ def _decision_request(asked: Asked, seed: int, subject: str) -> DecisionRequest:
         limit=question.limit,
         across=question.across,
         distinct=question.distinct,
-        deliver_at=asked.moment if question.deliver_at is None else question.deliver_at,
+        deliver_at=delivery(question.deliver_at, asked.moment),
         placement=question.placement,
         exclude=frozenset(question.exclude),
         explain=question.explain,
@@ -259,7 +278,7 @@ def _new_id(moment: int) -> str:
     return f"{moment:012x}{secrets.token_hex(10)}"
 
 
-def _request_text(question: DecisionQuestion, identifier: Identifier) -> bytes:
+def request_text(question: DecisionQuestion, identifier: Identifier) -> bytes:
     asked = question.model_dump(mode="python", exclude={"customer_id", "identifier", "customer_ids"})
     return _canonical({**asked, "identifier": [identifier.type, identifier.value]})
 

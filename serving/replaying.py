@@ -26,6 +26,7 @@ from models.columns import CompiledCatalogue, compile_catalogue
 from models.cool_off import CoolOffModel
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
+from models.delivery import LoggedDelivery
 from models.first_draws import Choice, FirstDraw, first_draws
 from models.learned_windows import Learned, with_learned_windows
 from models.policy.version import POLICY, Policy
@@ -51,14 +52,13 @@ class _NotKept(Exception):
     """A part of what the decision was made from is not there any more."""
 
 
-class _Question(msgspec.Struct, frozen=True):
-    """The request as it is logged; serving.deciding writes it. deliver_at: ms UTC. identifier: type and value."""
+class Question(LoggedDelivery, frozen=True):
+    """The request as it is logged; serving.deciding writes it. identifier: type and value."""
 
     channels: tuple[str, ...] | None
     limit: int
     across: str
     distinct: bool
-    deliver_at: int | None
     placement: str | None
     context: dict[str, object]
     exclude: tuple[str, ...]
@@ -112,7 +112,7 @@ class Then:
     """Everything that a decision was made from. compiled: its own catalogue, as its model saw it."""
 
     logged: LoggedDecision
-    question: _Question
+    question: Question
     compiled: CompiledCatalogue
     model: _Model
     published: Published
@@ -181,7 +181,7 @@ class Replayer:
     def then(self, logged: LoggedDecision) -> Then | NotKept:
         """What it was made from; to be asked by one thread. Raises StoreError."""
         missing = list[str]()
-        question = _kept(missing, "request", lambda: msgspec.json.decode(logged.request, type=_Question))
+        question = _kept(missing, "request", lambda: msgspec.json.decode(logged.request, type=Question))
         bare = _kept(missing, "catalogue", lambda: self._catalogue(logged.catalogue_version))
         model = _kept(missing, "model", lambda: self._model(logged.model_version, logged.model_digest))
         published = _kept(missing, "snapshot", lambda: self._published(logged.snapshot))
@@ -254,14 +254,14 @@ def _kept(missing: list[str], name: str, read: Callable[[], T]) -> T | None:
 
 
 def _asked(
-    question: _Question, compiled: CompiledCatalogue, logged: LoggedDecision, record: CustomerRecord, explain: bool
+    question: Question, compiled: CompiledCatalogue, logged: LoggedDecision, record: CustomerRecord, explain: bool
 ) -> DecisionRequest:
     return DecisionRequest(
         channels=tuple(compiled.catalogue.channels) if question.channels is None else question.channels,
         limit=question.limit,
         across=question.across,
         distinct=question.distinct,
-        deliver_at=logged.decided_at if question.deliver_at is None else question.deliver_at,
+        deliver_at=question.delivery(logged.decided_at),
         placement=question.placement,
         exclude=frozenset(question.exclude),
         explain=explain,
@@ -286,7 +286,7 @@ def _bare_slate(slate: dict[str, object]) -> dict[str, object]:
     actions = [
         {name: one for name, one in action.items() if name not in _ON_REQUEST} for action in _members(slate, "actions")
     ]
-    return {**{name: one for name, one in slate.items() if name != "refused"}, "actions": actions}
+    return {**{name: one for name, one in slate.items() if name not in ("refused", "withheld")}, "actions": actions}
 
 
 def _members(document: dict[str, object], name: str) -> list[dict[str, object]]:

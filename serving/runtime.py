@@ -89,7 +89,8 @@ class Runtime:
         self._faults_told: set[tuple[str, str]] = set()
         self._letters_told = False
         self._in_force = self._first_look()
-        metrics.CATALOGUE_VERSION.set(self._in_force.catalogue_version)
+        self._tell_model(None)
+        self._tell_catalogue(0)
         self._looking = asyncio.Lock()
         self._watches: tuple[asyncio.Task[None], ...] = ()
 
@@ -121,9 +122,10 @@ class Runtime:
         """Take up the newest catalogue and the keys. It runs beside the requests, so that a swap costs them nothing;
         one look at a time, so that none puts an older catalogue in the place of a newer."""
         async with self._looking:
-            found = await asyncio.to_thread(self._stored, self._in_force)
+            before = self._in_force
+            found = await asyncio.to_thread(self._stored, before)
             self._in_force = replace(found, model=self._in_force.model)
-            metrics.CATALOGUE_VERSION.set(found.catalogue_version)
+            self._tell_catalogue(before.catalogue_version)
 
     def counted_afresh(self, before: InForce, compiled: CompiledCatalogue, day: int) -> InForce:
         """The same with the newest counts of `day`, which decisions that come after see too."""
@@ -138,10 +140,25 @@ class Runtime:
         model = await asyncio.to_thread(self._champion, before.model, before.catalogue, before.clock)
         if model.digest == before.model.digest:
             self._in_force = replace(self._in_force, model=model)
-            return
-        async with self._looking:
-            catalogue = await asyncio.to_thread(self._with_windows, self._in_force.catalogue, model)
-            self._in_force = replace(self._in_force, model=model, catalogue=catalogue)
+        else:
+            async with self._looking:
+                catalogue = await asyncio.to_thread(self._with_windows, self._in_force.catalogue, model)
+                self._in_force = replace(self._in_force, model=model, catalogue=catalogue)
+        self._tell_model(before.model)
+
+    def _tell_model(self, before: LiveModel | None) -> None:
+        """When it is another than before, and requests are answered by it. before: None at the start."""
+        model = self._in_force.model
+        metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
+        if before is None or (before.version, before.origin) != (model.version, model.origin):
+            logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
+
+    def _tell_catalogue(self, before: int) -> None:
+        """The same. before: its version, 0 for none."""
+        version = self._in_force.catalogue_version
+        metrics.CATALOGUE_VERSION.set(version)
+        if version != before:
+            logger.info("catalogue in force", extra={"catalogue_version": version})
 
     async def _watching(self, look: Callable[[], Awaitable[None]], tells_of_store: bool) -> None:
         """tells_of_store: of two who lose the same store, one says so."""
@@ -196,7 +213,6 @@ class Runtime:
         catalogue = None if stored is None else compile_catalogue(stored, self.store.vocabulary)
         catalogue = self._with_windows(catalogue, before.model)
         if catalogue is not None:
-            logger.info("catalogue in force", extra={"catalogue_version": version})
             warm(catalogue, before.model.scorer, before.clock.present(None))
         taken_up = replace(before, catalogue=catalogue, catalogue_version=version, keyring=keyring)
         return self._with_shared(replace(taken_up, stock_version=0))  # others of the items may be asked for
@@ -229,10 +245,7 @@ class Runtime:
         """The model that should serve now, warmed."""
         settings, now = self.settings, time.time_ns() // 1_000_000
         model = resolve(self.store, settings.effective_tracking_uri, settings.model_name, now, current)
-        if current is None or (current.version, current.origin) != (model.version, model.origin):
-            logger.info("model in force", extra={"model_version": model.version, "origin": model.origin.value})
         if catalogue is not None and (current is None or current.scorer is not model.scorer):
             warm(catalogue, model.scorer, clock.present(None))
         metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))
-        metrics.MODEL_LOADED.set(int(model.origin is not Origin.FALLBACK))
         return model

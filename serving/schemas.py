@@ -130,7 +130,7 @@ class IdentifierText(_Request):
 class DecisionQuestion(_Request):
     """What is asked about each customer, alone or in a batch. channels: omitted means every channel of the catalogue.
     limit: actions per channel. across "each": a slate per channel; "best": one action over all channels. deliver_at:
-    when schedule, quiet hours and limits are judged. at: as-of moment of a replay."""
+    when schedule, quiet hours, contact limits and `now` are judged. at: as-of moment of a replay."""
 
     channels: Channels | None = None
     limit: Annotated[int, Field(ge=1, le=20)] = 1
@@ -218,7 +218,6 @@ class FeedbackReport(_Request):
 FeedbackReports = Annotated[list[FeedbackReport], Field(min_length=1, max_length=BATCH_LIMIT)]
 FeedbackRequest = FeedbackReport | FeedbackReports
 
-
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 
 
@@ -302,6 +301,7 @@ class ChannelAnswer(_Response):
     no_action: NoActionAnswer
     funnel: dict[str, int]
     refused: list[RefusedAnswer] | None = None
+    withheld: list[RefusedAnswer] | None = None
 
 
 class DecisionAnswer(_Response):

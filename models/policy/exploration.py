@@ -6,7 +6,7 @@ still comes before it, and only dice let it win where there is a candidate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -118,11 +118,13 @@ class Draw:
 class Drawn:
     """A slate's draws in order. no_action: the probability with which the first draw takes no action. end: the one with
     which the slate ends where it does, given its draws: of no action in the next draw, 1 at the limit. So the slate's
-    own probability is the product of its draws' and `end`."""
+    own probability is the product of its draws' and `end`. last: intp[m], what competed in the last draw, whatever that
+    took (places in the ranking)."""
 
     draws: tuple[Draw, ...]
     no_action: float
     end: float
+    last: NDArray[np.intp] = field(compare=False, repr=False)
 
 
 class Dice(Protocol):
@@ -160,7 +162,7 @@ def draw(
     the best of them first and never left to the dice; among the others no action competes in every draw and ends the
     slate. What the contact limits do not allow beside what was drawn before is out of every draw, and the chances are
     of what is left. The allowance is left as the slate leaves it."""
-    left, draws, no_action, end = pool, list[Draw](), 1.0, 1.0
+    left, front, draws, no_action, end = pool, pool, list[Draw](), 1.0, 1.0
     while len(draws) < limit:
         left = left[allowance.allowed(left)]
         front = left[first[left]]
@@ -175,4 +177,4 @@ def draw(
         draws.append(Draw(int(front[taken]), float(chances[taken])))
         allowance.take(int(front[taken]))
         left = left[left != front[taken]]
-    return Drawn(tuple(draws), no_action, end)
+    return Drawn(tuple(draws), no_action, end, front)

@@ -1,4 +1,5 @@
-"""What every gate promises. A gate joins by one line: class TestMine(GateContract): gate = Mine()."""
+"""What every gate promises. A gate joins by one line: class TestMine(GateContract): gate = Mine(). One that some events
+can only close joins Closing before it, and says in a line of which events one more never opens it."""
 
 from __future__ import annotations
 
@@ -11,10 +12,14 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.event import Event, Kind
 from models.policy.gate import Account, Gate
 from models.policy.screening import account_of, screen
 from models.policy.situation import Situation
-from tests.models.worlds import World, worlds
+from tests.models.goods import ITEMS
+from tests.models.shelves import CHANNELS
+from tests.models.shop import event
+from tests.models.worlds import DAYS_AGO, LAG, World, worlds
 
 FEW = settings(
     max_examples=15,
@@ -124,3 +129,65 @@ class GateContract:
     def test_it_has_a_name_and_a_revision(self) -> None:
         assert self.gate.name.isidentifier()
         assert self.gate.revision >= 1
+
+
+class Closing:
+    """What was refused stays refused when one of `more` happened, too, at whatever time we hear of it. learned: whether
+    that holds by what a model has learned as well."""
+
+    gate: Gate
+    more: st.SearchStrategy[Event]
+    learned = True
+
+    @settings(FEW, max_examples=40)
+    @given(choose=st.data())
+    def test_one_more_never_opens_it(self, choose: st.DataObject) -> None:
+        world = choose.draw(worlds(learned=self.learned))
+        before = self.gate.refuses(world.situation)
+        told = choose.draw(self.more)
+        after = self.gate.refuses(world.after(told).situation)
+        assert before.tolist() == (before & after).tolist()
+
+    def test_one_more_can_close_it(self) -> None:
+        def closed(made: tuple[World, Event]) -> bool:
+            world, told = made
+            after = self.gate.refuses(world.after(told).situation)
+            return bool((after & ~self.gate.refuses(world.situation)).any())
+
+        any_will_do = settings(max_examples=500, deadline=None, derandomize=True, phases=(Phase.generate,))
+        assert find(st.tuples(worlds(learned=self.learned), self.more), closed, settings=any_will_do)
+
+
+@st.composite
+def _more(draw: st.DrawFn, kinds: tuple[Kind, ...], days: st.SearchStrategy[float] = DAYS_AGO) -> Event:
+    """About anything that worlds know of, in a case, an order and a decision of its own: another word on one that was
+    there may well open what it had closed."""
+    kind = draw(st.sampled_from(kinds))
+    about = Kind.CASE_OPENED is kind or Kind.RESERVED is kind or draw(st.booleans())
+    return event(
+        kind,
+        draw(days),
+        item=draw(st.sampled_from(sorted(ITEMS))) if kind is Kind.ORDERED else None,
+        order="of its own" if kind in (Kind.ORDERED, Kind.DELIVERY_DELAYED, Kind.PAYMENT_FAILED) else None,
+        channel=draw(
+            st.sampled_from([*sorted(CHANNELS), None] if kind is Kind.CONSENT_WITHDRAWN else sorted(CHANNELS))
+        ),
+        topic=draw(st.sampled_from([None, "news", "offers"])) if kind is Kind.CONSENT_WITHDRAWN else None,
+        action=draw(st.sampled_from(["a0", "a1", "a2"])) if kind in _OF_ACTIONS else None,
+        decision="of its own" if about and kind in (*_CONTACTS, Kind.CASE_OPENED) else None,
+        severity=draw(st.sampled_from([0, 1, 3, 5])) if kind is Kind.CASE_OPENED else 0,
+        lag_days=draw(LAG),
+        held_days=draw(st.sampled_from([1.0, 5.0, 500.0])) if kind is Kind.RESERVED else None,
+    )
+
+
+_CONTACTS = (Kind.SENT, Kind.DISPLAYED, Kind.RESERVED)
+_OF_ACTIONS = (*_CONTACTS, Kind.REJECTED)
+
+CONTACTS_MORE = _more(_CONTACTS)
+PURCHASES_MORE = _more((Kind.ORDERED,), st.just(0.0))
+"""Just made: an older one may be that of the basket, and then what lay there counts no more as bought now."""
+REJECTIONS_MORE = _more((Kind.REJECTED,))
+WITHDRAWALS_MORE = _more((Kind.CONSENT_WITHDRAWN,))
+CASES_MORE = _more((Kind.CASE_OPENED,))
+TROUBLES_MORE = _more((Kind.CASE_OPENED, Kind.DELIVERY_DELAYED, Kind.PAYMENT_FAILED))

@@ -104,7 +104,7 @@ def test_no_two_identifiers_have_one_name(type_: str, value: str) -> None:
     ("name", "identifier"),
     [
         ("anon:x-1", Identifier("anonymous_id", "x-1")),
-        ("anon:", Identifier("user_id", "anon:")),
+        ("user_id:anon:", Identifier("user_id", "anon:")),
         ("email:a@example.com", Identifier("email", "a@example.com")),
         ("phone:+442079460018", Identifier("phone", "+442079460018")),
         ("external:crm:a:b", Identifier("crm", "a:b")),
@@ -119,7 +119,11 @@ def test_an_outside_name_says_what_it_is(name: str, identifier: Identifier) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["phone:call me", "email:x", "digest:xyz", "external:crm", "external:phone:+442079460018"]
+    "name",
+    [
+        *("phone:call me", "email:x", "digest:xyz", "external:crm", "external:phone:+442079460018"),
+        *("anon:", "anon: ", "user_id:", "phone:", "digest:", "external:", "external:crm:"),
+    ],
 )
 def test_a_name_that_says_what_it_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(IdentityError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from features.instants import render_instant
 from features.stores import open_store
 from models.catalogue_file import read_text
+from models.policy_rules import DAY
 from tests.flow.test_operators import nextbest
 from tests.serving.running import Running, server, until
 from tests.serving.synthetic import CATALOGUE, PUBLISHED_AT, make_shop, noise_bundle, put_model, store_url
@@ -23,7 +26,10 @@ QUESTIONS: tuple[Mapping[str, object], ...] = (
     {"channels": ["web"], "limit": 2, "context": {"page": "laundry"}},
     {"channels": ["email", "web"], "across": "best", "explain": True},
     {"distinct": True, "exclude": ["offer-plan"]},
+    {"channels": ["web", "email"], "placement": "hero", "limit": 3, "distinct": True, "explain": True},
 )
+AHEAD: Mapping[str, object] = {"across": "best", "exclude": ["offer-washer", "no-such-action"], "context": {"page": 7}}
+"""Asked with a moment of delivery, of one customer and of several."""
 POLICY = """
 arms: {period_days: 36500, random: 0.3, holdout: 0.1}
 limits: [{direction: outbound, contacts: 2, days: 7}]
@@ -87,6 +93,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
             if number % 2:
                 buys(client, person)
             ids += asked(client, person)
+            ids += asked_ahead(client, person)
             feeds(client, washer=number % 3)
         ids += asked(client, "anon:browser-0")
         changes(home, client)
@@ -132,7 +139,7 @@ def versions(client: httpx.Client) -> tuple[int, str]:
 
 
 def visits(client: httpx.Client, person: str) -> None:
-    tell(client, "identify", person, traits={"email": f"{person}@example.com"})
+    tell(client, "identify", person, traits={"email": f"{person}@example.com", "phone": phone_of(person)})
     tell(client, "page", person, properties={"channel": "web"})
 
 
@@ -161,6 +168,24 @@ def asked(client: httpx.Client, person: str) -> list[str]:
     answers = [client.post("/recommend", json={"customer_id": person, **question}) for question in QUESTIONS]
     assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
     return [answer.json()["decision_id"] for answer in answers]
+
+
+def asked_ahead(client: httpx.Client, person: str) -> list[str]:
+    """By what else names them, to be delivered in two days, just now, and alone or in a batch."""
+    now = time.time_ns() // 1_000_000
+    later, just_now = render_instant(now + 2 * DAY), render_instant(now - 10_000)
+    found = []
+    for type_, value in (("email", f"{person}@example.com"), ("phone", phone_of(person))):
+        question = {**AHEAD, "identifier": {"type": type_, "value": value}, "deliver_at": later}
+        found.append(client.post("/recommend", json=question).json())
+    found.append(client.post("/recommend", json={"customer_id": person, "deliver_at": just_now}).json())
+    many = {"customer_ids": [person, f"{person}-friend"], "deliver_at": later, "limit": 2, "distinct": True}
+    found += client.post("/recommend_batch", json=many).json()["decisions"]
+    return [one["decision_id"] for one in found]
+
+
+def phone_of(person: str) -> str:
+    return f"+44 20 7946 001{person[-1]}"
 
 
 def test_every_decision_is_the_same_again_and_looking_changes_nothing(past: Past) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from msgspec import convert
+
 from models.document_fields import text_of
 from models.policy_rules import Arm
 from tests.models.goods import CATEGORIES, ITEMS
@@ -108,6 +110,35 @@ def catalogue_of(dice: random.Random, count: int, arm: Arm, exploring: bool) -> 
         "traits": TRAITS,
         "weights": [_weight(dice, groups) for _ in range(dice.randint(0, 3))],
     }
+
+
+def opened(document: dict[str, object], but_for: str) -> dict[str, object]:
+    """The same where little holds an action back but for "trouble", in which help comes before selling, or for
+    "limits", those of contacts and of what may be spent."""
+    limited = but_for == "limits"
+    channels = convert(document["channels"], dict[str, dict[str, object]])
+    actions = convert(document["actions"], list[dict[str, object]])
+    freely = {"consent": "not_needed", "needs": None, "quiet_hours": None, **({} if limited else {"limits": []})}
+    return {
+        **document,
+        "service_first": None if limited else SERVICE_FIRST,
+        "limits": document["limits"] if limited else [],
+        "groups": [{"id": str(actions[0]["group"]), "limits": [{"contacts": 1, "days": 1}]}] if limited else [],
+        "channels": {name: {**channel, **freely} for name, channel in channels.items()},
+        "actions": [{**action, **_FREELY, **({} if limited else _UNLIMITED)} for action in actions],
+    }
+
+
+_FREELY: dict[str, object] = {
+    "basket": "ignore",
+    "cool_off_days": None,
+    "eligibility": None,
+    "ends_at": None,
+    "starts_at": None,
+    "suppression": {"rule": "always"},
+    "topic": None,
+}
+_UNLIMITED: dict[str, object] = {"budgets": [], "ceiling": None, "limits": []}
 
 
 def _rule(dice: random.Random, kinds: Sequence[str]) -> dict[str, object]:

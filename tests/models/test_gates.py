@@ -39,7 +39,16 @@ from models.policy.gates.survey import AfterwardsOnly
 from models.policy.gates.trigger import TriggerHolds
 from models.policy_rules import Purpose
 from models.repurchase import EDGES, MOST_UNITS, Pace
-from tests.checks.gate_contract import GateContract
+from tests.checks.gate_contract import (
+    CASES_MORE,
+    CONTACTS_MORE,
+    PURCHASES_MORE,
+    REJECTIONS_MORE,
+    TROUBLES_MORE,
+    WITHDRAWALS_MORE,
+    Closing,
+    GateContract,
+)
 from tests.models.goods import BUNDLES, CATEGORIES, ITEMS, VARIANTS
 from tests.models.shelves import CHANNELS
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
@@ -54,16 +63,17 @@ class TestChannelPlacement(GateContract):
     gate = ChannelPlacement()
 
 
-class TestConsentGiven(GateContract):
-    gate = ConsentGiven()
+class TestConsentGiven(Closing, GateContract):
+    gate, more = ConsentGiven(), WITHDRAWALS_MORE
 
 
 class TestTriggerHolds(GateContract):
     gate = TriggerHolds()
 
 
-class TestAlreadyPurchased(GateContract):
-    gate = AlreadyPurchased()
+class TestAlreadyPurchased(Closing, GateContract):
+    gate, more = AlreadyPurchased(), PURCHASES_MORE
+    learned = False  # whoever buys more often is soon likely to buy again
 
 
 class TestReachable(GateContract):
@@ -74,12 +84,12 @@ class TestOutsideQuietHours(GateContract):
     gate = OutsideQuietHours()
 
 
-class TestServiceBeforeSales(GateContract):
-    gate = ServiceBeforeSales()
+class TestServiceBeforeSales(Closing, GateContract):
+    gate, more = ServiceBeforeSales(), TROUBLES_MORE
 
 
-class TestAfterwardsOnly(GateContract):
-    gate = AfterwardsOnly()
+class TestAfterwardsOnly(Closing, GateContract):
+    gate, more = AfterwardsOnly(), CASES_MORE
 
 
 class TestNotPending(GateContract):
@@ -90,12 +100,12 @@ class TestLiesInBasket(GateContract):
     gate = LiesInBasket()
 
 
-class TestCooledOff(GateContract):
-    gate = CooledOff()
+class TestCooledOff(Closing, GateContract):
+    gate, more = CooledOff(), REJECTIONS_MORE
 
 
-class TestWithinContactLimits(GateContract):
-    gate = WithinContactLimits()
+class TestWithinContactLimits(Closing, GateContract):
+    gate, more = WithinContactLimits(), CONTACTS_MORE
 
 
 class TestWithinBudget(GateContract):

@@ -164,17 +164,26 @@ def ambiguous_transfer(world: World) -> bool:
     return len({one.occurred_at for one in moves}) < len({(one.occurred_at, one.channel) for one in moves})
 
 
+def in_trouble(world: World) -> bool:
+    """By the rule of the worlds' catalogues that have one."""
+    open_and_fresh = [severity for severity, touched in cases(world) if NOW - touched < 7 * DAY]
+    return any(severity in (0, 3, 5) for severity in open_and_fresh) or failing(world) or being_served(world)
+
+
+def is_sale(world: World, action: Action, channel: str) -> bool:
+    """What waits while there is trouble: neither owed, nor to keep whoever comes to us to leave."""
+    called = channel == "web" and world.request.context.get("reason") == "cancellation"
+    saved = action.purpose is Purpose.RETENTION and called
+    return action.purpose not in OWED and not saved
+
+
 @settings(max_examples=200, deadline=None)
 @given(world=worlds())
 def test_nothing_is_sold_while_help_is_needed(world: World) -> None:
-    rule = world.compiled.catalogue.service_first
-    open_and_fresh = [severity for severity, touched in cases(world) if NOW - touched < 7 * DAY]
-    trouble = any(severity in (0, 3, 5) for severity in open_and_fresh) or failing(world) or being_served(world)
+    rule, trouble = world.compiled.catalogue.service_first, in_trouble(world)
 
     def refused(world: World, action: Action, channel: str) -> bool:
-        called = channel == "web" and world.request.context.get("reason") == "cancellation"
-        saved = action.purpose is Purpose.RETENTION and called
-        return rule is not None and trouble and action.purpose not in OWED and not saved
+        return rule is not None and trouble and is_sale(world, action, channel)
 
     if not ambiguous_transfer(world):
         agrees(ServiceBeforeSales(), world, refused)

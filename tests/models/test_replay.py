@@ -41,7 +41,7 @@ def answered(world: World, record: CustomerRecord, seed: int, explain: bool) -> 
 def bare(decision: Decision) -> str:
     """As text, in which NaN is NaN; without what is there when asked for."""
     slates = [
-        replace(slate, refused=(), actions=tuple(replace(one, reasons=()) for one in slate.actions))
+        replace(slate, refused=(), withheld=(), actions=tuple(replace(one, reasons=()) for one in slate.actions))
         for slate in decision.slates
     ]
     return repr((slates, decision.arm, decision.degraded, decision.personalised, decision.faults))

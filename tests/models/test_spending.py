@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.published import Published
 from features.spending import MILLIONTHS, Charge, Most, Spent, millionths
@@ -35,6 +36,21 @@ def test_the_gates_agree_with_the_oracle(world: World) -> None:
         expected["available"].append(bool(action.items) and not to_be_had and not action.categories)
     gates: tuple[Gate, ...] = (WithinBudget(), BelowCeiling(), Available())
     assert {gate.name: gate.refuses(situation).tolist() for gate in gates} == expected
+
+
+@LAW
+@given(world=worlds(), money=st.sampled_from([0.0, 0.5, 2.5]))
+def test_one_more_contact_opens_no_budget_and_a_ceiling_only_at_its_end(world: World, money: float) -> None:
+    actions = {action.id: action for action in world.compiled.catalogue.actions}
+    spent = {one: world.published.spent_by(one, TODAY).with_contact(millionths(money)) for one in actions}
+    later = replace(world, published=replace(world.published, day=TODAY, spent=spent))
+    for gate in (WithinBudget(), BelowCeiling()):
+        opened = gate.refuses(world.situation) & ~gate.refuses(later.situation)
+        for place in np.flatnonzero(opened):
+            ceiling = actions[world.situation.action_id(int(place))].ceiling
+            assert isinstance(gate, BelowCeiling)
+            assert ceiling is not None
+            assert spent[world.situation.action_id(int(place))].contacts_ever == ceiling.until
 
 
 @LAW

@@ -25,7 +25,7 @@ from models.policy.spending import day_of
 from models.policy_rules import Arm
 from models.repurchase import RepurchaseModel
 from tests.models.goods import BUNDLES, ITEMS, VARIANTS, Learned, cool_off_model, repurchase_model
-from tests.models.shelves import CHANNELS, catalogue_of
+from tests.models.shelves import CHANNELS, catalogue_of, opened
 from tests.models.shop import DAY, NOW, ByAction, compiled, customer, event, items_table, request
 
 
@@ -55,6 +55,12 @@ class World:
     def arm(self) -> Arm:
         return arm_of(self.compiled.catalogue.arms, self.request.subject, NOW)
 
+    def after(self, *events: Event) -> World:
+        """The same when that was told, too."""
+        told, known = (*self.events, *events), self.customer
+        person = customer(told, self.vocabulary, known.time_zone, traits=known.traits)
+        return replace(self, events=told, customer=replace(person, addresses=known.addresses))
+
 
 TODAY = day_of("Europe/Berlin", NOW)
 FORBIDDING, ALLOWING = (True, 1, "true", "Yes"), (False, 0, "false", "No")
@@ -74,14 +80,17 @@ def _published(draw: st.DrawFn, action_ids: Sequence[str]) -> Published:
 
 
 @st.composite
-def _shops(draw: st.DrawFn, arms: Sequence[Arm], exploring: bool) -> tuple[CompiledCatalogue, Vocabulary]:
+def _shops(
+    draw: st.DrawFn, arms: Sequence[Arm], exploring: bool, open_but_for: str | None
+) -> tuple[CompiledCatalogue, Vocabulary]:
     dice = draw(st.randoms(use_true_random=True))
     document = catalogue_of(dice, draw(st.integers(1, 8)), draw(st.sampled_from(arms)), exploring)
+    document = document if open_but_for is None else opened(document, open_but_for)
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
 
 
-_DAYS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])
-_LAG = st.sampled_from([0.0, 0.0, 0.0, 0.5, 2.0])
+DAYS_AGO = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])
+LAG = st.sampled_from([0.0, 0.0, 0.0, 0.5, 2.0])
 
 
 @st.composite
@@ -89,10 +98,10 @@ def purchases(draw: st.DrawFn) -> tuple[Event, ...]:
     """Orders of a line or two, some of which come back: a line, some units of it, or the whole order."""
     events: list[Event] = []
     for number in range(draw(st.integers(0, 5))):
-        order, bought = f"o{number}", draw(_DAYS)
+        order, bought = f"o{number}", draw(DAYS_AGO)
         lines = draw(st.lists(st.sampled_from([*sorted(ITEMS), "unlisted"]), min_size=1, max_size=2, unique=True))
         units = draw(st.sampled_from([1.0, 2.0, math.nan]))
-        lag = draw(_LAG)
+        lag = draw(LAG)
         events += [
             event(Kind.ORDERED, bought, item=item, order=order, channel="store", quantity=units, lag_days=lag)
             for item in lines
@@ -102,7 +111,7 @@ def purchases(draw: st.DrawFn) -> tuple[Event, ...]:
             count = draw(st.sampled_from([1.0, math.nan]))
             kind = draw(st.sampled_from([Kind.REFUNDED, Kind.CANCELLED]))
             later = draw(st.floats(0.0, bought))
-            events.append(event(kind, later, item=back, order=order, quantity=count, lag_days=draw(_LAG)))
+            events.append(event(kind, later, item=back, order=order, quantity=count, lag_days=draw(LAG)))
     return tuple(events)
 
 
@@ -111,7 +120,7 @@ def _consents(draw: st.DrawFn) -> Event:
     kind = draw(st.sampled_from([Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN]))
     channel = draw(st.sampled_from(["email", "mail", "web", None]))
     topic = draw(st.sampled_from([None, None, "news", "offers", "retired", "profiling"]))
-    return event(kind, draw(_DAYS), channel=channel, topic=topic, lag_days=draw(_LAG))
+    return event(kind, draw(DAYS_AGO), channel=channel, topic=topic, lag_days=draw(LAG))
 
 
 _STEPS = (
@@ -143,12 +152,12 @@ def _cases(draw: st.DrawFn) -> Event:
     kind = draw(st.sampled_from([*_OF_CASE, *_OF_CASE, *_FAILURES]))
     return event(
         kind,
-        draw(_DAYS),
+        draw(DAYS_AGO),
         channel=draw(st.sampled_from(sorted(CHANNELS))),
         decision=draw(st.sampled_from([None, "case 1", "case 2"])) if kind in _OF_CASE else None,
         order=draw(st.sampled_from([None, "o0", "o1"])) if kind in _FAILURES else None,
         severity=draw(st.sampled_from([0, 1, 3, 5])) if kind in _OF_CASE else 0,
-        lag_days=draw(_LAG),
+        lag_days=draw(LAG),
     )
 
 
@@ -164,7 +173,7 @@ def _outcomes(draw: st.DrawFn) -> Event:
     """What people said to actions."""
     kind = draw(st.sampled_from([Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED]))
     action = draw(st.sampled_from(["a0", "a1", "a2", "retired"]))
-    return event(kind, draw(_DAYS), channel="web", action=action, lag_days=draw(_LAG))
+    return event(kind, draw(DAYS_AGO), channel="web", action=action, lag_days=draw(LAG))
 
 
 @st.composite
@@ -174,20 +183,20 @@ def contacts_told(draw: st.DrawFn) -> Event:
     reserved = kind is Kind.RESERVED
     return event(
         kind,
-        draw(_DAYS | st.sampled_from([1 / 24, 6 / 24, 30 / 24])),
+        draw(DAYS_AGO | st.sampled_from([1 / 24, 6 / 24, 30 / 24])),
         action=draw(st.sampled_from(["a0", "a1", "a2", "retired", None])),
         channel=draw(st.sampled_from([*sorted(CHANNELS), "elsewhere"])),
         decision=draw(st.sampled_from(["d1", "d2"] if reserved else ["d1", "d2", None])),
-        lag_days=draw(_LAG),
+        lag_days=draw(LAG),
         held_days=draw(st.sampled_from([0.5, 1.0, 2.0, 5.0])) if reserved else None,
     )
 
 
 @st.composite
 def _baskets(draw: st.DrawFn) -> Event:
-    days = draw(_DAYS)
+    days = draw(DAYS_AGO)
     kind = draw(st.sampled_from([Kind.BASKET_ADDED, Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.VIEWED]))
-    return event(kind, days, item=draw(st.sampled_from(sorted(ITEMS))), channel="web", lag_days=draw(_LAG))
+    return event(kind, days, item=draw(st.sampled_from(sorted(ITEMS))), channel="web", lag_days=draw(LAG))
 
 
 @st.composite
@@ -210,11 +219,19 @@ _CONTEXTS: st.SearchStrategy[dict[str, object]] = st.sampled_from(
 
 
 @st.composite
-def worlds(draw: st.DrawFn, arms: Sequence[Arm] = tuple(Arm), exploring: bool = False) -> World:
-    """arms: in one of which the customer is. exploring: channels may allow it."""
-    shop, vocabulary = draw(_shops(arms, exploring))
-    model = draw(st.none() | st.integers(0, 99).map(repurchase_model))
-    rests = draw(st.none() | st.integers(0, 99).map(cool_off_model))
+def worlds(
+    draw: st.DrawFn,
+    arms: Sequence[Arm] = tuple(Arm),
+    exploring: bool = False,
+    learned: bool = True,
+    open_but_for: str | None = None,
+) -> World:
+    """arms: in one of which the customer is. exploring: channels may allow it. learned: a model may know when things
+    are bought again and how long rejections rest; else rules have their days to go by. open_but_for: as in
+    shelves.opened."""
+    shop, vocabulary = draw(_shops(arms, exploring, open_but_for))
+    model = draw(st.none() | st.integers(0, 99).map(repurchase_model)) if learned else None
+    rests = draw(st.none() | st.integers(0, 99).map(cool_off_model)) if learned else None
     shop = with_learned_windows(shop, Learned(model, rests), vocabulary)
     happened = _consents() | _journeys() | _baskets() | _cases() | _outcomes() | contacts_told()
     events = draw(purchases()) + tuple(draw(st.lists(happened, max_size=9)))

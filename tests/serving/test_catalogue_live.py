@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from serving.settings import Settings
 from tests.serving.conftest import Demo
 from tests.serving.editor import YAML, Editor, actions_on_web, decided
 from tests.serving.running import until
-from tests.serving.synthetic import CATALOGUE, make_shop, store_url
+from tests.serving.synthetic import CATALOGUE, make_shop, noise_bundle, put_model, store_url
 from tests.serving.test_bad_input import fault
 
 
@@ -165,3 +166,35 @@ def test_a_silent_registry_is_not_asked_when_a_catalogue_is_taken_up(tmp_path: P
         assert asyncio.run(look()) == 2
         with pytest.raises(BlockingIOError):
             registry.accept()
+
+
+def test_what_is_in_force_is_told_when_it_is(tmp_path: Path) -> None:
+    """Whoever reads the line and asks is answered by what it names."""
+    make_shop(tmp_path, model=False)
+    runtime = Runtime(Settings(home=tmp_path))
+    told: list[tuple[str, int, str]] = []
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append((record.getMessage(), runtime.in_force.catalogue_version, runtime.in_force.model.version))
+
+    async def changes() -> None:
+        put_model(runtime.store, "8", noise_bundle())
+        await runtime._look_for_model()
+        await runtime._look_for_model()
+        source = read_text(marked("x"))
+        runtime.store.publish_catalogue(source.document, source.items_ipc(), None, 0, "ann", "")
+        await runtime.look()
+        await runtime.look()
+        await runtime.close()
+
+    log, listening = logging.getLogger("nextbest.runtime"), Listening()
+    level = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(listening)
+    try:
+        asyncio.run(changes())
+    finally:
+        log.removeHandler(listening)
+        log.setLevel(level)
+    assert told == [("model in force", 1, "8"), ("catalogue in force", 2, "8")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import httpx
 import pytest
 
+from models.policy.gates import GATES
 from serving.endpoint import Endpoint
 from serving.endpoints import ENDPOINTS
 from serving.openapi import ERRORS, description
@@ -34,6 +36,13 @@ def test_every_error_and_every_field_is_documented() -> None:
     assert [status for status in ERRORS if f"| {status} |" not in DOCUMENT] == []
     fields = {*DecisionQuestion.model_fields, *RecommendRequest.model_fields}
     assert [field for field in fields if f"`{field}`" not in DOCUMENT] == []
+
+
+def test_the_example_of_a_funnel_has_the_gates_in_force() -> None:
+    (funnel,) = re.findall(r'"funnel": (\{.*?\})', DOCUMENT)
+    counts = json.loads(funnel)
+    assert list(counts) == ["candidates", *(gate.name for gate in GATES), "eligible"]
+    assert 2 * counts["candidates"] == sum(counts.values())
 
 
 def test_every_example_of_a_request_is_taken(client: httpx.Client) -> None:

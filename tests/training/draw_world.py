@@ -12,6 +12,7 @@ import numpy as np
 
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord
+from features.instants import render_instant
 from features.published import NOTHING
 from features.stores import open_store
 from features.stores.protocol import Append, LogDecision, LoggedDecision, Store
@@ -122,6 +123,7 @@ def _log(shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, na
         "limit": 1,
         "across": asked.across,
         "distinct": asked.distinct,
+        "deliver_at": None if asked.across == "each" else render_instant(asked.deliver_at),
         "placement": None,
         "context": {},
         "exclude": [],
@@ -129,7 +131,7 @@ def _log(shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, na
     }
     logged = LoggedDecision(
         decision_id=name, person=-1, customer_id=who.value, decided_at=at,
-        request=json.dumps({**told, "deliver_at": None}), request_digest=name, response=answer, seed=1,
+        request=json.dumps(told), request_digest=name, response=answer, seed=1,
         arm=made.arm.value, history_version=0, catalogue_version=1, model_version="m", policy_version="p",
         code_revision="r", feature_digest="", model_digest="", snapshot=0, subject=who.value, addresses=None,
     )  # fmt: skip

@@ -30,6 +30,7 @@ from features.stores.protocol import CatalogueStore, DecisionLog, HistoryStore, 
 from features.vocabulary import Vocabulary
 from models.catalogue import Catalogue, Channel
 from models.columns import compile_catalogue
+from models.delivery import LoggedDelivery
 from models.first_draws import Choice
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
@@ -111,9 +112,8 @@ class _Answer(msgspec.Struct, frozen=True):
     channels: tuple[_Slate, ...]
 
 
-class _Question(msgspec.Struct, frozen=True):
+class _Question(LoggedDelivery, frozen=True):
     across: str
-    deliver_at: int | None
 
 
 def read_draws(store: LogStore, since: int, known_at: int, progress: Progress, limit: int = 1_000_000) -> Reading:
@@ -184,7 +184,7 @@ def _rows(logged: LoggedDecision, catalogue: Catalogue, outcomes: _Outcomes, kno
     channels = [catalogue.channels.get(slate.channel) for slate in slates]
     if None in channels:
         return "unreadable"
-    begins = max(logged.decided_at, question.deliver_at or logged.decided_at)
+    begins = question.delivery(logged.decided_at)
     groups = [slates] if question.across == "best" else [(slate,) for slate in slates]
     taken = tuple(
         tuple((slate.channel, action.action_id) for slate in group for action in slate.actions) for group in groups

@@ -43,23 +43,23 @@ def account(situation: Situation, place: int, rules: Rules) -> Account:
     price = situation.compiled.spending.price(number, situation.channel(place))
     rule = min((one for one in rules[number] if one.exceeded(spent, price)), key=lambda one: one.daily)
     currency = catalogue.currency
-    allowed, observed = _allowed(rule, currency), f"{_amount(rule, rule.used(spent), currency)} spent"
-    costs = "" if rule.money is None else f", and one more is {_amount(rule, price, currency)}"
-    reason = f"{id_} may have {allowed} for everybody together; {observed}{costs}"
+    most, observed = allowed(rule, currency), f"{amount(rule, rule.used(spent), currency)} spent"
+    costs = "" if rule.money is None else f", and one more is {amount(rule, price, currency)}"
+    reason = f"{id_} may have {most} for everybody together; {observed}{costs}"
     # What one contact costs more than a day's budget is dearer every day.
     if not rule.daily or rule.price(price) > (rule.contacts if rule.contacts is not None else rule.money or 0):
-        return Account("never", observed, allowed, reason)
+        return Account("never", observed, most, reason)
     again = text_of(start_of_day(None, catalogue.time_zone, situation.moment, 1))
-    return Account("spent", observed, f"{allowed}: from {again}", f"{reason}; open again from {again} on")
+    return Account("spent", observed, f"{most}: from {again}", f"{reason}; open again from {again} on")
 
 
-def _allowed(rule: Most, currency: str) -> str:
+def allowed(rule: Most, currency: str) -> str:
     most = rule.contacts if rule.contacts is not None else rule.money or 0
     until = "" if rule.until is None else f" until it has had {rule.until}"
-    return f"{_amount(rule, most, currency)} {'a day' if rule.daily else 'in total'}{until}"
+    return f"{amount(rule, most, currency)} {'a day' if rule.daily else 'in total'}{until}"
 
 
-def _amount(rule: Most, amount: int, currency: str) -> str:
+def amount(rule: Most, amount: int, currency: str) -> str:
     if rule.contacts is None:
         return f"{amount / MILLIONTHS:.2f} {currency}"
     return "1 contact" if amount == 1 else f"{amount} contacts"

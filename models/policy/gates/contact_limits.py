@@ -35,16 +35,21 @@ class WithinContactLimits:
         ]
         again, limit = max(found, key=lambda one: (one[0] is None, one[0] or 0))
         rule, whom, used = rules.limits[limit], rules.of[limit], int(stands.used[limit])
-        allowed, observed = f"at most {_contacts(rule.contacts)} {_span(rule)}", f"{_contacts(used)} with {whom}"
-        reason = f"{whom}: {allowed}, and there are {used}, made or reserved"
+        most, observed = allowed(rule), f"{contacts(used)} with {whom}"
+        reason = f"{whom}: {most}, and there are {used}, made or reserved"
         if again is None:
-            return Account("never", observed, allowed, reason)
+            return Account("never", observed, most, reason)
         return Account(
-            "too_many", observed, f"{allowed}: from {text_of(again)}", f"{reason}; permitted from {text_of(again)} on"
+            "too_many", observed, f"{most}: from {text_of(again)}", f"{reason}; permitted from {text_of(again)} on"
         )
 
 
-def _contacts(count: int) -> str:
+def allowed(limit: Limit) -> str:
+    """In words."""
+    return f"at most {contacts(limit.contacts)} {_span(limit)}"
+
+
+def contacts(count: int) -> str:
     return "1 contact" if count == 1 else f"{count} contacts"
 
 
