@@ -25,8 +25,8 @@ test: $(INSTALLED) lint ## lint, types, import contracts, then the whole suite (
 	$(BIN)/python -m pytest -n $(PROCESSES)
 
 .PHONY: test-long
-test-long: $(INSTALLED) ## what takes minutes: the demo on its real data, hundreds of killed writers, twenty killed servers; one test at a time, for each fills the machine
-	$(BIN)/python -m pytest -m long --timeout 1800
+test-long: $(INSTALLED) ## what takes minutes: the demo on its real data, hundreds of killed writers, twenty killed servers
+	$(BIN)/python -m pytest -n $(PROCESSES) -m long --timeout 1800
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, mypy --strict, import contracts
