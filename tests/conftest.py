@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.checks import beside, leaving
 from tests.checks.postgres import server_or_skip
 
+_CAME_TO = "came to"
 postgres = pytest.fixture(scope="session")(server_or_skip)
 
 
@@ -42,6 +43,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> beside.By
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if _is_worker(config):
         beside.in_order(items)
+
+
+@pytest.fixture
+def came_to(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells at the end of the run what a test counted, whichever process ran it."""
+    return lambda words: record_property(_CAME_TO, words)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, words in report.user_properties:
+            if name == _CAME_TO:
+                terminalreporter.write_line(f"{report.nodeid}: {words}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

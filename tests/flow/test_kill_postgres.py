@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,7 @@ def test_writers_outlive_a_server_that_is_stopped_at_once(own_server: Server, tm
 
 @pytest.mark.long
 def test_the_service_outlives_a_server_that_is_stopped_at_once(
-    own_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own_server: Server, tmp_path: Path, came_to: Callable[[str], None]
 ) -> None:
     rng = random.Random(37)
     url = own_server.url
@@ -96,5 +96,4 @@ def test_the_service_outlives_a_server_that_is_stopped_at_once(
     assert faults == [], "\n".join(faults[:30])
     assert sum(ledger.answered["503"] for ledger in ledgers) > 0
     assert sum(ledger.answered["no answer"] for ledger in ledgers) == 0
-    with capsys.disabled():
-        print(f"\nPostgreSQL stopped at once {LONG} times: {counted(ledgers)}; 0 faults")  # noqa: T201
+    came_to(f"PostgreSQL stopped at once {LONG} times: {counted(ledgers)}; 0 faults")

@@ -3,6 +3,7 @@ acknowledged stays done. SYNTHETIC people."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ ROUND, MOST = 4, 200
 
 @pytest.mark.long
 def test_an_erasure_that_is_killed_is_done_or_not_begun(
-    fresh_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fresh_url: str, tmp_path: Path, came_to: Callable[[str], None]
 ) -> None:
     store = open_store(fresh_url, vault=VAULT)
     fill(store)
@@ -32,5 +33,4 @@ def test_an_erasure_that_is_killed_is_done_or_not_begun(
             store.close()
             assert faults == [], "\n".join(faults[:20])
     assert set(range(PEOPLE)) <= clerk.acknowledged
-    with capsys.disabled():
-        print(f"\n{fresh_url.partition(':')[0]}: {made.kills} times killed while {PEOPLE} people were erased or split")  # noqa: T201
+    came_to(f"{made.kills} times killed while {PEOPLE} people were erased or split")
