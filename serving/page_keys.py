@@ -17,6 +17,7 @@ from features.identity import ANONYMOUS_ID, USER_ID, is_strong
 from features.wire.errors import WireError
 from features.wire.names import EVENT_NAMES, Shape
 from features.wire.segment import WireMessage
+from models.policy.gates.reachable import DO_NOT_CONTACT, forbids
 
 _TAKES_BACK: Final = frozenset({Kind.REFUNDED, Kind.CANCELLED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
 """Of a subscription the newest statement stands, so that a change of plan ends the old one."""
@@ -68,6 +69,8 @@ def as_a_page_may(
         raise NotForPages("anonymousId", None, rule, "send anonymousId or userId with it")
     for event in message.events:
         _check(event, outbound)
+    if DO_NOT_CONTACT in message.traits and not forbids(said := message.traits[DO_NOT_CONTACT]):
+        raise NotForPages(f"traits.{DO_NOT_CONTACT}", said, "a page's key lets nobody be contacted", _ADVICE)
     for older in message.previous:
         if older.type == USER_ID and is_known(older):
             raise NotForPages("previousId", older.value, "a page's key joins no known user with another", _ADVICE)

@@ -320,6 +320,15 @@ def test_what_a_page_claims_joins_nobody_known() -> None:
         as_a_page_may(alias, lambda one: one == Identifier("user_id", "b"), ())
 
 
+@pytest.mark.parametrize("said", [False, None, 0, "no", ""])
+def test_a_page_lets_nobody_be_contacted(said: object) -> None:
+    told = message(type="identify", userId="c", traits={"do_not_contact": said})
+    with pytest.raises(NotForPages, match=r"^traits\.do_not_contact is "):
+        as_a_page_may(told, lambda _: False, ())
+    forbidding = message(type="identify", userId="c", traits={"do_not_contact": True})
+    assert as_a_page_may(forbidding, lambda _: False, ()).traits == {"do_not_contact": True}
+
+
 def test_a_page_names_nobody_by_what_one_person_alone_has() -> None:
     card = message(type="identify", userId=None, traits={"loyalty_card": "12"})
     with pytest.raises(NotForPages, match="names nobody by loyalty_card"):

@@ -46,7 +46,7 @@ class Reachable:
 
 def _obstacle(situation: Situation, channel: str) -> Account | None:
     rules = situation.compiled.catalogue.channels[channel]
-    if rules.direction is Direction.OUTBOUND and _forbidden(situation.customer.traits.get(DO_NOT_CONTACT)):
+    if rules.direction is Direction.OUTBOUND and forbids(situation.customer.traits.get(DO_NOT_CONTACT)):
         return Account(DO_NOT_CONTACT, "said so", "not said", "they must not be contacted, for whatever purpose")
     if rules.needs is not None and rules.needs not in (situation.customer.addresses or ()):
         reason = f"{channel} needs {_named(rules.needs)} and none of theirs is known"
@@ -58,8 +58,8 @@ def _obstacle(situation: Situation, channel: str) -> Account | None:
     return Account("bounced", f"failed {text_of(failed)}", "a sign that messages arrive", reason)
 
 
-def _forbidden(told: object) -> bool:
-    """told: the trait, None where it is missing."""
+def forbids(told: object) -> bool:
+    """told: the trait DO_NOT_CONTACT, None where it is missing."""
     if told is None or isinstance(told, int | float):
         return bool(told)
     return str(told).strip().lower() not in _NO
