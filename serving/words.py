@@ -211,6 +211,7 @@ _WORDS: Mapping[Kind, Callable[[Told], str]] = {
     Kind.REJECTED: _message("rejected {}"),
     Kind.CONVERTED: _message("took up {}"),
     Kind.MESSAGE_OPENED: _message("opened {}"),
+    Kind.ADDRESS_FAILED: _message("{} failed for good"),
     Kind.MESSAGE_MACHINE_OPENED: _message("a program opened {}"),
     Kind.CONSENT_GRANTED: _consent("agreed to be contacted"),
     Kind.CONSENT_WITHDRAWN: _consent("asked not to be contacted"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from features.discretion import discreet, is_secret
 from features.event import Event, Kind
 from serving.item_names import NamedItems
-from serving.words import LONGEST, words_of
+from serving.words import _WORDS, LONGEST, words_of
 
 CARDS = [
     "4111 1111 1111 1111",
@@ -129,3 +129,9 @@ def test_items_are_called_by_their_names(ids: list[str], data: st.DataObject) ->
     for item, name in zip(ids, names, strict=True):
         assert called(item) == (item if name is None else name)
     assert called("none of them") == "none of them"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_no_kind_is_without_words(kind: Kind) -> None:
+    """Each by name: dice need not throw them all."""
+    assert kind in _WORDS
