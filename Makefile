@@ -74,4 +74,5 @@ $(INSTALLED): pyproject.toml locks/all.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r locks/all.txt; \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
+	$(BIN)/python -m compileall -q features models serving training nextbest.py; \
 	touch $(INSTALLED)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,19 +18,37 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.progress import Terminal
-from serving.commands import asking, cases, catalogue, customers, decisions, identity, items, keys, letters, shell
+from serving.commands import (
+    accounts,
+    asking,
+    cases,
+    catalogue,
+    customers,
+    decisions,
+    identity,
+    items,
+    keys,
+    letters,
+    shell,
+    trials,
+)
 from serving.commands.asking import dry_run
 from serving.commands.checking import check
 from serving.commands.naming import operator
 from serving.commands.output import AsJson, Rows, counted, show
-from serving.commands.shell import console, present_of, settings, stop, the_store, the_store_or_an_empty_one
+from serving.commands.serving import serve
+from serving.commands.shell import console, moment, present_of, settings, stop, the_store, the_store_or_an_empty_one
+from serving.commands.touring import what_to_try
+from training import commands
+from training.options import Evaluated, Minutes, Seed, Trees, Trials, Until
+from training.simulation.command import simulate
+from training.sources.demos import Demo, history_of
 
 if TYPE_CHECKING:
     from features.stores import Store
     from features.stores.protocol import BulkReceipt
-    from serving.settings import Settings
     from training.champions import Grounds
-    from training.judging import Terms
+    from training.judging import Replay, Terms
     from training.registry import Registered, Registry
     from training.settings import TrainingSettings
 
@@ -67,6 +85,17 @@ def one_line() -> Iterator[None]:
 
     with shell.one_line(TrainingError, SourceError):
         yield
+
+
+@contextmanager
+def open_log() -> Iterator[commands.Log]:
+    from serving.redrawing import rows_again, withheld
+    from serving.replaying import Replayer
+    from serving.runtime import code_revision
+
+    with the_store() as store:
+        replayer = Replayer(store, code_revision())
+        yield commands.Log(store, present_of(store), withheld(replayer), rows_again(replayer), code_revision())
 
 
 @app.command("import")
@@ -115,41 +144,28 @@ def import_(
 
 app.command()(check)
 app.command()(asking.recommend)
-
-
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Default: NEXTBEST_HOST, else 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: NEXTBEST_PORT, else 3000.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Default: NEXTBEST_WORKERS, else 1.")] = None,
-) -> None:
-    """Serve decisions over HTTP until Ctrl-C."""
-    from serving.launch import NotStartable
-    from serving.launch import serve as run
-
-    with one_line():
-        chosen = settings(host=host, port=port, workers=workers)
-        try:
-            raise typer.Exit(run(chosen, chosen.workers))
-        except NotStartable as error:
-            stop(str(error))
+app.command()(serve)
 
 
 @app.command()
 def train(
-    seed: Annotated[
-        int | None, typer.Option(help="Of every draw; the same seed and history give the same trees.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is learned from.")] = None,
-    evaluated: Annotated[
-        bool, typer.Option("--evaluate/--no-evaluate", help="Also compare with the baselines; takes as long again.")
-    ] = False,
+    seed: Seed = None,
+    until: Until = None,
+    evaluated: Evaluated = False,
+    minutes: Minutes = None,
+    trials: Trials = None,
+    trees: Trees = "",
 ) -> None:
     """Learn from the store's history, judge on its latest contacts, register a version. It does not yet serve."""
-    with one_line(), the_store() as store:
+    with one_line(), open_log() as log:
         from training.run import learn
+        from training.tuning import Search
 
-        run = learn(store, registry(), told(seed), moment(until), Terminal(console), evaluated=evaluated)
+        search = None if minutes is None and trials is None else Search(trials, minutes)
+        shaped, known_at = told(seed, trees), moment(until)
+        skew = commands.skew_of(log, 90, known_at, console)
+        to_see = (known_at, Terminal(console), log.again)
+        run = learn(log.store, registry(), shaped, *to_see, evaluated=evaluated, skew=skew, search=search, tell=tell)
         if run.evaluation is not None:
             print(run.evaluation.markdown())
         tell(run.remarks)
@@ -166,37 +182,15 @@ def tell(remarks: Iterable[str]) -> None:
 
 @app.command()
 def evaluate(
-    seed: Annotated[int | None, typer.Option(help="Of every draw.")] = None,
-    until: Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is looked at.")] = None,
+    seed: Seed = None,
+    until: Until = None,
+    trees: Trees = "",
 ) -> None:
     """Compare our models with the baselines on the latest contacts and purchases; Markdown on standard output."""
     with one_line(), the_store() as store:
         from training.run import judge
 
-        print(judge(store, registry(), told(seed), moment(until), Terminal(console)).markdown())
-
-
-Value = Annotated[
-    bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
-]
-
-
-@app.command()
-def arms(
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
-    value: Value = False,
-    seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
-) -> None:
-    """What each arm's draws earned, from the decision log, and how far ahead of the full arm; with 95 % intervals over
-    people; Markdown on standard output."""
-    with one_line(), the_store() as store:
-        from training.offpolicy.arms import report
-        from training.offpolicy.logged import Reward
-
-        reward, now = Reward.VALUE if value else Reward.SUCCESS, present_of(store)
-        remarks, table = report(store, now - days * 86_400_000, now, reward, seed, Terminal(console))
-        tell(remarks)
-        print(table)
+        print(judge(store, registry(), told(seed, trees), moment(until), Terminal(console)).markdown())
 
 
 @app.command("off-policy")
@@ -205,7 +199,7 @@ def off_policy(
     random: Annotated[bool, typer.Option("--random", help="What the random arm's policy would have earned.")] = False,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Decisions of the last so many days.")] = 90,
     sample: Annotated[int, typer.Option(min=2, help="Of their draws so many at most, at random.")] = 10_000,
-    value: Value = False,
+    value: trials.Value = False,
     seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
 ) -> None:
     """What another policy would have earned in the place of the logged one, in the full and the random arm, and how far
@@ -235,7 +229,6 @@ def off_policy(
 
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the history of champions.")]
-By = Annotated[str, typer.Option("--by", help="Who decides; default: the user of this machine.")]
 
 
 @app.command(epilog='nextbest promote 7 --force --reason "new season, nothing is logged yet" --by "Ann Smith"')
@@ -244,7 +237,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only judge, and leave nothing behind.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Whatever the verdict; needs --reason and --by.")] = False,
     reason: Reason = "",
-    by: By = "",
+    by: trials.By = "",
     days: Annotated[int, typer.Option(min=1, max=3650, help="Judge by decisions of the last so many days.")] = 90,
     tolerance: Annotated[float, typer.Option(help="The share of its reward by which it may be behind.")] = 0.05,
     successes: Annotated[bool, typer.Option("--successes", help="A success counts 1, not what it is worth.")] = False,
@@ -264,23 +257,36 @@ def promote(
 
 def put_forward(store: Store, version: str | None, terms: Terms, grounds: Grounds | None, as_json: bool) -> bool:
     """Whether it may serve, or does when grounds are given; without them nothing is left behind."""
-    from serving.redrawing import ByModel, as_logged
-    from serving.replaying import Replayer
-    from serving.runtime import code_revision
     from training import promotion_text
-    from training.judging import Replay, contest, judged, promoted
+    from training.judging import contest, judged, promoted
 
-    models, replayer = registry(), Replayer(store, code_revision())
-    them, replay = contest(store, models, version), Replay(as_logged(replayer), partial(ByModel, replayer))
-    made, remarks = judged(store, models, them, replay, terms, told(None), Terminal(console))
+    models = registry()
+    them = contest(store, models, version)
+    made, remarks = judged(store, models, them, replay(store), terms, told(None), Terminal(console))
     tell(remarks)
-    print(promotion_text.as_json(made) if as_json else promotion_text.markdown(made))
+    print(promotion_text.as_json(made, grounds) if as_json else promotion_text.markdown(made, grounds))
     if grounds is None:
         return made.promoted
     champion = promoted(store, models, them, made, grounds, terms.known_at)
     if champion is not None:
         let_serve(champion)
     return champion is not None
+
+
+def replay(store: Store) -> Replay:
+    from serving.redrawing import ByModel, as_logged, rows_again
+    from serving.replaying import Replayer
+    from serving.runtime import code_revision
+    from training.judging import Replay
+
+    replayer = Replayer(store, code_revision())
+    return Replay(as_logged(replayer), partial(ByModel, replayer), rows_again(replayer), code_revision())
+
+
+def bench(store: Store) -> trials.Bench:
+    from training.trials import Bench
+
+    return Bench(store, registry(), replay(store), told(None), Terminal(console))
 
 
 def let_serve(champion: Registered) -> None:
@@ -290,7 +296,7 @@ def let_serve(champion: Registered) -> None:
 
 
 @app.command()
-def rollback(reason: Reason = "", by: By = "") -> None:
+def rollback(reason: Reason = "", by: trials.By = "") -> None:
     """Make the champion before this one the champion again, at once and without judging; again brings this one back."""
     with one_line(), the_store() as store:
         let_serve(registry().rollback(store, present_of(store), reason, by or operator()))
@@ -316,80 +322,71 @@ def registry() -> Registry:
     return Registry(where.effective_tracking_uri, where.absolute_home / "artifacts", where.model_name)
 
 
-def told(seed: int | None) -> TrainingSettings:
-    from training.settings import TrainingSettings
+def told(seed: int | None, trees: str = "") -> TrainingSettings:
+    from training.settings import TrainingSettings, read_trees
 
-    threads = os.cpu_count() or 1
-    return TrainingSettings(threads=threads) if seed is None else TrainingSettings(seed=seed, threads=threads)
-
-
-def moment(text: str | None) -> int | None:
-    from features.instants import parse_instant
-
-    try:
-        return None if text is None else parse_instant(text)
-    except ValueError as error:
-        stop(f"until is {text}; {error}; correct it")
+    made = TrainingSettings(threads=os.cpu_count() or 1, response=read_trees(trees))
+    return made if seed is None else replace(made, seed=seed)
 
 
 @app.command()
 def demo(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: NEXTBEST_PORT, else 3000.")] = None,
     only_prepare: Annotated[bool, typer.Option("--only-prepare", help="Everything but the service.")] = False,
+    data: Annotated[Demo, typer.Option(help="Public data, or made-up people on every channel.")] = Demo.REAL,
 ) -> None:
-    """Real data in, a model trained, evaluated and promoted, the service running. A second run reuses what is there."""
+    """Data in, a model trained, evaluated and promoted, the service running. A second run reuses what is there."""
     from serving.deployment import NotStartable, require_free_port
     from serving.launch import serve as run
+    from serving.redrawing import withheld
+    from serving.replaying import Replayer
+    from serving.runtime import code_revision
 
     with one_line():
         from training.champions import Grounds, How
         from training.judging import terms_of
         from training.run import learn
-        from training.sources import complete_journey
 
-        chosen = settings(port=port)
+        chosen, source = settings(port=port), history_of(data)
         try:
             if not only_prepare:
                 require_free_port(chosen.host, chosen.port)
             with the_store(create=True) as store:
-                complete_journey.import_once(store, Terminal(console))
-                if dry_run(chosen, complete_journey.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
-                    made = learn(store, registry(), told(None), None, Terminal(console), evaluated=True)
+                source.import_once(store, Terminal(console))
+                if dry_run(chosen, source.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
+                    again = withheld(Replayer(store, code_revision()))
+                    made = learn(store, registry(), told(None), None, Terminal(console), again, evaluated=True)
                     tell(made.remarks)
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
-                    first = Grounds(How.VERDICT, "the demo's first model", operator())
-                    terms = terms_of(present_of(store))
+                    first, terms = (
+                        Grounds(How.VERDICT, "the demo's first model", operator()),
+                        terms_of(present_of(store)),
+                    )
                     if not put_forward(store, made.registered.version, terms, first, as_json=False):
                         raise typer.Exit(1)
                 else:
                     console.print("history and model are there already and serve as they are")
-                welcome = what_to_try(chosen, store)
+                welcome = what_to_try(chosen, source.HOUSEHOLD, partial(source.an_item_of, store))
             raise typer.Exit(0 if only_prepare else run(chosen, chosen.workers, welcome))
         except NotStartable as error:
             stop(str(error))
 
 
-def what_to_try(where: Settings, store: Store) -> str:
-    from serving.tour import tour
-    from training.sources.complete_journey import HOUSEHOLD, an_item_of
-
-    item = an_item_of(store, dry_run(where, HOUSEHOLD, ["mail"], 1, explain=False))
-    mlflow = f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri {where.effective_tracking_uri}"
-    return f"  MLflow           {mlflow} --port {where.port + 1}\n" + tour(
-        f"http://{where.host}:{where.port}", HOUSEHOLD, item
-    )
-
-
+commands.add_to(app, commands.House(open_log, one_line, moment, console, registry))
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(identity.app, name="identity")
 app.add_typer(customers.app, name="customers")
 app.add_typer(cases.app, name="cases")
 app.add_typer(letters.app, name="letters")
 app.add_typer(items.app, name="items")
 app.add_typer(decisions.app, name="decisions")
+app.add_typer(trials.ab(trials.Lent(bench, one_line)), name="ab")
+app.add_typer(trials.shadow(trials.Lent(bench, one_line)), name="shadow")
 app.command()(customers.audit)
 app.command()(customers.compact)
+app.command()(simulate)
 
 
 def main() -> None:

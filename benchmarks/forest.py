@@ -29,6 +29,7 @@ from features import build
 from features.definitions import FEATURES
 from models.forest import Forest, warm
 from models.inputs import response_inputs, response_shared
+from models.track_record import TRACK_COLUMNS
 from tests.models.shop import NOW, customer
 
 Rows = NDArray[np.float64]
@@ -69,7 +70,8 @@ def tables(size: Size) -> tuple[Rows, Rows]:
         page = customer(history(seed), vocabulary).page
         own = build.rows(page, NOW, 0, made.all, made.facts)
         need = rng.normal(size=own.shape[0])
-        return np.column_stack([own, need, rng.normal(size=60).round(2)[made.all.category]])
+        track = rng.normal(size=(len(made.all), len(TRACK_COLUMNS))).round(2)
+        return np.column_stack([own, need, rng.normal(size=60).round(2)[made.all.category], track])
 
     grown = [rows(seed)[rng.choice(len(made.all), size.rows, replace=False)] for seed in range(1, size.customers + 1)]
     return np.concatenate(grown), rows(0)

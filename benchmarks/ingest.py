@@ -31,7 +31,7 @@ from features.stores.protocol import Store
 from tests.checks.postgres import binaries, cluster
 from tests.checks.store_examples import VAULT
 from tests.flow.served import Place
-from tests.serving.running import Running, server
+from tests.serving.running import server
 
 GOAL_HTTP, GOAL_IMPORT = 10_000, 100_000
 READERS, READER_EVENTS = 20, 200
@@ -84,8 +84,7 @@ def median_rate(size: Size, rate: Callable[[int], float]) -> tuple[float, float,
 def floors(size: Size, folder: Path) -> Floors:
     bodies = batches(size.batches, size.calls, "floor", now())
     with server(folder, target="benchmarks.parts.empty:Empty") as running:
-        port = int(running.url.rsplit(":", 1)[1])
-        empty, _, _ = median_rate(size, lambda _: send(port, bodies, size.calls).rate)
+        empty, _, _ = median_rate(size, lambda _: send(running.port, bodies, size.calls).rate)
     synced, _, _ = median_rate(size, lambda _: fsync_rate(bodies, size, folder))
     return Floors(empty, synced)
 
@@ -102,22 +101,16 @@ def fsync_rate(bodies: Sequence[bytes], size: Size, folder: Path) -> float:
 def over_http(name: str, place: Place, size: Size, floor: Floors) -> Row:
     runs = [batches(size.batches, size.calls, f"run {run}", now()) for run in range(size.runs)]
     with place.served(new=False) as running:
-        port = int(running.url.rsplit(":", 1)[1])
-        send(port, batches(max(1, size.batches // 10), size.calls, "warm", now()), size.calls)
-        before = worked(running)
-        rate, least, most = median_rate(size, lambda run: send(port, runs[run], size.calls).rate)
-        cpu = (worked(running) - before) / (size.runs * size.batches * size.calls)
+        send(running.port, batches(max(1, size.batches // 10), size.calls, "warm", now()), size.calls)
+        before = running.worked()
+        rate, least, most = median_rate(size, lambda run: send(running.port, runs[run], size.calls).rate)
+        cpu = (running.worked() - before) / (size.runs * size.batches * size.calls)
     what = f"/v1/batch, {size.calls} calls each, {CONNECTIONS} connections"
     against = (
         f"{rate / floor.empty:.2f} x empty endpoint ({floor.empty:,.0f}/s), {rate / floor.fsync:.2f} x fsync of each "
         f"batch ({floor.fsync:,.0f}/s); {cpu * 1e6:.0f} us of the worker's CPU each; runs {least:,.0f} to {most:,.0f}"
     )
     return Row(name, what, f"{rate:,.0f} events/s", f"{GOAL_HTTP:,}", against)
-
-
-def worked(running: Running) -> float:
-    """Seconds of CPU that the workers have used."""
-    return float(sum(times.user + times.system for times in (one.cpu_times() for one in running.workers())))
 
 
 def imported(name: str, store: Store, size: Size) -> Row:

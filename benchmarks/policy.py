@@ -104,13 +104,14 @@ def shop(size: Size) -> tuple[CompiledCatalogue, Vocabulary]:
             }
         },
         "categories": [{"id": f"c{number}"} for number in range(CATEGORIES)],
-        "actions": [_action(number, asked) for number in range(size.actions)],
+        "actions": [action(number, asked, "email") for number in range(size.actions)],
     }
     items: dict[str, str | None] = {f"i{number}": f"c{number % CATEGORIES}" for number in range(ITEMS)}
     return compiled(checked(document, items_table(items)))
 
 
-def _action(number: int, asked: Sequence[str]) -> dict[str, object]:
+def action(number: int, asked: Sequence[str], channel: str) -> dict[str, object]:
+    """asked: the shop's conditions, of which each action has one."""
     return {
         "id": f"a{number:04d}",
         "kind": "offer",
@@ -119,7 +120,7 @@ def _action(number: int, asked: Sequence[str]) -> dict[str, object]:
         "value": 1 + number % 9,
         "success": "converted",
         "eligibility": asked[number % len(asked)],
-        "treatments": [{"id": "t", "channel": "email"}],
+        "treatments": [{"id": "t", "channel": channel}],
     }
 
 

@@ -74,7 +74,7 @@ def table(
     Equal bit for bit to rows() of each moment. records: all of the person's EVENT records, in any order;
     the rest as for rows()."""
     plan = _plan(only)
-    shape = len(chosen), len(plan.customer_features) + len(plan.candidate_features)
+    shape = len(chosen), len(plan.customer_features) + len(plan.category_features) + len(plan.candidate_features)
     if out is None:
         out = np.empty(shape)
     elif out.shape != shape:

@@ -70,6 +70,7 @@ class Kind(IntEnum):
     SURVEY_ANSWERED = 73
     HANDED_OFF = 74  # a journey passed to another channel
     HANDOFF_TAKEN = 75
+    NOTE_WRITTEN = 76  # by somebody who serves the person, for whoever serves them next
 
 
 CONTACTS = frozenset({Kind.SENT, Kind.DISPLAYED})
@@ -94,8 +95,8 @@ FLEETING = frozenset(
 """Kinds that leave a full page first; purchases, contacts and cases outlive them. What people consent to and who they
 are is kept whole beside the page, and some senders tell it again with every call."""
 
-LOG_ONLY = frozenset({Kind.DECIDED})
-"""Kinds that stay in the log and never enter a page."""
+LOG_ONLY = frozenset({Kind.DECIDED, Kind.NOTE_WRITTEN})
+"""Kinds that stay in the log and never enter a page: no decision reads them, and none is made afresh for them."""
 
 INTENTS = frozenset({Kind.DECIDED, Kind.RESERVED, Kind.NOT_SENT})
 """Kinds that tell what we meant to do, and nothing of the person: of whom there is nothing else is not known."""
@@ -118,8 +119,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     message_id and line together are unique: the same pair again is the same event. channel, item, action, order and
     decision are the outside world's texts, None for none. quantity is in units, amount in the catalogue's currency
     for the whole line (not per unit); NaN is unknown for both. properties is the rest of the payload as JSON text; it
-    lives in the log only. topic: what a statement of consent is about, None for everything on the channel. ends_at: of
-    a subscription's term, ms UTC, None when it renews by itself; such an event has no decision. Of a reservation, until
+    lives in the log only. topic: what a statement of consent is about, None for everything on the channel; why a case
+    is open, or somebody came to a line (features.cases.spoken), None where that was not told. ends_at: of a
+    subscription's term, ms UTC, None when it renews by itself; such an event has no decision. Of a reservation, until
     when it is held; such an event has no order.
     """
 

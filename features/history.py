@@ -84,8 +84,12 @@ def text_code(text: str | None) -> int:
 
 
 def as_of(records: Records, moment: int) -> Records:
-    """What was recorded (and had occurred) by `moment`; the law of no leakage in one line."""
-    return records[(records["recorded_at"] <= moment) & (records["occurred_at"] <= moment)]
+    """What was recorded (and had occurred) by `moment`; the law of no leakage in one line. The records themselves, not
+    a copy, when that is all of them."""
+    recorded_at, occurred_at = records["recorded_at"], records["occurred_at"]
+    if len(records) and recorded_at.max() <= moment and occurred_at.max() <= moment:
+        return records
+    return records[(recorded_at <= moment) & (occurred_at <= moment)]
 
 
 def page(records: Records) -> Records:

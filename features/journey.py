@@ -25,6 +25,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from features.cases import REASONED
 from features.event import Kind
 from features.history import NO_CHANNEL, Records, as_of
 
@@ -75,7 +76,10 @@ ENDS = {Kind.CALL_STARTED: Kind.CALL_ENDED, Kind.CHAT_STARTED: Kind.CHAT_ENDED}
 MOVES = frozenset({*ENDS, Kind.CALL_TRANSFERRED, Kind.STORE_VISITED, Kind.HANDOFF_TAKEN})
 """Steps that change the channel even while a call or chat is under way."""
 
+_IS_REASONED = np.isin(np.arange(256), sorted(REASONED))
 _IS_STEP = np.isin(np.arange(256), sorted(STEPS))
+_IS_BEGIN = np.isin(np.arange(256), sorted(ENDS))
+_OF_TALKS = np.isin(np.arange(256), sorted({*ENDS, *ENDS.values(), Kind.CALL_TRANSFERRED}))
 _IS_ARRIVAL = np.isin(np.arange(256), sorted(ARRIVALS))
 _CONTENT = ("severity", "quantity", "amount", "action", "item", "decision", "order", "channel", "kind", "occurred_at")
 
@@ -116,9 +120,10 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
     """The journey under way at `moment` (ms UTC); None when there is none. page: EVENT records in any order. idle: ms,
     above 0."""
     known = as_of(page, moment)
-    steps = _ordered(known[_IS_STEP[known["kind"]]])
-    if len(steps) == 0:
-        return None
+    steps = known[_IS_STEP[known["kind"]]]
+    if len(steps) == 0 or moment > int(steps["occurred_at"].max()) + max(idle, LONGEST_WAIT):
+        return None  # no step reaches further than that
+    steps = _ordered(steps)
     talks = _conversations(steps)
     reach = np.maximum.accumulate(_reach(steps, talks, idle))
     if moment > reach[-1]:
@@ -134,7 +139,7 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
         transfers=_transfers(steps, talks),
         channels=_distinct(steps["channel"][(steps["channel"] != NO_CHANNEL) & (steps["kind"] != Kind.HANDED_OFF)]),
         items=_distinct(steps["item"][steps["item"] >= 0][::-1]),
-        orders=_distinct(steps["order"][steps["order"] != 0][::-1]),
+        orders=_distinct(steps["order"][(steps["order"] != 0) & ~_IS_REASONED[steps["kind"]]][::-1]),
     )
 
 
@@ -142,7 +147,9 @@ def under_way(page: Records, moment: int) -> tuple[tuple[int, int], ...]:
     """(channel code, began at in ms UTC) of every call and chat that goes on at `moment` (ms UTC), the newest first.
     page: EVENT records in any order. A call that was passed on goes on where it was passed to."""
     known = as_of(page, moment)
-    steps = _ordered(known[np.isin(known["kind"], (*ENDS, *ENDS.values(), Kind.CALL_TRANSFERRED))])
+    if not _IS_BEGIN[known["kind"]].any():
+        return ()
+    steps = _ordered(known[_OF_TALKS[known["kind"]]])
     return tuple(_talk(step, steps) for step in steps[_conversations(steps) > moment][::-1])
 
 
@@ -159,9 +166,10 @@ def handoffs(page: Records, moment: int, patience: int) -> tuple[Handoff, ...]:
     """Every hand-off as of `moment` (ms UTC), the newest first. page: EVENT records in any order. patience: ms, above
     0. Told again under the same id, the first counts."""
     known = as_of(page, moment)
-    made = _ordered(known[(known["kind"] == Kind.HANDED_OFF) & (known["decision"] != 0)])
+    made = known[(known["kind"] == Kind.HANDED_OFF) & (known["decision"] != 0)]
     if len(made) == 0:
         return ()
+    made = _ordered(made)
     _, first = np.unique(made["decision"], return_index=True)
     taken = set(known["decision"][known["kind"] == Kind.HANDOFF_TAKEN].tolist())
     arrivals = known[_IS_ARRIVAL[known["kind"]]]
@@ -179,6 +187,9 @@ def _handoff(made: np.void, arrivals: Records, taken: set[int], moment: int, pat
 
 def _ordered(records: Records) -> Records:
     """By moment, then by content."""
+    at = records["occurred_at"]
+    if (at[1:] > at[:-1]).all():
+        return records
     return records[np.lexsort(tuple(records[name] for name in _CONTENT))]
 
 

@@ -65,12 +65,17 @@ def answer(
     most = 1
     for k in range(len(moments)):
         most = max(most, start[k + 1] - start[k])
-    desk = Desk(np.zeros(MEASURES), np.zeros(4, np.int64), np.zeros(ROLES, np.int64), np.empty(out.shape[1]))
+    desk = Desk(
+        np.zeros(MEASURES), np.zeros(4, np.int64), np.zeros(ROLES, np.int64), np.empty(out.shape[1]),
+        np.zeros(len(known.parent) + 1, np.int64),
+    )  # fmt: skip
     rows = np.empty((most, Role.ITEMS), np.int64)
     for k in range(len(moments)):
         these = slice(start[k], start[k + 1])
         now = (moments[k], utc_offsets[k])
-        one_moment(cells, met, places, plan, known, offers, records, now, chosen[these], rows, desk, out[these])
+        one_moment(
+            cells, met, places, plan, known, offers, records, now, start[k] + 1, chosen[these], rows, desk, out[these]
+        )  # fmt: skip
 
 
 def _entry(revised: int) -> Callable[..., int]:

@@ -121,8 +121,8 @@ class Timing(IntEnum):
 class Plan(NamedTuple):
     """What to compute; see features.plan, which writes it. series: int32[s, 3] measure, offset in the row, bit.
     series_start: by store. visit: series to touch, by store * 256 + kind. bits: int64[4, 256] per distinct measure and
-    kind. width: cells of a row by store. features: int32[f, 6] column, op, role, cell, role, cell, those of the
-    customer before those of candidates."""
+    kind. width: cells of a row by store. features: int32[f, 6] column, op, role, cell, role, cell, by what they depend
+    on: the customer alone, a candidate's category too, or all of it; VALUE first."""
 
     classes: NDArray[np.uint8]
     windows: NDArray[np.int64]
@@ -135,6 +135,7 @@ class Plan(NamedTuple):
     bits: NDArray[np.int64]
     width: NDArray[np.int64]
     customer_features: NDArray[np.int32]
+    category_features: NDArray[np.int32]
     candidate_features: NDArray[np.int32]
 
 
@@ -187,12 +188,14 @@ class Met(NamedTuple):
 
 class Desk(NamedTuple):
     """Room to work in. worth: by measure, what an event adds. news: by distinct measure, bits for which it is the
-    newest. base: by role, where its row begins. shared: one output row, the customer's part of it filled."""
+    newest. base: by role, where its row begins. shared: one output row, the customer's part of it filled. drawn: by
+    category + 1, the number of the row that was written for it last; rows are numbered from 1 through all moments."""
 
     worth: NDArray[np.float64]
     news: NDArray[np.int64]
     base: NDArray[np.int64]
     shared: NDArray[np.float64]
+    drawn: NDArray[np.int64]
 
 
 class Places(NamedTuple):

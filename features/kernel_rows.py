@@ -150,8 +150,12 @@ def state_facts(cells: NDArray[np.float64], row: int, known: Known, offers: Offe
 def write(
     cells: NDArray[np.float64], features: NDArray[np.int32], base: NDArray[np.int64], out: NDArray[np.float64]
 ) -> None:
-    """The features of one row."""
-    for f in range(len(features)):
+    """The features of one row, plain values first."""
+    values = 0
+    while values < len(features) and features[values, 1] == Op.VALUE:
+        out[features[values, 0]] = cells[base[features[values, 2]] + features[values, 3]]
+        values += 1
+    for f in range(values, len(features)):
         op = features[f, 1]
         a = cells[base[features[f, 2]] + features[f, 3]]
         if op != Op.VALUE:
@@ -185,6 +189,28 @@ def write_customer(
 
 
 @part
+def begin(
+    cells: NDArray[np.float64],
+    plan: Plan,
+    category: int,
+    desk: Desk,
+    number: int,
+    j: int,
+    out: NDArray[np.float64],
+) -> None:
+    """What row j shares with others: the customer's part, and the category's, computed once a category."""
+    known = 0 <= category + 1 < len(desk.drawn)
+    first = desk.drawn[category + 1] - number if known else -1
+    source = out[first] if first >= 0 else desk.shared
+    for column in range(out.shape[1]):
+        out[j, column] = source[column]
+    if first < 0:
+        write(cells, plan.category_features, desk.base, out[j])
+        if known:
+            desk.drawn[category + 1] = number + j
+
+
+@part
 def one_moment(  # noqa: PLR0917 - compiled: bundling these would cost a copy
     cells: NDArray[np.float64],
     met: Met,
@@ -194,11 +220,13 @@ def one_moment(  # noqa: PLR0917 - compiled: bundling these would cost a copy
     offers: Offers,
     records: Records,
     now: tuple[int, int],
+    number: int,
     chosen: NDArray[np.int32],
     rows: NDArray[np.int64],
     desk: Desk,
     out: NDArray[np.float64],
 ) -> None:
+    """number: of the first of these rows."""
     for t in range(met.size[2]):
         met.wanted[met.touched[t]] = 0
     met.size[2] = 0
@@ -214,10 +242,9 @@ def one_moment(  # noqa: PLR0917 - compiled: bundling these would cost a copy
             finish(cells, plan, met.row[slot], met.store[slot])
     write_customer(cells, met, plan, known, desk.base, now, desk.shared)
     for j in range(len(chosen)):
-        for column in range(out.shape[1]):
-            out[j, column] = desk.shared[column]
         for role in range(Role.CHANNEL, Role.ITEMS):
             desk.base[role] = rows[j, role]
+        begin(cells, plan, offers.category[chosen[j]], desk, number, j, out)
         desk.base[Role.ITEMS] = met.row[Store.ITEM]
         if plan.width[Store.ITEM] > 0:
             desk.base[Role.ITEMS] = pool_items(cells, met, plan, offers, chosen[j])

@@ -115,7 +115,8 @@ def plan_of(features: Sequence[Feature]) -> Plan:
         bits=bits,
         width=np.bincount(stores, minlength=len(Store)).astype(np.int64) * CELLS,
         customer_features=_encoded([pair for pair in numbered_features if pair[1].scope == "customer"], offsets),
-        candidate_features=_encoded([pair for pair in numbered_features if pair[1].scope != "customer"], offsets),
+        category_features=_encoded([pair for pair in numbered_features if pair[1].scope == "category"], offsets),
+        candidate_features=_encoded([pair for pair in numbered_features if pair[1].scope == "candidate"], offsets),
     )
 
 

@@ -12,7 +12,9 @@ from rich.progress import Progress as Bars
 
 
 class Advance(Protocol):
-    def __call__(self, steps: float = 1.0, /) -> None: ...
+    """said: a few words to show beside the title from now on; "" leaves them."""
+
+    def __call__(self, steps: float = 1.0, /, said: str = "") -> None: ...
 
 
 class Progress(Protocol):
@@ -27,7 +29,7 @@ class Silent:
 
     @contextmanager
     def step(self, title: str, total: float | None = None) -> Iterator[Advance]:  # noqa: ARG002
-        yield lambda steps=1.0, /: None  # noqa: ARG005
+        yield lambda steps=1.0, /, said="": None  # noqa: ARG005
 
 
 class Terminal:
@@ -40,7 +42,7 @@ class Terminal:
     def step(self, title: str, total: float | None = None) -> Iterator[Advance]:
         if not self._console.is_terminal:
             self._console.print(f"{title} ...", markup=False, highlight=False, soft_wrap=True)
-            yield lambda steps=1.0, /: None  # noqa: ARG005
+            yield lambda steps=1.0, /, said="": None  # noqa: ARG005
             return
         shown = (
             SpinnerColumn(),
@@ -51,5 +53,9 @@ class Terminal:
         )
         with Bars(*shown, console=self._console) as bars:
             task = bars.add_task(title, total=total)
-            yield lambda steps=1.0, /: bars.advance(task, steps)
+
+            def advance(steps: float = 1.0, /, said: str = "") -> None:
+                bars.update(task, advance=steps, description=f"{title}; {said}" if said else None)
+
+            yield advance
             bars.update(task, total=total or 1, completed=total or 1)

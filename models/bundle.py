@@ -5,6 +5,7 @@
     response.txt       LightGBM text
     calibration.json   slope and offset
     population.json    the categories' figures
+    track_record.json  how often each action, group and channel has succeeded
 
 and, when enough contacts carried a reason to learn from, both or neither of
 
@@ -19,11 +20,26 @@ and, when enough was rejected and contacted again to learn from,
 
     cool_off.json         days of rest after a rejection, by action and group
 
+and, when enough succeeded to learn from,
+
+    response_delay.json   how late successes come, by channel
+
+and, when contacts could be compared with none, as many forests as it names, none when all people have one effect,
+
+    incremental.json      the learner, its weights, scale and offset
+    incremental_1.txt     LightGBM text, and _2
+
+and, since training records them,
+
+    self_test.json        invented rows, and what the trees gave for them in training
+    drift.json            histograms of scores and features while the model was judged, and rates of success
+
 Loading refuses, and says why, whatever this version of the features could not feed:
 
     BundleError
     +-- BundleCorrupt        a file is missing, altered or unreadable
     +-- BundleIncompatible   it is whole, but made for other features or another format
+    +-- BundleFailed         it loads, but does not score as it must (models.self_test)
 """
 
 from __future__ import annotations
@@ -40,22 +56,34 @@ from typing import cast
 import numpy as np
 
 from features.definitions import schema_digest
-from models import cool_off, repurchase_text
+from models import cool_off, drift, incremental, repurchase_text, response_delay, track_record
 from models.calibration import Calibration
 from models.contact_reason import TOLD, ContactReasonModel, contact_reason_inputs
 from models.cool_off import CoolOffModel
+from models.drift import Reference
 from models.forest import Forest
+from models.incremental import IncrementalModel
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
+from models.recorded_scores import SelfTest, from_object, to_object
 from models.repurchase import RepurchaseModel
+from models.response_delay import ResponseDelay
+from models.track_record import TrackRecord
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
-PARTS = ("affinity.txt", "calibration.json", "population.json", "response.txt")
+PARTS = ("affinity.txt", "calibration.json", "population.json", "response.txt", "track_record.json")
 REASON_PARTS = ("contact_reason.json", "contact_reason.txt")
 REPURCHASE_PARTS = ("repurchase.json",)
 COOL_OFF_PARTS = ("cool_off.json",)
-OPTIONAL_PARTS = REASON_PARTS + REPURCHASE_PARTS + COOL_OFF_PARTS
+RESPONSE_DELAY_PARTS = ("response_delay.json",)
+SELF_TEST_PARTS = ("self_test.json",)
+DRIFT_PARTS = ("drift.json",)
+WHOLE = (REASON_PARTS, REPURCHASE_PARTS, COOL_OFF_PARTS, RESPONSE_DELAY_PARTS, SELF_TEST_PARTS, DRIFT_PARTS)
+"""Of each all or none."""
+INCREMENTAL_PARTS = ("incremental.json", "incremental_1.txt", "incremental_2.txt")
+"""The first so many of them, or none."""
+OPTIONAL_PARTS = (*chain(*WHOLE), *INCREMENTAL_PARTS)
 
 
 class BundleError(Exception):
@@ -68,6 +96,10 @@ class BundleCorrupt(BundleError):
 
 class BundleIncompatible(BundleError):
     """Whole, but made for other features or another format."""
+
+
+class BundleFailed(BundleError):
+    """It loads, but does not score as it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +121,23 @@ class Bundle:
     """Everything that scoring needs. affinity, response: see the modules of that name for their columns.
     contact_reason: None when too few contacts carried a reason; no decision reads it. repurchase: None when too little
     was bought again; it is read by the gate of what was bought already. cool_off: None when too little was rejected;
-    read by the gate of what was rejected."""
+    read by the gate of what was rejected. response_delay: None when too little succeeded; without it nothing is lifted
+    by live response. incremental: None when contacts could not be compared with none; read by a catalogue that ranks by
+    incremental value. self_test, reference: None of a bundle from before there were any; no decision reads them."""
 
     provenance: Provenance
     affinity: Forest
     response: Forest
     calibration: Calibration
     population: Population
+    track_record: TrackRecord
     contact_reason: ContactReasonModel | None = None
     repurchase: RepurchaseModel | None = None
     cool_off: CoolOffModel | None = None
+    response_delay: ResponseDelay | None = None
+    self_test: SelfTest | None = None
+    reference: Reference | None = None
+    incremental: IncrementalModel | None = None
 
 
 def serialise(bundle: Bundle) -> dict[str, bytes]:
@@ -117,9 +156,14 @@ def serialise(bundle: Bundle) -> dict[str, bytes]:
         "calibration.json": _json({"slope": bundle.calibration.slope, "offset": bundle.calibration.offset}),
         "population.json": _json(population),
         "response.txt": bundle.response.text.encode(),
+        "track_record.json": _json(track_record.to_object(bundle.track_record)),
         **_reason_parts(bundle.contact_reason),
         **_repurchase_parts(bundle.repurchase),
         **_cool_off_parts(bundle.cool_off),
+        **_response_delay_parts(bundle.response_delay),
+        **({} if bundle.self_test is None else {SELF_TEST_PARTS[0]: _json(to_object(bundle.self_test))}),
+        **_drift_parts(bundle.reference),
+        **_incremental_parts(bundle.incremental),
     }
     reasons = bundle.contact_reason
     manifest = {
@@ -156,9 +200,14 @@ def load(files: Mapping[str, bytes]) -> Bundle:
             response=Forest(files["response.txt"].decode()),
             calibration=_calibration(_object("calibration.json", files)),
             population=_population(_object("population.json", files)),
+            track_record=track_record.from_object(_object("track_record.json", files)),
             contact_reason=_contact_reason(files) if named.keys() >= set(REASON_PARTS) else None,
             repurchase=_repurchase(files) if named.keys() >= set(REPURCHASE_PARTS) else None,
             cool_off=_cool_off(files) if named.keys() >= set(COOL_OFF_PARTS) else None,
+            response_delay=_response_delay(files) if named.keys() >= set(RESPONSE_DELAY_PARTS) else None,
+            self_test=from_object(_object(SELF_TEST_PARTS[0], files)) if SELF_TEST_PARTS[0] in named else None,
+            reference=_reference(files) if named.keys() >= set(DRIFT_PARTS) else None,
+            incremental=_incremental(files, named),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleCorrupt(f"bundle is unreadable ({error}); its files contradict one another; train again") from error
@@ -166,6 +215,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
         ("affinity_inputs", bundle.affinity),
         ("response_inputs", bundle.response),
         *((("contact_reason_inputs", bundle.contact_reason.forest),) if bundle.contact_reason else ()),
+        *(("response_inputs", one) for one in (bundle.incremental.forests if bundle.incremental else ())),
     ):
         if tuple(cast("list[str]", manifest[name])) != forest.inputs:
             raise BundleCorrupt(f"{name} is not what the trees were grown on; both must agree; train again")
@@ -225,7 +275,8 @@ def _check_parts(manifest: Mapping[str, object], files: Mapping[str, bytes]) -> 
 def _named_parts(manifest: Mapping[str, object]) -> Mapping[str, str]:
     """The SHA-256 of each file of the bundle, by name."""
     known = manifest.get("sha256")
-    options = product(*(((), parts) for parts in (REASON_PARTS, REPURCHASE_PARTS, COOL_OFF_PARTS)))
+    incremental_parts = [INCREMENTAL_PARTS[:count] for count in range(len(INCREMENTAL_PARTS) + 1)]
+    options = product(*(((), parts) for parts in WHOLE), incremental_parts)
     if not isinstance(known, dict) or set(known) not in [{*PARTS, *chain(*chosen)} for chosen in options]:
         raise BundleCorrupt(f"sha256 is not that of {', '.join(PARTS)}; the manifest names each part; train again")
     return known
@@ -298,6 +349,38 @@ def _cool_off_parts(model: CoolOffModel | None) -> dict[str, bytes]:
 
 def _cool_off(files: Mapping[str, bytes]) -> CoolOffModel:
     return cool_off.from_object(_object(COOL_OFF_PARTS[0], files))
+
+
+def _response_delay_parts(delay: ResponseDelay | None) -> dict[str, bytes]:
+    return {} if delay is None else {RESPONSE_DELAY_PARTS[0]: _json(response_delay.to_object(delay))}
+
+
+def _response_delay(files: Mapping[str, bytes]) -> ResponseDelay:
+    return response_delay.from_object(_object(RESPONSE_DELAY_PARTS[0], files))
+
+
+def _drift_parts(reference: Reference | None) -> dict[str, bytes]:
+    return {} if reference is None else {DRIFT_PARTS[0]: _json(drift.to_object(reference))}
+
+
+def _reference(files: Mapping[str, bytes]) -> Reference:
+    return drift.from_object(_object(DRIFT_PARTS[0], files))
+
+
+def _incremental_parts(model: IncrementalModel | None) -> dict[str, bytes]:
+    if model is None:
+        return {}
+    figures, *texts = INCREMENTAL_PARTS
+    forests = {name: forest.text.encode() for name, forest in zip(texts, model.forests, strict=False)}
+    return {figures: _json(incremental.to_object(model)), **forests}
+
+
+def _incremental(files: Mapping[str, bytes], named: Mapping[str, str]) -> IncrementalModel | None:
+    figures, *texts = INCREMENTAL_PARTS
+    if figures not in named:
+        return None
+    forests = tuple(Forest(files[name].decode()) for name in texts if name in named)
+    return incremental.from_object(_object(figures, files), forests)
 
 
 def _population(content: Mapping[str, object]) -> Population:

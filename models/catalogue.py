@@ -37,6 +37,7 @@ from models.policy_rules import (
     Limit,
     Purpose,
     QuietHours,
+    RankBy,
     ServiceFirst,
     arms_of,
     budgets_of,
@@ -102,8 +103,7 @@ class ActionKind(StrEnum):
 
 
 class Regime(StrEnum):
-    """Whether silence means yes. opt_in: contact only after a grant; opt_out: until a withdrawal; not_needed: never
-    asked."""
+    """Whether silence means yes. opt_in: only after a grant; opt_out: until a withdrawal; not_needed: never asked."""
 
     OPT_IN = "opt_in"
     OPT_OUT = "opt_out"
@@ -230,11 +230,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """One version, checked. currency: ISO 4217. time_zone: IANA, for customers whose own is unknown. repurchase: the
-    rule for what no category rules; None: there is none. contact_reasons: what a machine says, by the reason's id.
-    traits: the types of what is told of customers, by name. groups: of action groups that have rules of their own.
-    limits: over all channels of their direction. action_cool_off and group_cool_off: rest after a rejection.
-    service_first None: nothing stops selling. arms None: everybody is in the full arm."""
+    """One version, checked. currency: ISO 4217. time_zone: IANA, for whoever's own is unknown. repurchase: of what no
+    category rules; None: no rule. contact_reasons: what a machine says, by id. traits: types of what is told of people.
+    groups: with rules of their own. limits: over all channels of a direction. The cool-offs: rest after a rejection.
+    service_first, arms None: nothing stops selling; all are in the full arm. live_response: whether how actions do
+    lately corrects the model. margin: of sales; None: not told."""
 
     version: int
     currency: str
@@ -254,6 +254,9 @@ class Catalogue:
     service_first: ServiceFirst | None
     arms: Arms | None
     weights: tuple[ContextWeight, ...]
+    live_response: bool
+    rank_by: RankBy
+    margin: float | None
 
     def regime(self, channel: str, topic: str | None) -> Regime:
         """What silence means: the stricter of the channel's and the topic's."""
@@ -312,6 +315,9 @@ def from_document(document: CatalogueDocument, version: int) -> Catalogue:
         service_first=service_first_of(document.service_first),
         arms=arms_of(document.arms),
         weights=tuple(weight_of(entry) for entry in document.weights),
+        live_response=document.live_response,
+        rank_by=RankBy(document.rank_by),
+        margin=document.margin,
     )
 
 
@@ -332,7 +338,7 @@ def _channel(name: str, entry: ChannelEntry) -> Channel:
 
 
 def _group(entry: GroupEntry, rest: CoolOff) -> GroupRules:
-    return GroupRules(limits_of(entry.limits), _cool_off(entry.cool_off_days, rest))
+    return GroupRules(limits_of(entry.limits), _cool_off(entry.cool_off_days, rest), entry.per_slate)
 
 
 def _cool_off(days: float | str | None, above: CoolOff) -> CoolOff | None:

@@ -21,8 +21,10 @@ from models.policy_document import (
     ExplorationEntry,
     GroupEntry,
     LimitEntry,
+    Margin,
     OneWayLimitEntry,
     QuietHoursEntry,
+    RankBy,
     RestOrLearned,
     ServiceFirstEntry,
     TraitType,
@@ -191,12 +193,16 @@ class CatalogueDocument(Entry):
     journey: JourneyEntry = JourneyEntry()
     contact_reasons: list[ContactReasonEntry] = []
     traits: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")], TraitType] = {}
+    placeholders: list[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]{0,199}$")]] = []
     groups: list[GroupEntry] = []
     limits: list[ContactLimitEntry] = []
     cool_off: CoolOffEntry | None = None
     service_first: ServiceFirstEntry | None = None
     arms: ArmsEntry | None = None
+    rank_by: RankBy = "response"
+    margin: Margin | None = None
     weights: list[WeightEntry] = []
+    live_response: bool = Field(default=True, description="whether how actions do lately corrects the model")
     categories: list[CategoryEntry] = []
     actions: list[ActionEntry] = []
 

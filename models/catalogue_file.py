@@ -27,6 +27,7 @@ from models.catalogue_repair import outside, repaired
 from models.catalogue_text import load
 from models.conditions.check import condition_findings
 from models.finding import Finding, Path, written
+from models.placeholders import placeholder_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ def _cross_faults(
 ) -> list[Fault]:
     """What is wrong between entries of a document of the right shape, but for what was replaced in it."""
     rows = item_faults(items, frozenset(entry.id for entry in shape.categories))
-    found = chain(shape_findings(shape), item_findings(shape, items), condition_findings(shape, replaced))
+    by_name = chain(condition_findings(shape, replaced), placeholder_findings(shape, replaced))
+    found = chain(shape_findings(shape), item_findings(shape, items), by_name)
     between = outside(found, replaced)
     if shape.items_file is not None:
         return [*_faults(between, lines), *(replace(fault, file=shape.items_file) for fault in rows)]

@@ -7,7 +7,7 @@ a channel, in the order of the actions. Which treatment a row uses depends on th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -92,7 +92,8 @@ class CompiledCatalogue:
     and of weights. promotions: what each action promotes and until when that is refused. policy: what else holds it
     back. limits: the contact limits. spending: budgets and ceilings. relations: what buying an item is also a purchase
     of. curves: of the things in promotions, from the model in service, None while none knows when things are bought
-    again."""
+    again. items: int64[k], codes of what is sold, ascending. list_price: float64[k], the catalogue's own, NaN unknown.
+    prices: the number of the item feed's newest price in facts, categories and all (models.repricing), 0: none."""
 
     catalogue: Catalogue
     facts: ItemFacts = field(repr=False)
@@ -115,6 +116,9 @@ class CompiledCatalogue:
     limits: ContactLimits = field(repr=False)
     spending: SpendingRules = field(repr=False)
     curves: Curves | None = field(repr=False)
+    items: NDArray[np.int64] = field(repr=False)
+    list_price: NDArray[np.float64] = field(repr=False)
+    prices: int
     _channel: Mapping[tuple[str, str | None], ChannelCandidates] = field(repr=False)
     _row: Mapping[tuple[str, str], int]
     _table: NDArray[np.int32] = field(repr=False)
@@ -142,6 +146,17 @@ class CompiledCatalogue:
         """Several channels' candidates, one after the other. Raises UnknownChannel, UnknownPlacement."""
         parts = [self.channel(channel_id, placement) for channel_id in channel_ids]
         return parts[0] if len(parts) == 1 else _joined(parts, self.all)
+
+    def sells(self, item: int) -> bool:
+        """item: a code, -1 for none."""
+        return item in self.items[np.searchsorted(self.items, item) :][:1]
+
+    def with_prices(
+        self, facts: ItemFacts, categories: Candidates, everything: Candidates, prices: int
+    ) -> CompiledCatalogue:
+        """The same version at other prices; prices: their number."""
+        shown = {key: replace(one, candidates=take(everything, one.row)) for key, one in self._channel.items()}
+        return replace(self, facts=facts, categories=categories, all=everything, prices=prices, _channel=shown)
 
     def candidate_index(self, action_id: str, channel_id: str) -> int | None:
         """The row of `all` of that pair; None when there is none."""
@@ -195,6 +210,7 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
     catalogue = parse(stored.document, stored.version)
     items = from_ipc(stored.items)
     codes = _item_codes(items, vocabulary)
+    sold = np.sort(codes)
     category, parent, price = _item_columns(catalogue, items, codes, vocabulary)
     relations = item_relations(items, codes, vocabulary)
     promoted = promotions(catalogue, category, parent, relations.head, vocabulary)
@@ -237,6 +253,9 @@ def compile_catalogue(stored: StoredCatalogue, vocabulary: Vocabulary) -> Compil
         spending=spending_rules(catalogue),
         limits=contact_limits(catalogue, vocabulary, groups, action_group, channel_codes),
         curves=None,
+        items=sold,
+        list_price=price[sold],
+        prices=0,
         _channel=_by_channel(catalogue, everything, row_start, action),
         _row=pairs,
         _table=table,

@@ -12,6 +12,7 @@ everything that was recorded since of the time before, but nothing that may have
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.cases import REASONED
 from features.event import Event, Kind
 from features.history import Records, as_of
 from features.journey import LONGEST_WAIT
@@ -30,13 +32,13 @@ SKEW = 60 * 1000
 """ms by which clocks may differ: what we had recorded before we heard of the contact came before it, even if it is
 dated as much as that later."""
 
-LABELLED = frozenset({Kind.CALL_STARTED, Kind.CHAT_STARTED, Kind.CASE_OPENED, Kind.IVR_MENU_SELECTED})
-"""Kinds that may carry the reason of their contact."""
-
-ARRIVALS = LABELLED - {Kind.CASE_OPENED}
+ARRIVALS = frozenset({Kind.CALL_STARTED, Kind.CHAT_STARTED, Kind.IVR_MENU_SELECTED})
 """Kinds that begin a contact, or come to the line that is held."""
 
-TALK = LABELLED | {Kind.CALL_ENDED, Kind.CALL_TRANSFERRED, Kind.CHAT_ENDED, Kind.HANDED_OFF}
+LABELLED = ARRIVALS | {Kind.CASE_OPENED, Kind.CALL_ENDED, Kind.CHAT_ENDED}
+"""Kinds that may carry the reason of their contact; whoever served it knows it at its end."""
+
+TALK = LABELLED | {Kind.CALL_TRANSFERRED, Kind.HANDED_OFF}
 """Kinds that a contact is made of."""
 
 NOTED = TALK | {
@@ -61,6 +63,7 @@ _HELD = {
 }
 """For what comes next the line is held."""
 
+_IS_REASONED = np.isin(np.arange(256), sorted(REASONED))
 _IS_TALK = np.isin(np.arange(256), sorted(TALK))
 _IS_NOTED = np.isin(np.arange(256), sorted(NOTED))
 _IS_ARRIVAL = np.isin(np.arange(256), sorted(ARRIVALS))
@@ -100,10 +103,20 @@ def question(records: Records, present: int) -> Question:
     """What a question at `present` (ms UTC) is about. records: EVENT records of one person, any superset of the page as
     of the present."""
     spoken = talk(as_of(records, present))
-    latest = contacts(spoken)[-1:]
-    if not latest or present >= latest[0].until:
-        return Question.at(present)
-    return latest[0].asked(present)
+    line = _under_way(spoken, present)
+    return Question.at(present) if line is None else _contact(spoken, line).asked(present)
+
+
+def reason_under_way(records: Records, present: int) -> int:
+    """text_code of the `features.cases.spoken` reason that was told last in the contact under way at `present` (ms
+    UTC); 0 when none is, or none was told in it. records: as for question."""
+    spoken = talk(as_of(records, present))
+    line = _under_way(spoken, present)
+    if line is None:
+        return 0
+    own = spoken[line.members]
+    told = own["order"][_IS_REASONED[own["kind"]] & (own["order"] != 0)]
+    return int(told[-1]) if len(told) else 0
 
 
 def talk(records: Records) -> Records:
@@ -148,6 +161,12 @@ class _Line:
             self.until = min(self.until, self.latest_at + HOLD)
         else:
             self.until, self.latest, self.latest_at = at, kind, at
+
+
+def _under_way(spoken: Records, present: int) -> _Line | None:
+    """The last contact, unless it is over by `present` (ms UTC)."""
+    latest = deque(_held_lines(spoken), maxlen=1)
+    return latest[0] if latest and present < latest[0].until else None
 
 
 def _held_lines(spoken: Records) -> Iterator[_Line]:

@@ -6,6 +6,7 @@ a simulation are the same call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,8 @@ import numpy as np
 from features.consent import objects_to_profiling
 from features.history import CustomerRecord
 from features.published import Published
-from models.columns import CompiledCatalogue
+from models import live_response
+from models.columns import CompiledCatalogue, take
 from models.decision import ChosenAction, Decision, DecisionRequest, Refusal, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.arms import arm_of
@@ -65,7 +67,9 @@ def decide(
         catalogue_version=compiled.version,
         model_version=scorer.version,
         policy_version=policy.version,
-        faults=(*screening.faults, *ranking.doubts, *(() if ranking.fault is None else (ranking.fault,))),
+        faults=(*screening.faults, *ranking.doubts, *ranking.faults),
+        ranked_by=ranking.ranked_by,
+        effect_failed=ranking.effect_fault is not None,
         feature_rows=ranking.rows,
     )
 
@@ -125,13 +129,20 @@ def _reasons(
     chosen = sorted({one.candidate for drawn in slates for one in drawn.draws})
     if not chosen or ranking.fault is not None or not isinstance(scorer, Explains):
         return {}
-    category = situation.candidates.candidates.category[ranking.place[chosen]]
+    candidates = take(situation.candidates.candidates, ranking.place[chosen])
     try:
-        additions = scorer.additions(ranking.rows[chosen], category, situation.compiled)
+        additions = scorer.additions(ranking.rows[chosen], candidates, situation.compiled)
         currency = situation.compiled.catalogue.currency
-        return {one: reasons(additions, place, currency) for place, one in enumerate(chosen)}
+        return {
+            one: (*_lately(situation, scorer, int(ranking.place[one])), *reasons(additions, place, currency))
+            for place, one in enumerate(chosen)
+        }
     except Exception as error:  # noqa: BLE001 explaining must not change what it explains
         return {one: (f"the model could not say why ({type(error).__name__})",) for one in chosen}
+
+
+def _lately(situation: Situation, scorer: Scorer, place: int) -> tuple[str, ...]:
+    return live_response.reason(situation.lifts, scorer.version, situation.action_id(place), situation.channel(place))
 
 
 def _slate(
@@ -172,9 +183,16 @@ def _chosen(position: int, candidate: int, probability: float, situation: Situat
         treatment_id=treatment.id,
         content=treatment.content,
         response_probability=float(ranking.response[candidate]),
+        model_probability=float(ranking.unlifted[candidate]),
         affinity=float(ranking.affinity[candidate]),
         value=action.value,
         priority=float(ranking.priority[candidate]),
         selection_probability=probability,
         maturity=maturity(action, situation.published),
+        incremental_value=_known(float(ranking.incremental[candidate])),
     )
+
+
+def _known(figure: float) -> float | None:
+    """None for NaN, which is not equal to itself."""
+    return None if math.isnan(figure) else figure

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.policy_rules import Arm
+from models.policy_rules import Arm, RankBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,12 @@ class DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChosenAction:
-    """response_probability is the model's (calibrated); selection_probability is the policy's, conditional on the
-    arm and on the earlier ranks. affinity: how likely the person needs what it promotes. response_probability and
-    affinity are NaN when unknown (the model failed). maturity: 0..1, see models.policy.maturity. reasons: what added
-    most to the response probability, in words; empty unless asked for."""
+    """response_probability is calibrated, and lifted by how the action does lately; model_probability is the model's
+    own; selection_probability is the policy's, conditional on the arm and on the earlier ranks. affinity: how likely
+    the person needs what it promotes. The two probabilities and affinity are NaN when unknown (the model failed).
+    maturity: 0..1, see models.policy.maturity. reasons: what added most to the response probability, in words; empty
+    unless asked for. incremental_value: what the contact earns against no contact, less its cost, catalogue currency;
+    None where it was not ranked by that."""
 
     rank: int
     action_id: str
@@ -45,12 +47,14 @@ class ChosenAction:
     treatment_id: str
     content: Mapping[str, object]
     response_probability: float
+    model_probability: float
     affinity: float
     value: float
     priority: float
     selection_probability: float
     maturity: float
     reasons: tuple[str, ...] = ()
+    incremental_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Decision:
     ranking answered. personalised: False when the person objects to profiling, and the ranking read nothing of theirs,
     not even their time zone. feature_rows: float64[eligible, F], channel by channel in the order of candidates, without
     columns when the model failed. feature_digest: their hex digest. faults: what raised in gates, weights and model, a
-    line each, for the log; empty is good."""
+    line each, for the log; empty is good. ranked_by: what its marketing was ranked by, whatever the catalogue wants.
+    effect_failed: it went by response, for the effects of a model that knows them could not be used."""
 
     slates: tuple[Slate, ...]
     arm: Arm
@@ -99,4 +104,6 @@ class Decision:
     model_version: str
     policy_version: str
     faults: tuple[str, ...] = ()
+    ranked_by: RankBy = RankBy.RESPONSE
+    effect_failed: bool = False
     feature_rows: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)

@@ -14,6 +14,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from features.cases import LONGEST_REASON, spoken
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ID_LIMIT = 200
@@ -62,12 +64,21 @@ def _zone(value: object) -> object:
     return value
 
 
+def _reason(value: str) -> str:
+    if spoken(value) is None:
+        raise ValueError(f"a reason must be words of 1 to {LONGEST_REASON} characters; write it as cases tell it")
+    return value
+
+
 Id = Annotated[str, BeforeValidator(_id), Field(description=f"1 to {_ID_LIMIT} characters, no control characters")]
 Time = Annotated[str, BeforeValidator(_utc), Field(description="RFC 3339 with an offset")]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False, description="in the catalogue's currency")]
 Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(gt=0, le=44_640, allow_inf_nan=False)]
 Words = Annotated[str, Field(min_length=1, max_length=300, description="a sentence for people, 1 to 300 characters")]
+Reason = Annotated[
+    str, AfterValidator(_reason), Field(description=f"1 to {LONGEST_REASON} characters; capitals do not matter")
+]
 Zone = Annotated[str, BeforeValidator(_zone), Field(description="IANA name")]
 
 

@@ -17,10 +17,11 @@ from features.published import Published
 from models.columns import CompiledCatalogue
 from models.decide import weigh
 from models.decision import DecisionRequest
+from models.policy.arbitration import Ranking
 from models.policy.arms import arm_of
 from models.policy.slates import draw_slates
 from models.policy.version import POLICY, Policy
-from models.policy_rules import Arm
+from models.policy_rules import Arm, RankBy
 from models.scoring import Scorer
 
 Choice = tuple[str, str]
@@ -29,10 +30,14 @@ Choice = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstDraw:
-    """choices: what competes in it. chances: float64[choices + 1], no action last; the sum is 1."""
+    """choices: what competes in it. chances: float64[choices + 1], no action last; the sum is 1. foremost: the place in
+    `choices` of the highest priority, of equals of the lowest tie, be it below 0; -1 without choices.
+    ranked_by: as in Decision."""
 
     choices: tuple[Choice, ...]
     chances: NDArray[np.float64]
+    foremost: int
+    ranked_by: RankBy = RankBy.RESPONSE
 
 
 def first_draws(
@@ -56,7 +61,7 @@ def first_draws(
     slates = 1 if request.across == "best" else len(request.channels)
     if len(taken) != slates:
         raise ValueError(f"taken is of {len(taken)} slates; the request has {slates}; tell of each what it took")
-    told = _Told(names, taken, 1 if request.across == "best" else request.limit)
+    told = _Told(names, weighed.ranking, taken, 1 if request.across == "best" else request.limit)
     draw_slates(policy.explorer, situation, weighed.ranking, told)
     return tuple(told.found)
 
@@ -66,6 +71,7 @@ class _Told:
     """names: of each place in the ranking. limit: of draws in a slate. rank: of the next draw in it."""
 
     names: Sequence[Choice]
+    ranking: Ranking
     taken: Sequence[Sequence[Choice]]
     limit: int
     found: list[FirstDraw | None] = field(default_factory=list)
@@ -75,7 +81,8 @@ class _Told:
     def choose(self, pool: NDArray[np.intp], chances: NDArray[np.float64]) -> int:
         choices = tuple(self.names[one] for one in pool.tolist())
         if self.rank == 0:
-            self.found.append(None if self.lost else FirstDraw(choices, chances.copy()))
+            drawn = FirstDraw(choices, chances.copy(), self._foremost(pool), self.ranking.ranked_by)
+            self.found.append(None if self.lost else drawn)
         slate = self.taken[len(self.found) - 1]
         if self.rank < len(slate) and slate[self.rank] in choices:
             place = choices.index(slate[self.rank])
@@ -84,3 +91,7 @@ class _Told:
         self.lost |= self.rank < len(slate)
         self.rank = 0
         return len(choices)
+
+    def _foremost(self, pool: NDArray[np.intp]) -> int:
+        order = np.lexsort((self.ranking.tie[pool], -self.ranking.priority[pool]))
+        return int(order[0]) if len(order) else -1

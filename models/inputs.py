@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.build import category_feature_index
 from features.definitions import FEATURES, names
 from models.population import AFFINITY_COLUMNS, RESPONSE_COLUMNS
+from models.track_record import TRACK_COLUMNS
 
 AFFINITY_INPUT = "affinity_log_odds"
 
@@ -39,7 +40,7 @@ def affinity_inputs() -> tuple[str, ...]:
 
 def response_inputs() -> tuple[str, ...]:
     """The names of the response model's columns, in order."""
-    return (*names(), AFFINITY_INPUT, *RESPONSE_COLUMNS)
+    return (*names(), AFFINITY_INPUT, *RESPONSE_COLUMNS, *TRACK_COLUMNS)
 
 
 def affinity_columns(rows: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -49,15 +50,18 @@ def affinity_columns(rows: NDArray[np.float64], figures: NDArray[np.float64]) ->
 
 
 def response_columns(
-    rows: NDArray[np.float64], log_odds: NDArray[np.float64], figures: NDArray[np.float64]
+    rows: NDArray[np.float64], log_odds: NDArray[np.float64], figures: NDArray[np.float64], track: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """float64[m, response_inputs] from feature rows float64[m, F], affinities float64[m] and figures as above."""
-    return np.hstack([rows, beside_features(log_odds, figures)])
+    """float64[m, response_inputs] from feature rows float64[m, F], affinities float64[m], figures as above and
+    float64[m, TRACK_COLUMNS]."""
+    return np.hstack([rows, beside_features(log_odds, figures, track)])
 
 
-def beside_features(log_odds: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
+def beside_features(
+    log_odds: NDArray[np.float64], figures: NDArray[np.float64], track: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The last of the response model's columns, those that are no features."""
-    return np.column_stack([log_odds, figures[:, len(AFFINITY_COLUMNS) :]])
+    return np.column_stack([log_odds, figures[:, len(AFFINITY_COLUMNS) :], track])
 
 
 @cache
@@ -69,7 +73,7 @@ def affinity_shared() -> NDArray[np.bool_]:
 @cache
 def response_shared() -> NDArray[np.bool_]:
     """bool[response_inputs], likewise."""
-    return np.array([*_of_the_customer(), False, *(False for _ in RESPONSE_COLUMNS)])
+    return np.array([*_of_the_customer(), False, *(False for _ in (*RESPONSE_COLUMNS, *TRACK_COLUMNS))])
 
 
 def _of_the_customer() -> NDArray[np.bool_]:

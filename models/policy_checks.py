@@ -16,6 +16,9 @@ def policy_findings(document: CatalogueDocument) -> Iterator[Finding]:
     yield from _group_findings(document)
     if document.service_first is not None:
         yield from _channel_findings(("service_first", "in_service"), document.service_first.in_service, document)
+    if document.rank_by == "incremental" and document.margin is None:
+        rule = "it needs a margin, for it weighs what sales earn against what contacts cost"
+        yield ("rank_by",), sentence(("rank_by",), document.rank_by, rule, "add the margin, or rank by response")
     yield from _weight_findings(document)
     yield from _rest_findings(document)
     for place, action in enumerate(document.actions):

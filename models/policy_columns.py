@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.catalogue import Action, Catalogue
 from models.cool_off import CoolOffModel, Resting
+from models.policy_document import ONE_PER_SLATE
 from models.policy_rules import OWED, Basket, Purpose
 
 
@@ -28,7 +29,8 @@ class Rests:
 class PolicyColumns:
     """All [actions]. owed: no limit, holdout or consent to marketing holds it back. first: urgent or triggered, it goes
     before all that is neither. fallback: it waits until nothing else is eligible. legal, retention, survey: of that
-    purpose. requires_basket, ignores_basket. number: the place of an action by its vocabulary code."""
+    purpose. requires_basket, ignores_basket. per_slate: int64, how many of its group one slate may have. number: the
+    place of an action by its vocabulary code."""
 
     owed: NDArray[np.bool_]
     first: NDArray[np.bool_]
@@ -38,6 +40,7 @@ class PolicyColumns:
     survey: NDArray[np.bool_]
     requires_basket: NDArray[np.bool_]
     ignores_basket: NDArray[np.bool_]
+    per_slate: NDArray[np.int64]
     rests: Rests
     number: Mapping[int, int]
 
@@ -56,9 +59,15 @@ def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColu
         survey=np.array([purpose is Purpose.SURVEY for purpose in purposes], np.bool_),
         requires_basket=np.array([basket is Basket.REQUIRE for basket in baskets], np.bool_),
         ignores_basket=np.array([basket is Basket.IGNORE for basket in baskets], np.bool_),
+        per_slate=np.array([_per_slate(catalogue, action) for action in actions], np.int64),
         rests=rests(catalogue, None),
         number={int(code): place for place, code in enumerate(codes)},
     )
+
+
+def _per_slate(catalogue: Catalogue, action: Action) -> int:
+    rules = catalogue.groups.get(action.group)
+    return ONE_PER_SLATE if rules is None else rules.per_slate
 
 
 def rests(catalogue: Catalogue, model: CoolOffModel | None) -> Rests:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.document_fields import Days, Entry, Id, Money, Words
+from models.document_fields import Days, Entry, Id, Money, Reason, Words
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
@@ -26,6 +26,8 @@ Condition = Annotated[str, Field(min_length=1, max_length=2000, description="a c
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+ONE_PER_SLATE = 1
+"""Of a group that says nothing of it: a slate shows different things."""
 _LEARNED = "learned"
 
 
@@ -40,6 +42,8 @@ def _rest(value: object) -> object:
 RestDays = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
 RestOrLearned = Annotated[RestDays | Literal["learned"], BeforeValidator(_rest)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+RankBy = Literal["response", "incremental"]
+Margin = Annotated[float, Field(gt=0, le=1, description="the share of sales that the shop earns")]
 TraitType = Literal["text", "number", "yes_no", "time", "texts"]
 
 
@@ -93,11 +97,12 @@ class ExplorationEntry(Entry):
 
 
 class GroupEntry(Entry):
-    """What counts for all actions of a group together."""
+    """What counts for all actions of a group together. per_slate: how many of them one slate may have."""
 
     id: Id
     limits: list[OneWayLimitEntry] = []
     cool_off_days: RestOrLearned | None = None
+    per_slate: Annotated[int, Field(ge=1, le=20)] = ONE_PER_SLATE
 
 
 class CoolOffEntry(Entry):
@@ -152,6 +157,7 @@ class ServiceFirstEntry(Entry):
     delivery_days: Days
     in_service: list[Id] = []
     retention_reasons: list[Words] = []
+    complaint_reasons: list[Reason] = ["complaint"]
 
 
 class ArmsEntry(Entry):

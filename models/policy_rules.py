@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from features.cases import spoken, worded
+from features.history import text_code
 from models.journey_rules import HOUR, MINUTE
 from models.policy_document import (
     ArmsEntry,
@@ -56,6 +58,13 @@ class Basket(StrEnum):
     EXCLUDE = "exclude"
     REQUIRE = "require"
     IGNORE = "ignore"
+
+
+class RankBy(StrEnum):
+    """What decisions rank marketing by: how likely it succeeds, or what it brings against no contact."""
+
+    RESPONSE = "response"
+    INCREMENTAL = "incremental"
 
 
 class Arm(StrEnum):
@@ -111,13 +120,17 @@ class Ceiling:
 class ServiceFirst:
     """severity: the least of a case that stops selling. stale: ms without a word after which an open case no longer
     does. delivery: ms for which a failed delivery or payment does. in_service: channels on which who speaks with us, or
-    is handed to, is being served. retention: values of context.reason with which retention passes all the same."""
+    is handed to, is being served. retention: each `worded` context.reason with which retention passes all the same;
+    cancelling: text_code of those that are `spoken`, which an event may tell. complaints: text_code of each `spoken`
+    reason by which a case is a complaint, which stops selling whatever its severity."""
 
     severity: int
     stale: int
     delivery: int
     in_service: tuple[str, ...]
     retention: frozenset[str]
+    cancelling: frozenset[int]
+    complaints: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +147,11 @@ class Exploration:
 
     share: float
     gamma: float
+
+    @property
+    def is_forbidden(self) -> bool:
+        """In every arm: a channel that says nothing leaves the random arm free."""
+        return self.share == 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +175,12 @@ class CoolOff:
 
 @dataclass(frozen=True, slots=True)
 class GroupRules:
-    """limits: for contacts with all of the group's actions. cool_off: None as the catalogue says."""
+    """limits: for contacts with all of the group's actions. cool_off: None as the catalogue says. per_slate: how many
+    of the group's actions one slate may have."""
 
     limits: tuple[Limit, ...]
     cool_off: CoolOff | None
+    per_slate: int
 
 
 def limits_of(entries: Sequence[LimitEntry]) -> tuple[Limit, ...]:
@@ -206,7 +226,11 @@ def service_first_of(entry: ServiceFirstEntry | None) -> ServiceFirst | None:
         stale=days_of(entry.stale_days),
         delivery=days_of(entry.delivery_days),
         in_service=tuple(entry.in_service),
-        retention=frozenset(entry.retention_reasons),
+        retention=frozenset(one for reason in entry.retention_reasons if (one := worded(reason)) is not None),
+        cancelling=frozenset(
+            text_code(one) for reason in entry.retention_reasons if (one := spoken(reason)) is not None
+        ),
+        complaints=frozenset(text_code(spoken(reason)) for reason in entry.complaint_reasons),
     )
 
 

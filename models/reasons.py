@@ -16,10 +16,12 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from features.candidates import Candidates
 from features.definitions import FEATURES
 from models.columns import CompiledCatalogue
 from models.inputs import AFFINITY_INPUT, response_inputs
 from models.population import RESPONSE_COLUMNS
+from models.track_record import TRACK_COLUMNS
 
 SHOWN: Final = 5
 """Reasons of one action."""
@@ -30,6 +32,8 @@ LEAST: Final = 0.01
 _OURS: Final = {
     AFFINITY_INPUT: ("log odds", "how likely they are to buy it within 28 days, by what they buy"),
     RESPONSE_COLUMNS[0]: ("log ratio", "how often its category succeeds with everybody, against all others"),
+    TRACK_COLUMNS[0]: ("log ratio", "how often it succeeds with everybody, against all others"),
+    TRACK_COLUMNS[1]: ("log ratio", "how often what is told on the channel succeeds, against all others"),
 }
 
 
@@ -45,10 +49,8 @@ class Additions:
 class Explains(Protocol):
     """A scorer that can say what its scores are made of."""
 
-    def additions(
-        self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
-    ) -> Additions:
-        """rows: feature rows float64[m, F] that it has scored. category: int32[m], of the candidates."""
+    def additions(self, rows: NDArray[np.float64], candidates: Candidates, compiled: CompiledCatalogue) -> Additions:
+        """rows: feature rows float64[m, F] of the m candidates that it has scored."""
 
 
 def reasons(additions: Additions, place: int, currency: str) -> tuple[str, ...]:

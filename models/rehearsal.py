@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from models.decision import Decision
+from models.policy_rules import RankBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,13 @@ class Worth:
     over the same, in the catalogue's currency, with the value that the action has in that catalogue. Neither
     probabilities of selection nor levers, weights or costs are in them, and actions of one slate count as if none took
     from another. An action whose response_probability is unknown (the model failed) is in neither sum; unscored: how
-    many those are."""
+    many those are. incremental: the sum of incremental_value over those that were ranked by it, in the catalogue's
+    currency, None where none was; of what was ranked by response it is not known."""
 
     responses: float
     value: float
     unscored: int
+    incremental: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,13 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """decisions: made with both. otherwise: of them, those with another slate on any channel: other actions, another
-    order or another treatment. faults: decisions in which a gate, weight or model failed (models.decision.Decision)."""
+    order or another treatment. ranked_otherwise: of them, those in which one side ranked marketing by incremental value
+    and the other by response, so that their worth is not of one kind. faults: decisions in which a gate, weight or
+    model failed (models.decision.Decision)."""
 
     decisions: int
     otherwise: int
+    ranked_otherwise: int
     worth_before: Worth
     worth_after: Worth
     faults_before: int
@@ -109,6 +115,7 @@ class _Tally:
     responses: float = 0.0
     value: float = 0.0
     unscored: int = 0
+    incremental: float | None = None
     faults: int = 0
 
     def add(self, person: int, answered: Answered) -> None:
@@ -122,6 +129,8 @@ class _Tally:
                 self.chosen[slate.channel, action.action_id] += 1
                 self.reached |= {(slate.channel, person), (None, person)}
                 self._weigh(action.response_probability, action.value)
+                if action.incremental_value is not None:
+                    self.incremental = (self.incremental or 0.0) + action.incremental_value
 
     def _weigh(self, probability: float, value: float) -> None:
         if math.isnan(probability):
@@ -132,7 +141,7 @@ class _Tally:
 
     @property
     def worth(self) -> Worth:
-        return Worth(self.responses, self.value, self.unscored)
+        return Worth(self.responses, self.value, self.unscored, self.incremental)
 
 
 class Comparing:
@@ -140,7 +149,7 @@ class Comparing:
 
     def __init__(self) -> None:
         self._before, self._after = _Tally(), _Tally()
-        self._decisions = self._otherwise = 0
+        self._decisions = self._otherwise = self._ranked_otherwise = 0
 
     def add(self, person: int, before: Answered, after: Answered) -> None:
         """What the two catalogues made of one question about `person`."""
@@ -148,6 +157,7 @@ class Comparing:
         self._after.add(person, after)
         self._decisions += 1
         self._otherwise += _chosen(before) != _chosen(after)
+        self._ranked_otherwise += {_ranked(before), _ranked(after)} == set(RankBy)
 
     @property
     def result(self) -> Comparison:
@@ -156,6 +166,7 @@ class Comparing:
         return Comparison(
             decisions=self._decisions,
             otherwise=self._otherwise,
+            ranked_otherwise=self._ranked_otherwise,
             worth_before=before.worth,
             worth_after=after.worth,
             faults_before=before.faults,
@@ -172,6 +183,13 @@ class Comparing:
                 Refused(why, before.refused[why], after.refused[why]) for why in sorted(before.refused | after.refused)
             ),
         )
+
+
+def _ranked(answered: Answered) -> RankBy | None:
+    """None where nothing was."""
+    if isinstance(answered, Unanswerable) or not any(slate.funnel["eligible"] for slate in answered.slates):
+        return None
+    return answered.ranked_by
 
 
 def _chosen(answered: Answered) -> list[tuple[str, str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,18 +14,24 @@ from models.affinity import affinity_log_odds
 from models.bundle import Bundle
 from models.calibration import IDENTITY
 from models.columns import CompiledCatalogue
+from models.drift import Reference
 from models.inputs import beside_features, response_columns, response_shared
+from models.policy_rules import RankBy
 from models.reasons import Additions
 from models.scoring import Scores
 
 
 class ModelScorer:
-    """Scores with a bundle; implements models.scoring.Scorer. version: the registry's."""
+    """Scores with a bundle; implements models.scoring.Scorer and models.drift.Referenced. version: the registry's."""
 
     def __init__(self, bundle: Bundle, version: str) -> None:
         self.version = version
         self._bundle = bundle
-        self._figures: tuple[CompiledCatalogue | None, NDArray[np.float64]] = (None, np.zeros((0, 0)))
+        self._known: _Known | None = None
+
+    @property
+    def reference(self) -> Reference | None:
+        return self._bundle.reference
 
     def score(
         self,
@@ -35,33 +43,46 @@ class ModelScorer:
     ) -> Scores:
         """One customer, one moment; see the protocol."""
         rows = build.rows(record.page, moment, utc_offset, candidates, compiled.facts)
-        log_odds, figures = self._need(rows, candidates.category, compiled)
-        raw = self._bundle.response.raw(rows, beside_features(log_odds, figures), response_shared())
-        return Scores(
-            response=self._bundle.calibration.apply(raw),
-            affinity=IDENTITY.apply(log_odds),
-            rows=rows,
-        )
+        known = self._about(rows, candidates, compiled)
+        log_odds, beside, shared = known[0], beside_features(*known), response_shared()
+        raw = self._bundle.response.raw(rows, beside, shared)
+        scores = Scores(self._bundle.calibration.apply(raw), IDENTITY.apply(log_odds), rows)
+        incremental = self._bundle.incremental if compiled.catalogue.rank_by is RankBy.INCREMENTAL else None
+        if incremental is None:
+            return scores
+        try:
+            return replace(scores, effect=incremental.effect(rows, beside, shared))
+        except Exception as error:  # noqa: BLE001 however the effect fails, the response stands
+            return replace(scores, effect_fault=f"effect: {type(error).__name__}: {error}")
 
-    def additions(
-        self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
-    ) -> Additions:
+    def additions(self, rows: NDArray[np.float64], candidates: Candidates, compiled: CompiledCatalogue) -> Additions:
         """What each column adds to the calibrated log odds; implements models.reasons.Explains."""
-        columns = response_columns(rows, *self._need(rows, category, compiled))
+        columns = response_columns(rows, *self._about(rows, candidates, compiled))
         added = self._bundle.response.contributions(columns)[:, 0, :]
         return Additions(columns, added * self._bundle.calibration.slope)
 
-    def _need(
-        self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The affinity of each row of one customer, and the population's figures of its category."""
-        figures = self._population(compiled)
-        return affinity_log_odds(self._bundle.affinity, rows, category, figures), figures[category]
+    def _about(
+        self, rows: NDArray[np.float64], candidates: Candidates, compiled: CompiledCatalogue
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The affinity of each row of one customer, the population's figures of its category, and its track record."""
+        known = self._of(compiled)
+        row = compiled.candidate_indices(candidates.action, candidates.channel)
+        log_odds = affinity_log_odds(self._bundle.affinity, rows, candidates.category, known.figures)
+        return log_odds, known.figures[candidates.category], known.track[row]
 
-    def _population(self, compiled: CompiledCatalogue) -> NDArray[np.float64]:
-        """The bundle's figures in the catalogue's order, kept for as long as the catalogue stays the same."""
-        known, figures = self._figures
-        if known is not compiled:
+    def _of(self, compiled: CompiledCatalogue) -> _Known:
+        """Kept for as long as the catalogue stays the same."""
+        known = self._known
+        if known is None or known.compiled is not compiled:
             figures = self._bundle.population.by_number(compiled.catalogue.categories)
-            self._figures = (compiled, figures)
-        return figures
+            known = self._known = _Known(compiled, figures, self._bundle.track_record.by_row(compiled))
+        return known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What the bundle knows of a catalogue's categories (Population.by_number) and actions (TrackRecord.by_row)."""
+
+    compiled: CompiledCatalogue
+    figures: NDArray[np.float64]
+    track: NDArray[np.float64]

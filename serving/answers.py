@@ -35,6 +35,7 @@ def decision_answer(
             "known": known,
             "degraded": decision.degraded,
             "personalised": decision.personalised,
+            "ranked_by": decision.ranked_by.value,
             "channels": [_slate(slate, decision_id, explain, signer) for slate in decision.slates],
         }
     )
@@ -69,6 +70,7 @@ def _action(
         "response_probability": action.response_probability,
         "value": action.value,
         "priority": action.priority,
+        "incremental_value": action.incremental_value,
         "selection_probability": action.selection_probability,
         "maturity": action.maturity,
         "token": None if claims is None or signer is None else signer.sign(claims),

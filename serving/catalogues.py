@@ -44,7 +44,7 @@ _ANYTHING = "*"
 
 async def read(runtime: Runtime, asked: Asked) -> Reply:
     """GET /catalogue: the newest version, or another, with its items or without."""
-    runtime.in_force.keyring.require("read", asked.call.key, asked.call.peer)
+    runtime.in_force.keyring.admit("read", asked.call)
     version, with_items = _number(asked.query, "version"), _flag(asked.query, "items")
     media_type = _media_type(asked.headers.get("accept", ""))
     written = as_yaml if media_type == YAML else as_json
@@ -61,7 +61,7 @@ async def read(runtime: Runtime, asked: Asked) -> Reply:
 
 async def versions(runtime: Runtime, asked: Asked) -> bytes:
     """GET /catalogue/versions: the newest first."""
-    runtime.in_force.keyring.require("read", asked.call.key, asked.call.peer)
+    runtime.in_force.keyring.admit("read", asked.call)
     before, limit = _number(asked.query, "before"), limit_of(asked.query, VERSIONS_SHOWN, MOST_VERSIONS)
     found = await asyncio.to_thread(runtime.store.catalogue_versions, limit + 1, before)
     return VERSIONS.dump_json(versions_answer(found, limit))
@@ -99,7 +99,7 @@ async def rollback(runtime: Runtime, asked: Asked) -> Reply:
 
 async def validate(runtime: Runtime, asked: Asked) -> bytes:
     """POST /catalogue/validate: the faults that a PUT would tell, else what it would change."""
-    runtime.in_force.keyring.require("admin", asked.call.key, asked.call.peer)
+    runtime.in_force.keyring.admit("admin", asked.call)
     text = decoded(asked.raw)
 
     def compared() -> ComparedAnswer:
@@ -155,8 +155,8 @@ def _note(text: str) -> str:
 def _signed(runtime: Runtime, asked: Asked, note: str) -> Signed:
     """Once the key has been found good. Raises Refusal."""
     in_force, call = runtime.in_force, asked.call
-    in_force.keyring.require("admin", call.key, call.peer)
-    return Signed(in_force.clock.present(call.now), in_force.keyring.author(call.key), note)
+    in_force.keyring.admit("admin", call)
+    return Signed(in_force.clock.present(call.now), in_force.keyring.author(call), note)
 
 
 def _tagged(version: int, digest: str) -> tuple[tuple[str, str], ...]:

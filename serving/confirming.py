@@ -56,7 +56,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 async def confirmed(runtime: Runtime, decision_id: str, request: ConfirmRequest, call: Call) -> bytes:
     in_force = runtime.in_force
-    in_force.keyring.require("decide", call.key, call.peer)
+    in_force.keyring.admit("decide", call)
     present, compiled = in_force.clock.present(call.now), runtime.catalogue()
     decision = runtime.store.decision(decision_id)
     if decision is None:
@@ -70,7 +70,8 @@ async def confirmed(runtime: Runtime, decision_id: str, request: ConfirmRequest,
             record = _record(runtime, identifier, decision, compiled, {one.channel for one in queued})
             moment = after_reservations(record.page, present)
             asked = _asked(question, queued, compiled, moment, record.customer_id)
-            verdicts = confirm(asked, queued, decision_id, record, compiled, moment, in_force.published)
+            seen = in_force.beside(record.customer_id, moment).catalogue or compiled
+            verdicts = confirm(asked, queued, decision_id, record, seen, moment, in_force.published)
             try:
                 events = list(_events(decision_id, verdicts, channels, moment))
                 await _written(runtime, decision_id, identifier, record, events)

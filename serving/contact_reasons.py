@@ -73,7 +73,7 @@ class _Seen:
 async def reasons(runtime: Runtime, customer_id: str, query: Mapping[str, str], call: Call) -> bytes:
     """Also of somebody unknown, as a telephone system asks before it knows who calls."""
     in_force = runtime.in_force
-    in_force.keyring.require("read", call.key, call.peer)
+    in_force.keyring.admit("read", call)
     limit = limit_of(query, REASONS, MOST_REASONS)
     compiled = runtime.catalogue()
     try:
@@ -81,11 +81,11 @@ async def reasons(runtime: Runtime, customer_id: str, query: Mapping[str, str], 
     except IdentityError as error:
         raise invalid_sentence("customer_id", customer_id, str(error)) from error
     present = in_force.clock.present(call.now)
-    answer = await asyncio.to_thread(_answer, runtime, in_force, compiled, identifier, present, limit, customer_id)
+    answer = await asyncio.to_thread(reasons_of, runtime, in_force, compiled, identifier, present, limit, customer_id)
     return ANSWER.dump_json(answer)
 
 
-def _answer(
+def reasons_of(
     runtime: Runtime,
     in_force: InForce,
     compiled: CompiledCatalogue,

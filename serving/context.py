@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,12 +47,15 @@ ASKED: Sequence[tuple[frozenset[Kind], int]] = (
 )
 """Kinds that the log is asked for together, and for how many of their newest events."""
 
+NOTES = 20
+"""Notes that are shown, the newest."""
+
 _HOUR = 3_600_000
 
 
 async def context(runtime: Runtime, customer_id: str, channel: str | None, call: Call) -> bytes:
     """channel: the one that asks, whose hand-offs come first; None for no one in particular."""
-    runtime.in_force.keyring.require("read", call.key, call.peer)
+    runtime.in_force.keyring.admit("read", call)
     catalogue = runtime.catalogue().catalogue
     if channel is not None:
         check_channel("channel", channel, catalogue)
@@ -60,14 +64,18 @@ async def context(runtime: Runtime, customer_id: str, channel: str | None, call:
 
 
 def _rendered(runtime: Runtime, known: Known, channel: str | None, catalogue: Catalogue) -> bytes:
-    """Beside the event loop: for a long history it takes as long as a hundred decisions."""
+    return CONTEXT.dump_json(context_of(runtime, known, channel, catalogue))
+
+
+def context_of(runtime: Runtime, known: Known, channel: str | None, catalogue: Catalogue) -> ContextAnswer:
+    """Not in the event loop: for a long history it takes as long as a hundred decisions."""
     names, events = told_of(runtime, known, catalogue.version)
     contacts = context_shown.shown_actions(
         _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
     )
-    return CONTEXT.dump_json(
-        context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts)
-    )
+    notes = context_parts.notes(runtime.store.timeline(known.identifier, None, NOTES, context_parts.NOTE_KINDS))
+    found = context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts)
+    return replace(found, notes=notes)
 
 
 def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
@@ -138,6 +146,7 @@ def context_answer(
         preferred_channel=preferred_channel(record, catalogue, vocabulary, moment) if profiled else None,
         consents=consents_of(record.consents, vocabulary, topic_names(catalogue, events), moment),
         subscriptions=context_parts.subscriptions(_of(events, SUBSCRIPTION_KINDS), moment, names),
+        notes=[],
     )
 
 

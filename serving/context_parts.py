@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue, TypeAdapter
 
-from features.discretion import is_withheld
+from features.discretion import discreet, is_withheld
 from features.event import Event, Kind
 from features.stores.people import LoggedEvent
 from models.policy.trouble import stale_since
@@ -18,6 +18,7 @@ from serving.know_answers import (
     CaseAnswer,
     FieldAnswer,
     LastAgentAnswer,
+    NoteAnswer,
     PreferredStoreAnswer,
     SubscriptionAnswer,
 )
@@ -26,6 +27,9 @@ from serving.words import id_of, properties_of, text_of
 
 CASE_KINDS = frozenset({Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.CASE_CLOSED})
 TALK_KINDS = frozenset({Kind.CALL_STARTED, Kind.CALL_ENDED, Kind.CALL_TRANSFERRED, Kind.CHAT_STARTED, Kind.CHAT_ENDED})
+NOTE_KINDS = frozenset({Kind.NOTE_WRITTEN})
+_NOTE = ("told", "promised", "due")
+
 PREFERRED_STORE = "preferred_store"
 """The trait by which a customer, or an importer, declares a store."""
 
@@ -141,6 +145,17 @@ def _subscription(newest: Event, statements: Sequence[LoggedEvent], item_names: 
         since=Instant(started[0] if started else statements[-1].event.occurred_at),
         ends_at=None if newest.ends_at is None else Instant(newest.ends_at),
     )
+
+
+def notes(events: Iterable[LoggedEvent]) -> list[NoteAnswer]:
+    """Whole, however long: they were written to be read."""
+    return [_note(one.event, properties_of(one.event)) for one in events]
+
+
+def _note(event: Event, told: Mapping[str, object]) -> NoteAnswer:
+    words = {name: discreet(text.strip()) or None for name in _NOTE if isinstance(text := told.get(name), str)}
+    said, promised, due = (words.get(name) for name in _NOTE)
+    return NoteAnswer(Instant(event.occurred_at), event.channel, id_of(told, "agent_id"), said, promised, due)
 
 
 def _by_property(events: Iterable[LoggedEvent], name: str) -> dict[str, list[LoggedEvent]]:

@@ -30,7 +30,7 @@ from serving.schemas import Instant
 RECENT = 50
 """Events shown, the newest first."""
 
-_WAS_PLUS = re.compile(" [1-9]")
+WAS_PLUS = re.compile(" [1-9]")
 """What is left of an international number whose + was read as a blank; no country code begins with 0."""
 
 _OTHERWISE = "check it and its type (one of email, phone, loyalty_card, order_number, user_id, device or of your own)"
@@ -41,7 +41,7 @@ _STATEMENTS = 1000
 
 async def customer(runtime: Runtime, customer_id: str, call: Call) -> bytes:
     """The person of an outside id, like "c-17" or "anon:91ab"."""
-    runtime.in_force.keyring.require("read", call.key, call.peer)
+    runtime.in_force.keyring.admit("read", call)
     known = known_customer(runtime, customer_id, call)
     return await asyncio.to_thread(_rendered, runtime, known)
 
@@ -55,7 +55,7 @@ def _rendered(runtime: Runtime, known: Known) -> bytes:
             version=record.version,
             time_zone=record.time_zone,
             traits=dict(record.traits),
-            owned=_owned(record, vocabulary, known.moment),
+            owned=owned_by(record, vocabulary, known.moment),
             consents=_consents(runtime, known),
             recent=_recent(record, vocabulary),
         )
@@ -64,10 +64,10 @@ def _rendered(runtime: Runtime, known: Known) -> bytes:
 
 async def lookup(runtime: Runtime, type_: str | None, value: str | None, call: Call) -> bytes:
     """The outside id of whoever has the identifier."""
-    runtime.in_force.keyring.require("read", call.key, call.peer)
+    runtime.in_force.keyring.admit("read", call)
     if not type_ or not value:
         raise invalid("type" if not type_ else "value", None, "both type and value are needed", "add it to the query")
-    if type_.lower() == "phone" and _WAS_PLUS.match(value):
+    if type_.lower() == "phone" and WAS_PLUS.match(value):
         raise invalid("value", value, "a + in an address is read as a blank", "write it as %2B")
     try:
         record = record_of(runtime, normalise(type_, value, runtime.settings.region))
@@ -78,7 +78,7 @@ async def lookup(runtime: Runtime, type_: str | None, value: str | None, call: C
     return LOOKUP.dump_json(LookupAnswer(record.customer_id))
 
 
-def _owned(record: CustomerRecord, vocabulary: Vocabulary, present: int) -> list[OwnedAnswer]:
+def owned_by(record: CustomerRecord, vocabulary: Vocabulary, present: int) -> list[OwnedAnswer]:
     lines = ledger.owned(record.ledger, present)[::-1]
     columns = (lines[name].tolist() for name in ("item", "quantity", "occurred_at", "subscribed"))
     return [

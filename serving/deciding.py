@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import logging
-import secrets
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -23,7 +21,7 @@ from features.event import Identifier
 from features.history import CustomerRecord
 from features.identity import IdentityError, customer_identifier, normalise
 from features.instants import render_instant
-from features.published import NOTHING
+from features.live_response import expected_text
 from features.stores.protocol import (
     AmbiguousIdentifier,
     BudgetSpent,
@@ -38,6 +36,7 @@ from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.delivery import FURTHEST, TOLERATED, delivery
+from models.live_response import expectations
 from models.policy.spending import charges
 from models.policy_rules import DAY
 from serving import metrics
@@ -46,15 +45,16 @@ from serving.answers import decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
 from serving.decided_events import after_reservations, decision_events
-from serving.draws import seed_of
+from serving.draws import new_id, seed_of
 from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened, unavailable
 from serving.runtime import InForce, Runtime
+from serving.sampled_rows import sampled_rows
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
+from serving.shadowing import Made as Shadowable
 
 logger = logging.getLogger("nextbest.decision")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 _ID: TypeAdapter[str] = TypeAdapter(IdText)
-_SAMPLE_GRAIN = 10_000
 TRIES = 16
 """Times that a reservation is decided afresh, in its turn. Of W workers at one person, each wins one in W."""
 
@@ -158,9 +158,9 @@ async def look(runtime: Runtime, request: RecommendRequest) -> bytes:
 
 def _asked(runtime: Runtime, question: DecisionQuestion, call: Call) -> Asked:
     keyring = runtime.in_force.keyring
-    keyring.require("decide", call.key, call.peer)
+    keyring.admit("decide", call)
     if question.at is not None:
-        keyring.require("replay", call.key, call.peer)
+        keyring.admit("replay", call)
     return _understood(runtime, question, call.now)
 
 
@@ -220,25 +220,35 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     record = await _record(runtime, asked, who)
     if asked.question.at is None:
         asked = replace(asked, moment=after_reservations(record.page, asked.moment))
+    in_force = asked.in_force
+    beside = in_force.beside(record.customer_id, asked.moment)
+    if beside.catalogue is not None and beside is not in_force:
+        asked = replace(asked, compiled=beside.catalogue, in_force=beside)
+    compiled, published = runtime.seen(asked.compiled, asked.in_force, asked.question.at)
+    asked = replace(asked, compiled=compiled)
     scorer = asked.in_force.model.scorer
     catalogue = asked.compiled.catalogue
     seed = seed_of(runtime.signer, asked.question, asked.channels, record, catalogue, scorer.version, asked.moment)
     request = _decision_request(asked, seed, record.customer_id)
-    published = asked.in_force.published if asked.question.at is None else NOTHING
     decision = decide(request, record, asked.compiled, scorer, asked.moment, np.random.default_rng(seed), published)
-    new_id = (who.decision_id or _new_id(asked.moment)) if asked.logged else None
+    given_id = (who.decision_id or new_id(asked.moment)) if asked.logged else None
     name = who.customer_id if who.customer_id is not None else record.customer_id
     for fault in decision.faults:
-        runtime.tell_degraded(decision.model_version, fault, new_id)
+        runtime.tell_degraded(decision.model_version, fault, given_id)
     explain, signer = asked.question.explain, runtime.signer
-    answer = decision_answer(decision, new_id, name, asked.moment, explain, record.known, signer)
-    metrics.DECISIONS.labels(str(decision.degraded).lower(), decision.arm).inc()
-    if new_id is None:
+    answer = decision_answer(decision, given_id, name, asked.moment, explain, record.known, signer)
+    if given_id is None:  # who only looks leaves no counter behind
         return Made(answer, None)
-    logged = _to_log(runtime, asked, decision, record, name, new_id, seed, text, digest, answer)
+    metrics.DECISIONS.labels(str(decision.degraded).lower(), decision.arm).inc()
+    metrics.EFFECT_FAILED.inc(decision.effect_failed)
+    runtime.watch.decided(decision, asked.moment, asked.question.across == "best")
+    logged = _to_log(runtime, asked, decision, record, name, given_id, seed, text, digest, answer)
     channels = asked.compiled.catalogue.channels
-    events = decision_events(decision, channels, new_id, asked.moment, request.deliver_at)
+    events = decision_events(decision, channels, given_id, asked.moment, request.deliver_at)
     spends = charges(decision, asked.compiled, asked.moment)
+    if beside is in_force:  # what a challenger decided says nothing of the champion
+        made = Shadowable(given_id, request, record, asked.moment, published, decision)
+        runtime.shadow.offer(in_force.trials, made)
     return Made(answer, LogDecision(who.identifier, logged, events, spends, published))
 
 
@@ -271,11 +281,6 @@ def _decision_request(asked: Asked, seed: int, subject: str) -> DecisionRequest:
         subject=subject,
         context=question.context,
     )
-
-
-def _new_id(moment: int) -> str:
-    """Ascending in time, so that the log's index grows at its end; not to be guessed."""
-    return f"{moment:012x}{secrets.token_hex(10)}"
 
 
 def request_text(question: DecisionQuestion, identifier: Identifier) -> bytes:
@@ -326,17 +331,9 @@ def _to_log(
         snapshot=None,
         subject=record.customer_id,
         addresses=None if record.addresses is None else _canonical(sorted(record.addresses)).decode(),
-        feature_rows=_sampled_rows(decision, seed, runtime.settings.feature_sample),
+        feature_rows=sampled_rows(decision, seed, runtime.settings.feature_sample),
+        expected=expected_text(expectations(decision, asked.compiled)),
     )
-
-
-def _sampled_rows(decision: Decision, seed: int, share: float) -> bytes | None:
-    """The feature rows as npy bytes for a share of decisions, drawn by the seed, so that a replay samples the same."""
-    if seed % _SAMPLE_GRAIN >= share * _SAMPLE_GRAIN:
-        return None
-    buffer = io.BytesIO()
-    np.save(buffer, decision.feature_rows, allow_pickle=False)
-    return buffer.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,12 +385,10 @@ async def _logged(one: Submitted) -> bytes:
 
 
 def _note(decision: LoggedDecision, replayed: bool) -> None:
-    logger.info(
-        "decided",
-        extra={
-            "decision_id": decision.decision_id,
-            "model_version": decision.model_version,
-            "catalogue_version": decision.catalogue_version,
-            "replayed": replayed,
-        },
-    )
+    extra = {
+        "decision_id": decision.decision_id,
+        "model_version": decision.model_version,
+        "catalogue_version": decision.catalogue_version,
+        "replayed": replayed,
+    }
+    logger.info("decided", extra=extra)

@@ -16,7 +16,7 @@ from serving.runtime import Runtime
 
 async def logged_decision(runtime: Runtime, decision_id: str, call: Call) -> bytes:
     """Replayed beside the requests, for it may compile a catalogue of then."""
-    runtime.in_force.keyring.require("replay", call.key, call.peer)
+    runtime.in_force.keyring.admit("replay", call)
     logged = runtime.store.decision(decision_id)
     if logged is None:
         raise no_decision(runtime, "decision_id", decision_id, "look at the answer of /recommend")

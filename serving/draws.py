@@ -41,8 +41,13 @@ def seed_of(
     if not _stable(channels, catalogue):
         return secrets.randbits(SEED_BITS)
     asked = question.model_dump(mode="python", exclude=_ASKED_OTHERWISE)
-    state = (record.customer_id, _occasion(record, catalogue, moment), record.version, catalogue.version, model_version)
+    state = (record.customer_id, occasion(record, catalogue, moment), record.version, catalogue.version, model_version)
     return signer.number(_canonical([*state, channels, asked])) >> (64 - SEED_BITS)
+
+
+def new_id(moment: int) -> str:
+    """Of a decision: ascending in time, so that the log's index grows at its end; not to be guessed."""
+    return f"{moment:012x}{secrets.token_hex(10)}"
 
 
 def _stable(channels: tuple[str, ...], catalogue: Catalogue) -> bool:
@@ -52,7 +57,8 @@ def _stable(channels: tuple[str, ...], catalogue: Catalogue) -> bool:
     return dice and any(channel.direction is Direction.INBOUND for channel in asked)
 
 
-def _occasion(record: CustomerRecord, catalogue: Catalogue, moment: int) -> tuple[str, int]:
+def occasion(record: CustomerRecord, catalogue: Catalogue, moment: int) -> tuple[str, int]:
+    """The journey under way by its beginning, else the day of the person's clock. moment: ms UTC."""
     journey = present(record.page, moment, catalogue.journey.idle)
     if journey is not None:
         return "journey", journey.started_at

@@ -167,6 +167,15 @@ def too_many_requests(in_flight: int, limit: int) -> Refusal:
     return refusal
 
 
+def too_many_attempts(minutes: int) -> Refusal:
+    rule = f"too many have failed; it is tried again within {minutes} minutes"
+    refusal = _refusal(
+        HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "sign-in", "refused for now", rule, "wait, then try again"
+    )
+    refusal.headers = (("Retry-After", str(minutes * 60)),)
+    return refusal
+
+
 def unavailable(what: str, remedy: str = "retry after a second") -> Refusal:
     refusal = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "", "not answerable", what, remedy)
     refusal.headers = (("Retry-After", "1"),)

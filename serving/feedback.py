@@ -48,7 +48,7 @@ async def feedback(runtime: Runtime, body: JsonValue, call: Call) -> bytes:
     """One report or a list of them. All become durable together; one that is refused refuses the rest."""
     reports = checked(_REPORTS, body) if isinstance(body, list) else [checked(_REPORT, body)]
     in_force = runtime.in_force
-    in_force.keyring.require("write", call.key, call.peer)
+    in_force.keyring.admit("write", call)
     received_at = in_force.clock.present(call.now)
     single = len(reports) == 1
     appends = [
@@ -56,6 +56,7 @@ async def feedback(runtime: Runtime, body: JsonValue, call: Call) -> bytes:
         for position, report in enumerate(reports)
     ]
     outcomes = await asyncio.wrap_future(runtime.store.append(appends))
+    runtime.watch.told(appends, outcomes)
     stored = sum(outcome.stored for outcome in outcomes)
     duplicates = sum(outcome.duplicates for outcome in outcomes)
     metrics.EVENTS.labels("stored").inc(stored)
@@ -72,7 +73,7 @@ def _append(runtime: Runtime, report: FeedbackReport, path: str, received_at: in
         _require_chosen(decision, claims, path)
     when = received_at
     if report.occurred_at is not None:
-        when = occurred_at(f"{path}occurred_at", report.occurred_at, received_at)
+        when = occurred_at(f"{path}occurred_at", int(report.occurred_at), received_at)
     event = Event(
         message_id=report.message_id or _derived_id(runtime, claims, report),
         kind=OUTCOME_KINDS[report.outcome],
@@ -84,10 +85,10 @@ def _append(runtime: Runtime, report: FeedbackReport, path: str, received_at: in
         decision=claims.decision_id,
         amount=math.nan if report.value is None else report.value,
     )
-    return Append(_asked_about(decision), (event,), decision=claims.decision_id)
+    return Append(asked_about(decision), (event,), decision=claims.decision_id)
 
 
-def _asked_about(decision: LoggedDecision) -> Identifier:
+def asked_about(decision: LoggedDecision) -> Identifier:
     """Whom the decision was asked about, by the identifier that it was asked by: a person known by a telephone number
     alone has no other."""
     return Identifier(*msgspec.json.decode(decision.request, type=_Question).identifier)
@@ -127,5 +128,6 @@ def _derived_id(runtime: Runtime, claims: TokenClaims, report: FeedbackReport) -
     if report.outcome == "sent":
         key = contents_key(runtime.store.vault)
         return contact_of_decision(claims.channel, claims.decision_id, claims.action_id, key)
-    parts = (claims.decision_id, claims.action_id, claims.channel, report.outcome, report.occurred_at, report.value)
+    at = None if report.occurred_at is None else int(report.occurred_at)
+    parts = (claims.decision_id, claims.action_id, claims.channel, report.outcome, at, report.value)
     return f"feedback:{hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]}"

@@ -94,7 +94,7 @@ async def take(runtime: Runtime, customer_id: str, handoff_id: str, request: Tak
 
 def _admitted(runtime: Runtime, call: Call) -> Catalogue:
     for right in ("write", "read"):
-        runtime.in_force.keyring.require(right, call.key, call.peer)
+        runtime.in_force.keyring.admit(right, call)
     return runtime.catalogue().catalogue
 
 

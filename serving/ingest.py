@@ -74,6 +74,7 @@ async def single(runtime: Runtime, payload: JsonValue, call: Call, name: str) ->
         runtime.tell_letters_left(await asyncio.wrap_future(runtime.store.bury([letter])))
         raise refusal_of(error) from error
     appended = await asyncio.wrap_future(runtime.store.append(appends))
+    runtime.watch.told(appends, appended)
     _count([_taken(appended)], 0)
     return b'{"success":true}'
 
@@ -268,6 +269,7 @@ async def _store(
         outcomes = await asyncio.gather(*(_alone(runtime, call, reader, inherited) for call in calls))
         taken = [outcome for outcome in outcomes if isinstance(outcome, Taken)]
         return taken, [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
+    runtime.watch.told([one for call in calls for one in call.appends], appended)
     answers = iter(appended)
     return [_taken(tuple(islice(answers, len(call.appends)))) for call in calls], []
 
@@ -282,6 +284,7 @@ async def _alone(runtime: Runtime, call: Understood, reader: Reader, inherited: 
     except _REFUSALS as error:
         kept = inherited.kept(call.message)
         return reader.letter(kept, kept, str(error))
+    runtime.watch.told(call.appends, appended)
     return _taken(appended)
 
 

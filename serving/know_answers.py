@@ -240,6 +240,19 @@ class HandoffAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteAnswer:
+    """What somebody who served the customer wrote down for the next one. told: to the customer. promised: and by when,
+    in the writer's own words."""
+
+    at: Instant
+    channel: str | None
+    agent_id: str | None
+    told: str | None
+    promised: str | None
+    due: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ContextAnswer:
     """Everything that whoever serves the customer next should know, as of as_of. handoffs: the open ones first, and of
     those the ones to the channel that asks."""
@@ -258,6 +271,7 @@ class ContextAnswer:
     preferred_channel: PreferredChannelAnswer | None
     consents: list[ConsentAnswer]
     subscriptions: list[SubscriptionAnswer]
+    notes: list[NoteAnswer]
 
 
 @dataclass(frozen=True, slots=True)

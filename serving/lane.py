@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving import metrics
 from serving.body import ClientGone, parsed, read
 from serving.call import Call
+from serving.console.desk import CONSOLE, Console
 from serving.endpoint import JSON, Asked, Endpoint, Reply
 from serving.endpoints import ENDPOINTS
 from serving.errors import (
@@ -47,6 +48,7 @@ class Lane:
     def __init__(self, behind: ASGIApp, runtime: Callable[[], Runtime], fast: bool) -> None:
         self._behind = behind
         self._runtime = runtime
+        self._console = Console(runtime)
         self._in_flight = 0
         served = [endpoint for endpoint in ENDPOINTS if fast or not endpoint.declared]
         self._methods: dict[str, dict[str, Endpoint]] = {}
@@ -88,6 +90,8 @@ class Lane:
             await self._serve(_answering(methods, scope), {}, scope, receive, send)
         elif path in self._slow or path.startswith(BENTO_PATHS):
             await self._behind(scope, receive, send)
+        elif path == CONSOLE or path.startswith(f"{CONSOLE}/"):
+            await self._console(scope, receive, send)
         elif path in PAGES:
             await self._serve_page(path, scope, send)
         else:
@@ -173,7 +177,7 @@ def _check_key(endpoint: Endpoint, keyring: Keyring, call: Call) -> None:
     if not endpoint.right:
         return
     if not endpoint.path.startswith(WIRE):
-        keyring.require(endpoint.right, call.key, call.peer)
+        keyring.admit(endpoint.right, call)
     elif call.key is not None:
         keyring.require_on_wire(call.key, call.peer, call.origin)
 

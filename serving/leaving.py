@@ -6,11 +6,16 @@ import asyncio
 import logging
 import os
 import signal
+import threading
+from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Final
 
 LAUNCHER: Final = "NEXTBEST_LAUNCHER"
 """The variable with the process number of `nextbest serve`; missing where something else began the service."""
+
+_Handler = Callable[[int, FrameType | None], object] | int | None
 
 logger = logging.getLogger("nextbest.service")
 
@@ -27,6 +32,27 @@ async def end_with_the_arbiter(poll_seconds: float) -> None:
         await asyncio.sleep(poll_seconds)
     logger.error("the arbiter is gone; this worker ends, so that the port becomes free")
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_streams_when_asked_to(told: Callable[[], None]) -> None:
+    """A server that is asked to end waits for its answers, and those that last as long as somebody listens would keep
+    it for ever. told: may be called more than once, and from a signal's handler."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _first_telling(told, signal.getsignal(number)))
+
+
+def _first_telling(told: Callable[[], None], before: _Handler) -> Callable[[int, FrameType | None], None]:
+    def handler(number: int, frame: FrameType | None) -> None:
+        told()
+        if callable(before):
+            before(number, frame)
+        elif before == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    return handler
 
 
 def _is_there(process: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -11,6 +12,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -26,8 +28,12 @@ DURATION = Histogram(
 )
 DECISIONS = Counter(
     "nextbest_decisions",
-    "Decisions made, by whether the fallback ranking answered and by the customer's arm.",
+    "Decisions made to be logged, by whether the fallback ranking answered and by the customer's arm.",
     ["degraded", "arm"],
+)
+EFFECT_FAILED = Counter(
+    "nextbest_effect_failed",
+    "Decisions of a catalogue that ranks by incremental value that went by response, for the effect was unusable.",
 )
 DECIDED_AGAIN = Counter(
     "nextbest_decided_again", "Reservations decided afresh because their person's history had moved meanwhile."
@@ -55,13 +61,74 @@ REGISTRY_REACHABLE = Gauge(
 MODEL_LOADED = Gauge(
     "nextbest_model_loaded", "1 when a model serves, 0 when only the fallback.", multiprocess_mode="livemin"
 )
+MODEL_REFUSED = Counter(
+    "nextbest_model_refused", "Models that a worker did not take up, by why; the one before serves on.", ["reason"]
+)
+SHADOWED = Counter(
+    "nextbest_shadow_decisions",
+    "Decisions for a challenger in the shadow: scored, fault (its own), left_out (too many), lost (not written).",
+    ["result"],
+)
+SHADOW_SECONDS = Histogram(
+    "nextbest_shadow_seconds",
+    "Time that a challenger in the shadow took for one decision.",
+    buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+)
 CATALOGUE_VERSION = Gauge("nextbest_catalogue_version", "The catalogue version served.", multiprocess_mode="livemin")
 
 
-def exposition() -> bytes:
-    """All series in Prometheus' text format, summed over the workers of this service."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+SLATES = Counter("nextbest_slates", "Channels of logged decisions.", ["channel"])
+WITHOUT_ACTION = Counter("nextbest_slates_without_action", "Of those, on which nothing was chosen.", ["channel"])
+REFUSALS = Counter(
+    "nextbest_refusals", "Candidates of logged decisions, by the gate that refused first.", ["channel", "gate"]
+)
+CHOSEN = Counter("nextbest_chosen", "Actions chosen by logged decisions.", ["channel", "action"])
+EXPECTED = Counter("nextbest_expected_responses", "The sum of their response probabilities.", ["channel", "action"])
+CONTACTS = Counter(
+    "nextbest_contacts",
+    "Contacts told to us of decided actions: sent, or on inbound channels displayed.",
+    ["channel", "action"],
+)
+SUCCESSES = Counter("nextbest_successes", "Successes told to us of decided actions.", ["channel", "action"])
+SCORES = Histogram(
+    "nextbest_response_probability",
+    "Response probabilities of chosen actions.",
+    ["channel"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+)
+WINDOW_SCORES_NAME, WINDOW_NAME = "nextbest_window_scores", "nextbest_window_responses"
+WINDOW_SCORES = Gauge(
+    WINDOW_SCORES_NAME,
+    "Scores of the last day, by bin of what the model learned from.",
+    ["channel", "bin"],
+    multiprocess_mode="livesum",
+)
+WINDOW_RESPONSES = Gauge(
+    WINDOW_NAME,
+    "The last day: actions chosen, responses expected, contacts and successes told.",
+    ["channel", "what"],
+    multiprocess_mode="livesum",
+)
+
+
+class _Collected:
+    """As generate_latest wants it."""
+
+    def __init__(self, told: Iterable[Metric]) -> None:
+        self._told = tuple(told)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._told
+
+
+def exposition(compared: Callable[[Iterable[Metric]], Iterable[Metric]]) -> bytes:
+    """All series in Prometheus' text format, summed over the workers of this service, and what `compared` makes of
+    them."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    told = list(registry.collect())
+    together = CollectorRegistry()
+    together.register(_Collected([*told, *compared(told)]))
+    return generate_latest(together)

@@ -56,6 +56,7 @@ def _records(words: Sequence[LoggedEvent]) -> Records:
     made = np.zeros(len(words), EVENT)
     for name in _COLUMNS:
         made[name] = [getattr(one.event, name) for one in words]
+    made["order"] = [text_code(one.event.topic) for one in words]
     made["decision"] = [_code(one.event) for one in words]
     return made
 

@@ -27,7 +27,7 @@ _NOT_SEEN_BY_PAGES: Final = frozenset(
         *(Kind.CALL_STARTED, Kind.CALL_ENDED, Kind.CALL_TRANSFERRED, Kind.IVR_MENU_SELECTED),
         *(Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.CASE_CLOSED, Kind.STORE_VISITED),
         *(Kind.ORDER_SHIPPED, Kind.ORDER_DELIVERED, Kind.DELIVERY_DELAYED),
-        *(Kind.HANDED_OFF, Kind.HANDOFF_TAKEN),
+        *(Kind.HANDED_OFF, Kind.HANDOFF_TAKEN, Kind.NOTE_WRITTEN),
     }
 )
 
@@ -86,7 +86,7 @@ def _check(event: Event, outbound: Collection[str]) -> None:
     if event.kind in _TAKES_BACK or event.ends_at is not None:
         raise NotForPages("event", event.name, "a page's key takes back nothing that was bought", _ADVICE)
     if event.kind in _NOT_SEEN_BY_PAGES:
-        rule = "a page's key tells no telephone, case, store or delivery"
+        rule = "a page's key tells no telephone, case, note, store or delivery"
         raise NotForPages("event", event.name, rule, _ADVICE)
     shown_elsewhere = event.kind == Kind.DISPLAYED and event.channel in outbound
     if event.kind in _SENT or event.name in _OF_MESSAGES or shown_elsewhere:

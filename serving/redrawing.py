@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
+from features.history import text_code
+from features.live_response import NO_LIFTS
 from features.stores.protocol import LoggedDecision
 from models.bundle import Bundle
 from models.catalogue import CatalogueError
@@ -16,6 +23,7 @@ from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
 from models.response import ModelScorer
+from models.withheld_first import Withheld, withheld_first
 from serving.replaying import Replayer, Then
 
 Redraw = Callable[[LoggedDecision, Sequence[Sequence[Choice]]], Sequence[FirstDraw | None] | None]
@@ -27,7 +35,7 @@ def as_logged(replayer: Replayer) -> Redraw:
 
 
 def at_random(replayer: Replayer) -> Redraw:
-    """As the random arm draws."""
+    """As the random arm draws: on a channel that forbids exploring, the best."""
     policy = Policy(GATES, UNIFORM)
     return _by(replayer, lambda then, taken: then.first_draws(then.compiled, taken, policy, Arm.FULL))
 
@@ -40,11 +48,48 @@ def by_catalogue(replayer: Replayer, version: int) -> Redraw:
     )
 
 
+def withheld(
+    replayer: Replayer,
+) -> Callable[[LoggedDecision, Sequence[Sequence[Choice]]], Sequence[Withheld | None] | None]:
+    """What each slate would have begun with, had it drawn an action: by the chances of the person's own arm, of the
+    holdout by those of the full one. The dice are the decision's own, so that it is the same whenever it is asked.
+    None: it cannot be made again."""
+
+    def found(logged: LoggedDecision, taken: Sequence[Sequence[Choice]]) -> Sequence[Withheld | None] | None:
+        then = replayer.then(logged)
+        if not isinstance(then, Then):
+            return None
+        try:
+            draws = then.first_draws(then.compiled, taken, arm=Arm.FULL if logged.arm == Arm.HOLDOUT else None)
+        except CatalogueError:
+            return None
+        lots = np.random.default_rng(text_code(logged.decision_id)).random(len(draws))
+        return tuple(withheld_first(*one) for one in zip(draws, lots.tolist(), strict=True))
+
+    return found
+
+
+def rows_again(replayer: Replayer) -> Callable[[LoggedDecision], NDArray[np.float64] | None]:
+    """The feature rows of a logged decision, made again. None: something of it is not kept."""
+
+    def rows(logged: LoggedDecision) -> NDArray[np.float64] | None:
+        then = replayer.then(logged)
+        if not isinstance(then, Then):
+            return None
+        try:
+            return then.decided(then.compiled, explain=False).feature_rows
+        except CatalogueError:
+            return None
+
+    return rows
+
+
 class ByModel:
-    """As another model draws, in the full arm, by the catalogue of then; it notes whether a law is broken.
+    """As another model draws by itself, in the full arm, by the catalogue of then; it notes whether a law is broken.
+    What live response had counted for the model that decided lifts neither it nor whom it is compared with.
 
     decisions: ids of those that it decided anew. broken: in words, what it would have offered within the window of a
-    purchase."""
+    purchase. took: CPU nanoseconds of the last time that it decided each, without reading what it decided from."""
 
     def __init__(self, replayer: Replayer, model: Bundle, version: str, policy: Policy = POLICY) -> None:
         scorer = ModelScorer(model, version)
@@ -52,10 +97,14 @@ class ByModel:
         seen = lru_cache(4)(lambda catalogue: replayer.seen_with(catalogue, model))
         self.decisions: set[str] = set()
         self.broken: list[str] = []
+        self.took: dict[str, int] = {}
 
         def draws(then: Then, taken: Sequence[Sequence[Choice]]) -> Sequence[FirstDraw | None]:
             compiled = seen(then.logged.catalogue_version)
-            found = then.first_draws(compiled, taken, policy, Arm.FULL, scorer)
+            bare = replace(then, published=replace(then.published, lifts=NO_LIFTS))
+            began = time.thread_time_ns()
+            found = bare.first_draws(compiled, taken, policy, Arm.FULL, scorer)
+            self.took[then.logged.decision_id] = time.thread_time_ns() - began
             self._note(then, compiled, found)
             return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from models.first_draws import Choice, FirstDraw, first_draws
 from models.learned_windows import Learned, with_learned_windows
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
+from models.repricing import PriceLog, Repriced
 from models.repurchase import RepurchaseModel
 from models.response import ModelScorer
 from models.scoring import Scorer
@@ -109,7 +110,8 @@ _NO_MODEL = _Model(NoModel(), None, None)
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """Everything that a decision was made from. compiled: its own catalogue, as its model saw it."""
+    """Everything that a decision was made from. compiled: its own catalogue, as its model saw it, at the prices that it
+    has itself. priced: a catalogue at the prices of then, as decisions are made."""
 
     logged: LoggedDecision
     question: Question
@@ -117,12 +119,13 @@ class Then:
     model: _Model
     published: Published
     record: CustomerRecord
+    priced: Callable[[CompiledCatalogue], CompiledCatalogue]
 
     def decided(self, compiled: CompiledCatalogue, explain: bool) -> Decision:
         """The decision, by its own catalogue or by another. Raises UnknownChannel and UnknownPlacement by another."""
         asked = _asked(self.question, compiled, self.logged, self.record, explain)
-        dice = np.random.default_rng(self.logged.seed)
-        return decide(asked, self.record, compiled, self.model.scorer, self.logged.decided_at, dice, self.published)
+        dice, seen, moment = np.random.default_rng(self.logged.seed), self.priced(compiled), self.logged.decided_at
+        return decide(asked, self.record, seen, self.model.scorer, moment, dice, self.published)
 
     def first_draws(
         self,
@@ -135,7 +138,8 @@ class Then:
         """With what chances its slates were drawn, given what they took, or by whatever else is given. Raises
         UnknownChannel and UnknownPlacement by another catalogue."""
         asked = _asked(self.question, compiled, self.logged, self.record, explain=False)
-        made = (asked, self.record, compiled, scorer or self.model.scorer, self.logged.decided_at, self.published)
+        seen, moment = self.priced(compiled), self.logged.decided_at
+        made = (asked, self.record, seen, scorer or self.model.scorer, moment, self.published)
         return first_draws(*made, taken, policy, arm)
 
 
@@ -159,6 +163,8 @@ class Replayer:
         self._model = lru_cache(_KEPT)(self._loaded)
         self._windows = lru_cache(_KEPT)(self._with_windows)
         self._published = lru_cache(_KEPT)(self._snapshot)
+        self._prices = PriceLog()
+        self._repriced = Repriced()
 
     def replay(self, logged: LoggedDecision) -> Replay:
         """Raises StoreError."""
@@ -189,7 +195,7 @@ class Replayer:
         if question is None or bare is None or model is None or published is None or record is None:
             return NotKept(tuple(missing))
         compiled = self.seen(logged.catalogue_version, logged)
-        return Then(logged, question, compiled, model, published, record)
+        return Then(logged, question, compiled, model, published, record, partial(self._priced, published.prices))
 
     def seen(self, catalogue: int, logged: LoggedDecision) -> CompiledCatalogue:
         """A version of the catalogue as the decision's model sees it. Raises CatalogueError when it is unreadable."""
@@ -229,7 +235,18 @@ class Replayer:
         published = None if number is None else self._store.snapshot(number)
         if published is None:
             raise _NotKept
+        self._follow_prices(published.prices)
         return published
+
+    def _follow_prices(self, number: int) -> None:
+        if number > self._prices.newest:
+            found = self._store.price_changes(self._prices.newest)
+            self._prices = self._prices.extended(found, self._store.vocabulary)
+        if number > self._prices.newest:
+            raise _NotKept
+
+    def _priced(self, number: int, compiled: CompiledCatalogue) -> CompiledCatalogue:
+        return self._repriced.at(compiled, self._prices, number)
 
     def _with_windows(self, catalogue: int, version: str, digest: str | None) -> CompiledCatalogue:
         model = self._model(version, digest)

@@ -52,8 +52,8 @@ def no_decision(runtime: Runtime, field: str, decision_id: str, remedy: str) -> 
 def _admitted(runtime: Runtime, call: Call) -> tuple[str, int]:
     """Who asks, and the present (ms UTC), once the key has been found good."""
     in_force = runtime.in_force
-    in_force.keyring.require("admin", call.key, call.peer)
-    return in_force.keyring.author(call.key), in_force.clock.present(call.now)
+    in_force.keyring.admit("admin", call)
+    return in_force.keyring.author(call), in_force.clock.present(call.now)
 
 
 def _identifier(customer_id: str) -> Identifier:

@@ -8,32 +8,40 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import features
 import models
 from features import build
+from features.live_response import Lifts
 from features.published import NOTHING, Published
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.learned_windows import with_learned_windows
 from models.policy.spending import day_of
+from models.repricing import PriceLog, Repriced, repriced
 from serving import metrics
 from serving.clock import Clock, clock_of
 from serving.errors import no_catalogue
 from serving.item_names import CurrentItemNames
-from serving.leaving import end_with_the_arbiter
-from serving.model_loader import LiveModel, Origin, resolve
+from serving.leaving import end_streams_when_asked_to, end_with_the_arbiter
+from serving.lifting import Lifting
+from serving.model_loader import LiveModel, Origin, no_model, resolve
 from serving.opening import open_configured
 from serving.replaying import Replayer
 from serving.security import Keyring
 from serving.settings import Settings
+from serving.shadowing import Shadow
 from serving.tokens import Signer, signing_secret
+from serving.trials import NO_TRIALS, LiveTrial, Trials
+from serving.trials import current as current_trials
 from serving.turns import Turns
 from serving.warming import warm
+from serving.watching import Watch
 
 logger = logging.getLogger("nextbest.runtime")
 
@@ -56,7 +64,8 @@ def code_revision() -> str:
 @dataclass(frozen=True, slots=True)
 class InForce:
     """catalogue is None while none was published. published: what was spent, and what can be had; stock_version: of the
-    item feed that it was read from, 0 for none."""
+    item feed that it was read from, 0 for none. tried: published, for whoever is on the challenger's side of a trial:
+    with what came of its own contacts."""
 
     catalogue: CompiledCatalogue | None
     catalogue_version: int
@@ -65,14 +74,32 @@ class InForce:
     clock: Clock
     published: Published
     stock_version: int
+    trials: Trials = NO_TRIALS
+    tried: Published = NOTHING
+
+    def beside(self, subject: str, moment: int) -> InForce:
+        """The same with the challenger in the model's place, for whoever is on its side of a trial."""
+        ab = self.trials.ab
+        challenger = None if ab is None else ab.challenger(subject, moment, self.model.version)
+        if ab is None or challenger is None:
+            return self
+        return replace(self, model=challenger, catalogue=ab.compiled, published=self.tried)
+
+
+def with_lifts(before: Published, published: Published, lifts: Lifts) -> Published:
+    return _same(before, replace(published, lifts=lifts))
 
 
 def counted(store: Store, compiled: CompiledCatalogue, before: Published, day: int) -> Published:
     """With what the actions of the catalogue that have a budget or a ceiling have spent by now, on `day` and ever."""
     actions = [compiled.catalogue.actions[number].id for number in compiled.spending.counted]
     spent = store.spent(actions, day) if actions else {}
-    found = replace(before, day=day if spent else 0, spent=spent) if spent or before.unavailable else NOTHING
-    return before if found == before else found  # what is the same object is kept by the store at a glance
+    return _same(before, replace(before, day=day if spent else 0, spent=spent))
+
+
+def _same(before: Published, found: Published) -> Published:
+    """The object itself where it says the same: such a one is kept by the store at a glance."""
+    return before if (found or NOTHING) == before else found or NOTHING
 
 
 class Runtime:
@@ -84,13 +111,21 @@ class Runtime:
         self.signer = Signer(signing_secret(self.store))
         self.item_names = CurrentItemNames(self.store)
         self.revision = code_revision()
+        self._lifting = Lifting(self.store, settings.poll_seconds)
+        self._lifting_tried = Lifting(self.store, settings.poll_seconds)
         self.replayer = Replayer(self.store, self.revision)
+        self._prices, self._repriced = PriceLog(), Repriced()
         self.turns = Turns()
+        self.shadow = Shadow(self.store)
+        self.watch = Watch()
         self._faults_told: set[tuple[str, str]] = set()
         self._letters_told = False
         self._in_force = self._first_look()
+        self._watch_taken_up()  # before the first request, which counts too
         self._tell_model(None)
         self._tell_catalogue(0)
+        self.leaving = threading.Event()
+        """Set when the worker is asked to end: whoever is told things for as long as they listen ends then."""
         self._looking = asyncio.Lock()
         self._watches: tuple[asyncio.Task[None], ...] = ()
 
@@ -105,11 +140,18 @@ class Runtime:
             raise no_catalogue()
         return compiled
 
-    def start_watching(self) -> None:
-        """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting."""
+    def start_watching(self, *beside: Callable[[Runtime], Coroutine[object, object, None]]) -> None:
+        """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting. beside:
+        what else goes on until the end."""
         loop = asyncio.get_running_loop()
-        looks = (self._watching(self.look, True), self._watching(self._look_for_model, False))
-        watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds))
+        looks = (
+            self._watching(self.look, True),
+            self._watching(self._look_for_model, False),
+            self._watching(self.publish_watch, False),
+        )
+        others = (one(self) for one in beside)
+        watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds), self.shadow.run(), *others)
+        end_streams_when_asked_to(self.leaving.set)
         self._watches = tuple(loop.create_task(one) for one in watched)
 
     async def close(self) -> None:
@@ -117,6 +159,15 @@ class Runtime:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
         await asyncio.to_thread(self.store.close)
+
+    async def publish_watch(self) -> None:
+        """What decisions look like lately goes to the metrics."""
+        self._watch_taken_up()
+        self.watch.publish(self._in_force.clock.present(None))
+
+    def _watch_taken_up(self) -> None:
+        catalogue, model = self._in_force.catalogue, self._in_force.model
+        self.watch.take_up(None if catalogue is None else catalogue.catalogue, model.scorer)
 
     async def look(self) -> None:
         """Take up the newest catalogue and the keys. It runs beside the requests, so that a swap costs them nothing;
@@ -130,10 +181,13 @@ class Runtime:
     def counted_afresh(self, before: InForce, compiled: CompiledCatalogue, day: int) -> InForce:
         """The same with the newest counts of `day`, which decisions that come after see too."""
         published = counted(self.store, compiled, before.published, day)
-        if self._in_force.catalogue_version == before.catalogue_version:
-            unavailable = self._in_force.published.unavailable
-            self._in_force = replace(self._in_force, published=replace(published, unavailable=unavailable))
-        return replace(before, published=published)
+        newest = self._in_force
+        if newest.catalogue_version == before.catalogue_version:
+            known = newest.published
+            published = replace(published, unavailable=known.unavailable, lifts=known.lifts, prices=known.prices)
+            tried = with_lifts(newest.tried, published, newest.tried.lifts)
+            self._in_force = replace(newest, published=published, tried=tried)
+        return replace(before, published=published, tried=with_lifts(before.tried, published, before.tried.lifts))
 
     async def _look_for_model(self) -> None:
         before = self._in_force
@@ -202,7 +256,9 @@ class Runtime:
     def _first_look(self) -> InForce:
         build.warm()  # also while there is no catalogue, by whose publication nobody shall wait for it
         clock = clock_of(self.store)
-        return self._stored(InForce(None, 0, self._champion(None, None, clock), Keyring(()), clock, NOTHING, 0))
+        found = self._stored(InForce(None, 0, no_model(0), Keyring(()), clock, NOTHING, 0))
+        model = self._champion(None, found.catalogue, clock)
+        return replace(found, model=model, catalogue=self._with_windows(found.catalogue, model))
 
     def _stored(self, before: InForce) -> InForce:
         """With the newest catalogue, compiled and warmed, and the keys."""
@@ -218,15 +274,48 @@ class Runtime:
         return self._with_shared(replace(taken_up, stock_version=0))  # others of the items may be asked for
 
     def _with_shared(self, found: InForce) -> InForce:
-        """With what was spent, and what can be had."""
+        """With what was spent, what can be had, and how actions do by now."""
         version = self.store.stock_version()
         published = found.published
         if version != found.stock_version:
             published = replace(published, unavailable=self._unavailable(found.catalogue))
+        found = self._at_present_prices(found)
+        if found.catalogue is not None and published.prices != found.catalogue.prices:
+            published = replace(published, prices=found.catalogue.prices)
+        present = found.clock.present(None)
         if found.catalogue is not None:
-            day = day_of(found.catalogue.catalogue.time_zone, found.clock.present(None))
-            published = counted(self.store, found.catalogue, published, day)
-        return replace(found, published=published, stock_version=version)
+            published = self._lifting.lifted(published, found.catalogue, found.model, present)
+            published = counted(
+                self.store, found.catalogue, published, day_of(found.catalogue.catalogue.time_zone, present)
+            )
+        tried = current_trials(self.store, found.catalogue, found.trials, time.time_ns() // 1_000_000, present)
+        apart = self._for_tried(found.tried, published, tried.ab, present)
+        return replace(found, published=published, stock_version=version, trials=tried, tried=apart)
+
+    def _at_present_prices(self, found: InForce) -> InForce:
+        if self.store.price_version() > self._prices.newest:
+            changes = self.store.price_changes(self._prices.newest)
+            self._prices = self._prices.extended(changes, self.store.vocabulary)
+        if found.catalogue is None:
+            return found
+        return replace(found, catalogue=repriced(found.catalogue, self._prices, self._prices.newest))
+
+    def seen(
+        self, compiled: CompiledCatalogue, in_force: InForce, at: int | None
+    ) -> tuple[CompiledCatalogue, Published]:
+        """What a decision is made from that shares with others: `compiled`, and what was published at its prices. As of
+        `at` (ms UTC) only prices are known."""
+        if at is not None:
+            return self._repriced.at(compiled, self._prices, self._prices.until(at).newest), NOTHING
+        published, prices = in_force.published, compiled.prices
+        return compiled, published if published.prices == prices else replace(published, prices=prices)
+
+    def _for_tried(self, before: Published, published: Published, ab: LiveTrial | None, moment: int) -> Published:
+        """moment: ms UTC."""
+        if ab is None or ab.model is None:
+            return NOTHING
+        known = with_lifts(before, published, before.lifts)
+        return with_lifts(before, published, self._lifting_tried.lifted(known, ab.compiled, ab.model, moment).lifts)
 
     def _unavailable(self, compiled: CompiledCatalogue | None) -> frozenset[str]:
         """Of the items that actions promote: no decision asks for another, and a feed may tell of a million."""
@@ -244,7 +333,7 @@ class Runtime:
     def _champion(self, current: LiveModel | None, catalogue: CompiledCatalogue | None, clock: Clock) -> LiveModel:
         """The model that should serve now, warmed."""
         settings, now = self.settings, time.time_ns() // 1_000_000
-        model = resolve(self.store, settings.effective_tracking_uri, settings.model_name, now, current)
+        model = resolve(self.store, settings.effective_tracking_uri, settings.model_name, now, current, catalogue)
         if catalogue is not None and (current is None or current.scorer is not model.scorer):
             warm(catalogue, model.scorer, clock.present(None))
         metrics.REGISTRY_REACHABLE.set(int(model.registry_reachable))

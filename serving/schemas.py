@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -27,14 +27,13 @@ from pydantic_core import core_schema
 from features.event import Kind
 from features.instants import parse_instant, render_instant
 from features.spending import LARGEST
+from features.stores.acceptance import LARGEST_PRICE
 from features.wire.fields import MAX_NUMBER
 
 BATCH_LIMIT = 1000
 """Customers in one /recommend_batch, reports in one /feedback, items in one /items/feed."""
-
 CONTEXT_LIMIT = 1000
 """Values in a request's context, those inside others counted too."""
-
 CONTEXT_DEPTH = 8
 """Lists and objects inside one another in a request's context."""
 
@@ -105,15 +104,7 @@ Context = Annotated[dict[str, object], AfterValidator(_small), AfterValidator(_f
 Channels = Annotated[list[IdText], Field(min_length=1, max_length=64)]
 Outcome = Literal["sent", "not_sent", "displayed", "clicked", "accepted", "rejected", "converted"]
 
-OUTCOME_KINDS: Mapping[str, Kind] = {
-    "sent": Kind.SENT,
-    "not_sent": Kind.NOT_SENT,
-    "displayed": Kind.DISPLAYED,
-    "clicked": Kind.CLICKED,
-    "accepted": Kind.ACCEPTED,
-    "rejected": Kind.REJECTED,
-    "converted": Kind.CONVERTED,
-}
+OUTCOME_KINDS: Mapping[str, Kind] = {name: Kind[name.upper()] for name in get_args(Outcome)}
 
 
 class _Request(BaseModel):
@@ -181,14 +172,22 @@ class ConfirmRequest(_Request):
 
 
 class ItemStateEntry(_Request):
-    """stock: units, 0: it cannot be had; null or left out: unknown, which is as good as there."""
+    """What is left out stays. stock: units, 0: it cannot be had; null: unknown, as good as there. price: of one unit,
+    in the catalogue's currency; null: the catalogue's own again."""
 
     id: IdText
     stock: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    price: Annotated[float, Field(ge=0, le=LARGEST_PRICE)] | None = None
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        if self.model_fields_set == {"id"}:
+            raise ValueError("must tell stock, price or both")
+        return self
 
 
 class ItemFeedRequest(_Request):
-    """Of an item that is named twice the last state holds."""
+    """Of an item that is named twice what was told last holds."""
 
     items: Annotated[list[ItemStateEntry], Field(min_length=1, max_length=BATCH_LIMIT)]
 
@@ -261,8 +260,8 @@ class _Response(BaseModel):
 
 
 class ActionAnswer(_Response):
-    """response_probability: the model's, calibrated. selection_probability: the policy's, given the arm and the earlier
-    ranks. maturity: 0..1, how much of its exposure ceiling the action has behind it; 1 without one."""
+    """response_probability: the model's, calibrated. incremental_value: null where it was not ranked by that.
+    selection_probability: given the arm and the earlier ranks. maturity: 0..1 of its exposure ceiling, 1 without."""
 
     rank: int
     action_id: str
@@ -272,6 +271,7 @@ class ActionAnswer(_Response):
     response_probability: float | None
     value: float | None
     priority: float | None
+    incremental_value: float | None
     selection_probability: float
     maturity: float
     token: str | None
@@ -306,7 +306,7 @@ class ChannelAnswer(_Response):
 
 class DecisionAnswer(_Response):
     """decision_id is null for a dry run. degraded: the model failed and the fallback ranking answered. personalised:
-    false when the customer objects to profiling, and the ranking read nothing of theirs."""
+    false when the customer objects to profiling, and the ranking read nothing of theirs. ranked_by: of marketing."""
 
     decision_id: str | None
     customer_id: str
@@ -318,6 +318,7 @@ class DecisionAnswer(_Response):
     known: bool
     degraded: bool
     personalised: bool
+    ranked_by: Literal["response", "incremental"]
     channels: list[ChannelAnswer]
 
 

@@ -8,12 +8,15 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from features.stores.protocol import AccessKey
 from serving.errors import forbidden, unauthorized
 from serving.loopback import is_loopback
 from serving.origins import checked_origin
+
+if TYPE_CHECKING:
+    from serving.call import Call
 
 RIGHTS = frozenset({"write", "decide", "read", "admin", "replay"})
 """write: events, feedback. decide: recommendations. read: customers. admin: catalogue. replay: `at`, traces."""
@@ -74,6 +77,13 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def admit(self, right: str, call: Call) -> None:
+        """Raises Refusal unless whoever calls may: by the roles of their account at the console, else by their key."""
+        if call.signed_in is None:
+            self.require(right, call.key, call.peer)
+        elif right not in call.signed_in.rights:
+            raise forbidden("account", call.signed_in.account, f"needs the right {right}", "ask whoever runs nextbest")
+
     def require(self, right: str, key: str | None, peer: str | None) -> None:
         """Raises Refusal unless `key` carries `right`. peer: the caller's address, decisive without keys. A web page's
         key opens nothing here."""
@@ -110,11 +120,14 @@ class Keyring:
             )
         return held
 
-    def author(self, key: str | None) -> str:
-        """Who asks with `key`, for the audit: its id, or this machine while no key is configured."""
-        if key is None or not self._keys:
+    def author(self, call: Call) -> str:
+        """Who asks, for the audit: the account at the console, the key's id, or this machine while no key is
+        configured."""
+        if call.signed_in is not None:
+            return f"account {call.signed_in.account}"
+        if call.key is None or not self._keys:
             return "this machine"
-        presented = digest(key)
+        presented = digest(call.key)
         return next((f"key {one.key_id}" for one in self._keys if hmac.compare_digest(one.digest, presented)), "")
 
     def _held(self, presented: str) -> AccessKey | None:

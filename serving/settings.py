@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     or omitted. region: of phone numbers written without country code, ISO 3166 alpha-2. strong_identifiers: types of
     external ids that belong to one person alone, separated by commas; declare one before it is first told.
     dead_letters, dead_letter_days: how many refused events are kept at most, and for how long; the oldest leave.
+    console_channel: the channel whose actions the console suggests. console_frame_ancestors: origins of the pages that
+    may show it in a frame, separated by spaces. console_mlflow: where people open MLflow; "": where the registry is, if
+    it is a server. console_url: where people open the console, without a path; "": as it is asked for. oidc_*: of an
+    OpenID provider, and the claim of its id token that is the account's name. console_session_hours,
+    console_idle_minutes: how long somebody stays signed in, and without doing anything.
     """
 
     model_config = SettingsConfigDict(env_prefix="NEXTBEST_", frozen=True, extra="ignore", populate_by_name=True)
@@ -52,6 +57,16 @@ class Settings(BaseSettings):
     strong_identifiers: str = ""
     dead_letters: int = Field(default=100_000, ge=1)
     dead_letter_days: int = Field(default=30, ge=1)
+    console_channel: str = "agent"
+    console_frame_ancestors: str = ""
+    console_mlflow: str = ""
+    console_url: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_claim: str = "email"
+    console_session_hours: int = Field(default=12, ge=1, le=168)
+    console_idle_minutes: int = Field(default=30, ge=1, le=1440)
 
     @field_validator("region")
     @classmethod
@@ -60,6 +75,27 @@ class Settings(BaseSettings):
         if code and code not in SUPPORTED_REGIONS:
             raise ValueError(f"region is {region}; it is a country's ISO 3166 code; write it like GB")
         return code or None
+
+    @field_validator("console_frame_ancestors")
+    @classmethod
+    def _origins(cls, ancestors: str) -> str:
+        from serving.origins import checked_origin  # noqa: PLC0415
+
+        return " ".join(checked_origin(one) for one in ancestors.split())
+
+    @field_validator("oidc_issuer", "console_url")
+    @classmethod
+    def _over_tls(cls, address: str) -> str:
+        from urllib.parse import urlsplit  # noqa: PLC0415
+
+        from serving.loopback import is_loopback  # noqa: PLC0415
+
+        parts = urlsplit(address)
+        if address and parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError(
+                f"address is {address}; it is https, or http on this machine; write it like https://id.example"
+            )
+        return address.rstrip("/")
 
     @field_validator("strong_identifiers")
     @classmethod
@@ -84,6 +120,17 @@ class Settings(BaseSettings):
     @property
     def declared_strong(self) -> frozenset[str]:
         return _listed(self.strong_identifiers)
+
+    @property
+    def console_ancestors(self) -> tuple[str, ...]:
+        """Origins of pages that may show the console in a frame; none: nobody's."""
+        return tuple(self.console_frame_ancestors.split())
+
+    @property
+    def mlflow_pages(self) -> str:
+        """Where people open MLflow, without a slash at the end; "" for nowhere."""
+        server = self.effective_tracking_uri if self.effective_tracking_uri.startswith(("http://", "https://")) else ""
+        return (self.console_mlflow or server).rstrip("/")
 
     @property
     def letter_limits(self) -> LetterLimits:
@@ -126,6 +173,16 @@ class Settings(BaseSettings):
             "NEXTBEST_STRONG_IDENTIFIERS": self.strong_identifiers,
             "NEXTBEST_DEAD_LETTERS": str(self.dead_letters),
             "NEXTBEST_DEAD_LETTER_DAYS": str(self.dead_letter_days),
+            "NEXTBEST_CONSOLE_CHANNEL": self.console_channel,
+            "NEXTBEST_CONSOLE_FRAME_ANCESTORS": self.console_frame_ancestors,
+            "NEXTBEST_CONSOLE_URL": self.console_url,
+            "NEXTBEST_OIDC_ISSUER": self.oidc_issuer,
+            "NEXTBEST_OIDC_CLIENT_ID": self.oidc_client_id,
+            "NEXTBEST_OIDC_CLIENT_SECRET": self.oidc_client_secret.get_secret_value(),
+            "NEXTBEST_OIDC_CLAIM": self.oidc_claim,
+            "NEXTBEST_CONSOLE_MLFLOW": self.console_mlflow,
+            "NEXTBEST_CONSOLE_SESSION_HOURS": str(self.console_session_hours),
+            "NEXTBEST_CONSOLE_IDLE_MINUTES": str(self.console_idle_minutes),
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -22,7 +22,7 @@ from serving.know_answers import (
     TimelineAnswer,
     TimelineEntry,
 )
-from serving.person import known_customer
+from serving.person import Known, known_customer
 from serving.runtime import Runtime
 from serving.schemas import Instant
 from serving.words import words_of
@@ -33,24 +33,32 @@ UNSEEN = frozenset({Kind.DECIDED, Kind.RESERVED})
 EVENTS, MOST_EVENTS = 50, 200
 DECISIONS_SHOWN, MOST_DECISIONS = 20, 100
 
-_TOLD = frozenset(Kind) - UNSEEN
+TOLD = frozenset(Kind) - UNSEEN
+"""What a timeline is made of."""
+
 _CURSOR = re.compile(r"(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
 async def timeline(runtime: Runtime, customer_id: str, query: Mapping[str, str], call: Call) -> bytes:
     """query: `before`, the `next` of an earlier answer, and `limit`. Pages do not shift when something new is told."""
-    runtime.in_force.keyring.require("read", call.key, call.peer)
-    before, limit = _cursor(query.get("before")), limit_of(query, EVENTS, MOST_EVENTS)
+    runtime.in_force.keyring.admit("read", call)
+    before, limit = cursor(query.get("before")), limit_of(query, EVENTS, MOST_EVENTS)
     known = known_customer(runtime, customer_id, call)
-    names = await asyncio.to_thread(runtime.item_names.of_version, runtime.in_force.catalogue_version)
-    found = await asyncio.to_thread(runtime.store.timeline, known.identifier, before, limit + 1, _TOLD)
+    return TIMELINE.dump_json(await asyncio.to_thread(timeline_of, runtime, known, before, limit))
+
+
+def timeline_of(
+    runtime: Runtime, known: Known, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] = TOLD
+) -> TimelineAnswer:
+    """A page of what happened. before: as in features.stores.people.Timeline. Not in the event loop: it reads a log."""
+    names = runtime.item_names.of_version(runtime.in_force.catalogue_version)
+    found = runtime.store.timeline(known.identifier, before, limit + 1, kinds)
     shown = found[:limit]
     following = f"{shown[-1].event.occurred_at}-{shown[-1].sequence}" if len(found) > limit else None
-    entries = [_entry(one, names) for one in shown]
-    return TIMELINE.dump_json(TimelineAnswer(known.record.customer_id, entries, following))
+    return TimelineAnswer(known.record.customer_id, [_entry(one, names) for one in shown], following)
 
 
-def _cursor(text: str | None) -> tuple[int, int] | None:
+def cursor(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     found = _CURSOR.fullmatch(text)
@@ -87,7 +95,7 @@ def _entry(one: LoggedEvent, names: ItemNames) -> TimelineEntry:
 
 
 async def decisions(runtime: Runtime, customer_id: str, query: Mapping[str, str], call: Call) -> bytes:
-    runtime.in_force.keyring.require("read", call.key, call.peer)
+    runtime.in_force.keyring.admit("read", call)
     limit = limit_of(query, DECISIONS_SHOWN, MOST_DECISIONS)
     known = known_customer(runtime, customer_id, call)
     logged = await asyncio.to_thread(runtime.store.decisions_of, known.record.person, limit)

@@ -179,6 +179,14 @@ def _handed_off(told: Told) -> str:
     return f"was passed on to {to}" + ("" if inquiry is None else f": {inquiry}")
 
 
+def _noted(told: Told) -> str:
+    said, promised = told.said("told"), told.said("promised")
+    agent = told.id("agent_id")
+    parts = ["a note was written" + ("" if agent is None else f" by {agent}")]
+    parts += [text for text in (said, None if promised is None else f"promised: {promised}") if text is not None]
+    return ": ".join((parts[0], "; ".join(parts[1:]))) if parts[1:] else parts[0]
+
+
 def _taken(told: Told) -> str:
     agent = told.id("agent_id")
     return f"was taken over {told.place}" + ("" if agent is None else f" by agent {agent}")
@@ -236,4 +244,5 @@ _WORDS: Mapping[Kind, Callable[[Told], str]] = {
     ),
     Kind.HANDED_OFF: _handed_off,
     Kind.HANDOFF_TAKEN: _taken,
+    Kind.NOTE_WRITTEN: _noted,
 }

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks.closed_loop import FULL, SMALL, asked
 from tests.checks.postgres import binaries
 
 ROOT = Path(__file__).resolve().parents[1]
+HEAD = (
+    "recency",
+    "history",
+    "mens",
+    "womens",
+    "newbie",
+    "zip_code",
+    "channel",
+    "segment",
+    "visit",
+    "conversion",
+    "spend",
+)
 
 
 @pytest.mark.long
@@ -24,6 +42,16 @@ def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
         assert len(mine) == 4
         assert any("10,000" in row for row in mine)
         assert any("100,000" in row for row in mine)
+
+
+@pytest.mark.long
+def test_the_console_is_measured_beside_a_decision() -> None:
+    command = [sys.executable, "benchmarks/console.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
+    assert "goal 5" in rows["view / decision"]
+    assert int(rows["weight"].split()[1].replace(",", "")) <= 150_000
 
 
 @pytest.mark.long
@@ -58,3 +86,119 @@ def test_scoring_is_measured_beside_lightgbm() -> None:
         mine = [line for line in lines if line.startswith(name)]
         assert len(mine) == 6
         assert all(" x" in line for line in mine)
+
+
+@pytest.mark.long
+def test_a_change_of_the_model_is_measured_beside_quiet() -> None:
+    command = [sys.executable, "benchmarks/swap.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("SYNTHETIC; models of 150 trees, 2 changes")
+    assert [line.split("  ")[0].strip() for line in lines[1:3]] == ["quiet", "models change"]
+
+
+@pytest.mark.long
+def test_a_retrain_is_measured_beside_bare_lightgbm() -> None:
+    command = [sys.executable, "benchmarks/retrain.py", "--small"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("SYNTHETIC: ")
+    assert ended.stdout.count(" x clock") == 2
+    assert "| channel email |" in ended.stdout
+
+
+@pytest.mark.long
+def test_whom_to_mail_is_judged_beside_other_ways(tmp_path: Path) -> None:
+    """On SYNTHETIC customers in the shape of the Hillstrom file."""
+    rng, path = np.random.default_rng(1), tmp_path / "mailed.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(HEAD)
+        for _ in range(2_000):
+            mail = rng.choice(["Mens E-Mail", "Womens E-Mail", "No E-Mail"])
+            womens = int(rng.random() < 0.5)
+            visit = int(rng.random() < 0.1 + 0.3 * (womens and mail == "Womens E-Mail"))
+            asked = [
+                int(rng.integers(1, 13)),
+                float(rng.gamma(2.0, 100.0)),
+                1 - womens,
+                womens,
+                int(rng.random() < 0.5),
+            ]
+            where = [rng.choice(["Urban", "Rural", "Surburban"]), rng.choice(["Web", "Phone", "Multichannel"])]
+            rows.writerow(
+                [*asked, *where, mail, visit, visit * int(rng.random() < 0.1), visit * float(rng.gamma(2.0, 9.0))]
+            )
+    command = [
+        sys.executable,
+        "benchmarks/hillstrom.py",
+        "--quick",
+        "--data",
+        str(path),
+        "--only",
+        "Womens E-Mail, visit",
+    ]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    names = [line.split("|")[1].strip() for line in ended.stdout.splitlines() if line.startswith("| ")]
+    assert {"ours", "our T", "our X", "our DR", "response", "random"} <= set(names)
+    assert "placebo of Womens E-Mail, visit" in ended.stdout
+
+
+@pytest.mark.long
+def test_without_the_mailed_customers_a_line_says_so(tmp_path: Path) -> None:
+    for arguments, code in (([], 0), (["--data", str(tmp_path / "nothing.csv")], 2)):
+        command = [sys.executable, "benchmarks/hillstrom.py", *arguments]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+        assert ended.returncode == code
+        assert "--data" in ended.stdout + ended.stderr
+
+
+def test_the_closed_loop_is_asked_for_the_seed_that_no_options_were_chosen_on() -> None:
+    assert asked([]) == (FULL, None)
+    assert asked(["--small"])[0] == SMALL
+    assert asked(["--seed", "0", "--people", "300", "--only", "vw"]) == (replace(FULL, seed=0, people=300), "vw")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_the_closed_loop_runs() -> None:
+    """Beside Vowpal Wabbit where that is installed."""
+    command = [sys.executable, "benchmarks/closed_loop.py", "--small"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1700, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("SYNTHETIC: ")
+    totals = [line for line in ended.stdout.splitlines() if line.startswith("| all | 800 |")]
+    assert len(totals) == (1 if "vowpalwabbit is missing" in ended.stdout else 2)
+
+
+@pytest.mark.long
+def test_next_purchase_is_judged_beside_its_peers() -> None:
+    command = [sys.executable, "benchmarks/quality.py", "--small"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("| SYNTHETIC baskets | recall@10 | NDCG@10 |")
+    for name in ("nextbest", "global frequency", "TIFUKNN", "UP-CF@r", "ALS (implicit)", "item-item (implicit)"):
+        assert ended.stdout.count(f"| {name} |") == 1
+    assert "60 customers judged of 60" in ended.stdout
+
+
+def test_next_purchase_says_what_it_cannot_read(tmp_path: Path) -> None:
+    command = [sys.executable, "benchmarks/quality.py", "--only", "fair split", "--ta-feng", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 2
+    assert "fair_tafeng_history.json.gz" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.long
+def test_a_decision_over_http_is_measured_beside_empty_endpoints(tmp_path: Path) -> None:
+    told = tmp_path / "rows.json"
+    command = [sys.executable, "benchmarks/recommend.py", "--quick", "--json", str(told)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads(told.read_text())
+    assert [row["goal"] for row in rows] == [">= 4", ">= 4", ">= 1.2", ">= 1.2", ">= 2", ">= 2", "<= 4"]
+    assert all(row["least"] <= row["ratio"] <= row["most"] for row in rows)
+    assert "three times that load: " in ended.stdout

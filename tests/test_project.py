@@ -46,6 +46,7 @@ def test_a_replica_installs_no_training() -> None:
         "polars",
         "implicit",
         "matplotlib",
+        "optuna",
         "threadpoolctl",
     }
     assert locked("service.txt").isdisjoint(training)

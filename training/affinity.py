@@ -19,7 +19,7 @@ from training.errors import NothingToLearn
 from training.growing import Sample, grow, in_parallel, joined
 from training.purchases import Purchases
 from training.settings import AFFINITY, TrainingSettings
-from training.table import Dataset, Pairs, feature_rows
+from training.table import Dataset, Pairs, every_category, feature_rows
 
 DRAWN_BOUGHT = 0.35
 DRAWN_OWN = 0.15
@@ -128,7 +128,7 @@ def learned_from(moments: NDArray[np.int64], cutoff: int, settings: TrainingSett
 
 def _sample(dataset: Dataset, moment: int, seed: int) -> Sample:
     drawn = draw(dataset, moment, np.random.default_rng([seed, moment]))
-    rows = feature_rows(dataset, drawn.pairs, dataset.compiled.categories)
+    rows = feature_rows(dataset, drawn.pairs, every_category)
     figures = population(dataset, moment).by_number(dataset.compiled.catalogue.categories)
     return Sample(affinity_columns(rows, figures[drawn.pairs.category]), drawn.label, drawn.weight, drawn.pairs.person)
 

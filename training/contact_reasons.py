@@ -20,7 +20,7 @@ from models.contact_reason import ContactReasonModel, contact_reason_inputs, sof
 from models.contact_rules import OTHER, REASONS, TOLD_WEIGHT, TOLD_WITHIN, UNTHOUGHT_OF, weights
 from models.contact_told import places, told_columns
 from models.forest import Forest
-from training.growing import FOLDS, grow_matrix, in_parallel, matrix
+from training.growing import FOLDS, Tables, grow_matrix, in_parallel, matrix
 from training.labelled_contacts import LabelledContacts
 from training.settings import CONTACT_REASON, TrainingSettings
 from training.table import Dataset
@@ -199,7 +199,7 @@ def _grow(rows: Rows, rounds: int, settings: TrainingSettings, validation: Rows 
     inputs = (*contact_reason_inputs(), *told_inputs(len(rows.classes)))
     grown = matrix(rows.columns, rows.label, inputs)
     judged = None if validation is None else matrix(validation.columns, validation.label, inputs, reference=grown)
-    return grow_matrix(grown, told, rounds, settings.seed, judged, settings.patience)
+    return grow_matrix(Tables(grown, judged), told, rounds, settings.seed, settings.patience)
 
 
 def _model(rows: Rows, rounds: int, settings: TrainingSettings) -> ContactReasonModel:

@@ -6,6 +6,9 @@
   therefore does not see itself nor what went out with it.
 - It succeeded when the action's declared outcome occurred in [contact, contact + the channel's reward window].
 - An outcome is credited once: to the latest contact of its own decision and action, else to the latest of its action.
+- A conversion is about the newest purchase of what the action promotes, from the contact on and until an hour after the
+  conversion was told of (shops tell of both in either order). When all of that has come back by `known_at` it is no
+  success, and was settled when that was recorded. One that is about no purchase that we know of stands.
 - It is matured when its window has passed and it and its success, if any, were recorded; before that there is no label.
 """
 
@@ -19,9 +22,13 @@ from numpy.typing import NDArray
 from features.event import CONTACTS, Kind
 from features.history import Records, as_of
 from features.vocabulary import Vocabulary
-from models.catalogue import Catalogue
+from models.columns import CompiledCatalogue
+from models.live_response import SUCCESS
+from models.policy.promoted import promotes, things_of
+from training.sales import RETURNS, SALE, sales
 
 DAY = 86_400_000
+HOUR = DAY // 24
 
 CONTACT = np.dtype(
     [
@@ -32,30 +39,33 @@ CONTACT = np.dtype(
         ("action", "<i4"),  # vocabulary code
         ("channel", "u1"),  # vocabulary code
         ("success", "?"),
+        ("told_at", "<i8"),  # ms UTC, when its first success was recorded; 0 none
     ]
 )
 
-_SUCCESS = {"converted": Kind.CONVERTED, "accepted": Kind.ACCEPTED, "clicked": Kind.CLICKED}
 _CONTACT_KINDS = [int(kind) for kind in CONTACTS]
 
 
 @dataclass(frozen=True, slots=True)
 class RewardRules:
     """window: int64[256] ms by channel code, -1 where the catalogue has no such channel. success: int16[actions] the
-    kind of event that is each action's success, by action code, -1 where the catalogue has no such action."""
+    kind of event that is each action's success, by action code, -1 where the catalogue has no such action. compiled:
+    says what actions promote; None: nothing, and no conversion is ever taken back."""
 
     window: NDArray[np.int64]
     success: NDArray[np.int16]
+    compiled: CompiledCatalogue | None
 
 
-def reward_rules(catalogue: Catalogue, vocabulary: Vocabulary) -> RewardRules:
+def reward_rules(compiled: CompiledCatalogue, vocabulary: Vocabulary) -> RewardRules:
+    catalogue = compiled.catalogue
     window = np.full(256, -1, np.int64)
     for name, channel in catalogue.channels.items():
         window[vocabulary.code("channel", name)] = int(channel.reward_window_days * DAY)
     success = np.full(vocabulary.size("action"), -1, np.int16)
     for action in catalogue.actions:
-        success[vocabulary.code("action", action.id)] = int(_SUCCESS[action.success])
-    return RewardRules(window, success)
+        success[vocabulary.code("action", action.id)] = int(SUCCESS[action.success])
+    return RewardRules(window, success, compiled)
 
 
 def contacts(records: Records, rules: RewardRules, known_at: int) -> Records:
@@ -63,14 +73,20 @@ def contacts(records: Records, rules: RewardRules, known_at: int) -> Records:
 
     records: EVENT records in any order. known_at: ms UTC; nothing recorded later exists.
     """
-    seen = as_of(records, known_at)
-    seen = seen[(seen["action"] >= 0) & (seen["action"] < len(rules.success))]
+    every = every_contact(records, rules, known_at)
+    return every[every["matured_at"] <= known_at]
+
+
+def every_contact(records: Records, rules: RewardRules, known_at: int) -> Records:
+    """The same with those that have not matured yet, and so have no label."""
+    known = as_of(records, known_at)
+    seen = known[(known["action"] >= 0) & (known["action"] < len(rules.success))]
     seen = seen[rules.success[seen["action"]] >= 0]
     seen = seen[np.lexsort((seen["sequence"], seen["occurred_at"]))]
     found = _contacts(seen, rules)
-    _credit(found, rules, seen[seen["kind"] == rules.success[seen["action"]]])
-    matured = found[found["matured_at"] <= known_at]
-    return matured[np.lexsort((matured["channel"], matured["action"], matured["moment"]))]
+    outcomes = seen[seen["kind"] == rules.success[seen["action"]]]
+    _credit(found, rules, outcomes, _returned_to(known, known_at) if len(outcomes) else None)
+    return found[np.lexsort((found["channel"], found["action"], found["moment"]))]
 
 
 def _contacts(seen: Records, rules: RewardRules) -> Records:
@@ -90,8 +106,19 @@ def _contacts(seen: Records, rules: RewardRules) -> Records:
     return found
 
 
-def _credit(found: Records, rules: RewardRules, outcomes: Records) -> None:
-    """Mark the contact that each outcome belongs to; `found` is sorted by `at`."""
+def _returned_to(known: Records, known_at: int) -> Records | None:
+    """SALE records of somebody who gave something back, None of anybody else."""
+    return sales(known, known_at) if np.isin(known["kind"], RETURNS).any() else None
+
+
+def _came_back(about: Records) -> bool:
+    """about: SALE records, those of the newest moment count."""
+    return len(about) > 0 and not (about["kept"][about["at"] == about["at"].max()] > 0.0).any()
+
+
+def _credit(found: Records, rules: RewardRules, outcomes: Records, sold: Records | None) -> None:
+    """Mark the contact that each outcome belongs to; `found` is sorted by `at`. sold: SALE records, None where nothing
+    came back."""
     ends = found["at"] + rules.window[found["channel"]]
     for outcome in outcomes:
         at = outcome["occurred_at"]
@@ -100,5 +127,25 @@ def _credit(found: Records, rules: RewardRules, outcomes: Records) -> None:
         places = np.flatnonzero(own if own.any() else fits)
         if len(places):
             last = places[-1]
-            found["success"][last] = True
-            found["matured_at"][last] = max(found["matured_at"][last], outcome["recorded_at"])
+            about = _about(outcome, int(found["at"][last]), rules, sold)
+            if not _came_back(about):
+                before = found["told_at"][last] if found["success"][last] else outcome["recorded_at"]
+                found["told_at"][last] = min(before, outcome["recorded_at"])
+                found["success"][last] = True
+            settled = [found["matured_at"][last], outcome["recorded_at"], *about["settled_at"].tolist()]
+            found["matured_at"][last] = max(settled)
+
+
+def _about(outcome: np.void, since: int, rules: RewardRules, sold: Records | None) -> Records:
+    """The SALE records that a conversion is about, when they have come back; none else."""
+    none = np.zeros(0, SALE)
+    if sold is None or rules.compiled is None or outcome["kind"] != Kind.CONVERTED:
+        return none
+    rows = np.flatnonzero(rules.compiled.all.action == outcome["action"])
+    near = sold[(sold["at"] >= since) & (sold["at"] <= outcome["occurred_at"] + HOUR)]
+    if not len(rows):
+        return none
+    number = int(rules.compiled.action[rows[0]])
+    fits = [promotes(rules.compiled, number, things_of(rules.compiled, [one])) for one in near["item"].tolist()]
+    about = near[np.array(fits, np.bool_)]
+    return about if _came_back(about) else none

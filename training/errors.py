@@ -6,7 +6,10 @@ TrainingError
 +-- RegistryAway        the registry cannot be reached
 +-- InvalidFeedback     what was logged, or what is asked of it, cannot be judged
 +-- InvalidLimits       a verdict cannot go by these limits
++-- InvalidSettings     no model can be trained by these settings
 +-- InvalidGrounds      nobody can tell later why somebody was made champion
++-- InvalidTable        a training table cannot be written there, or what is there is none
++-- ServiceRefused      a simulation's service answers otherwise than it should, or not at all
 +-- Overtaken           somebody else became champion while a verdict was being found
 """
 
@@ -37,9 +40,21 @@ class InvalidLimits(TrainingError):
     """A verdict cannot go by these limits: a negative tolerance."""
 
 
+class InvalidSettings(TrainingError):
+    """No model can be trained by these settings: a tree of one leaf, a search without an end."""
+
+
 class InvalidGrounds(TrainingError):
     """Nobody can tell later why somebody was made champion: forced without a reason or a name, or a novel."""
 
 
 class Overtaken(TrainingError):
     """Somebody else became champion while a verdict was being found."""
+
+
+class InvalidTable(TrainingError):
+    """A training table cannot be written there, or what is there is none, broken, or changed since it was written."""
+
+
+class ServiceRefused(TrainingError):
+    """A simulation's service answers otherwise than it should, or not at all."""

@@ -18,14 +18,15 @@ from features.progress import Progress
 from models.affinity import HORIZON
 from models.calibration import IDENTITY, Calibration
 from models.inputs import affinity_columns
-from training import affinity, baselines, metrics
+from training import affinity, baselines, metrics, reliability
 from training.affinity import AffinityFit
 from training.baselines import Baseline
 from training.errors import NothingToLearn
-from training.growing import Sample, calibrate_across_people, fit_calibration, grow, joined
+from training.growing import Sample, best_rounds, calibrate_across_people, fit_calibration, grow, joined
 from training.purchases import Purchases
-from training.settings import AFFINITY, RESPONSE, TrainingSettings
-from training.table import Dataset, Exposures, Pairs, feature_rows
+from training.reliability import Reliability, by_channel_and_action
+from training.settings import AFFINITY, TrainingSettings
+from training.table import Dataset, Exposures, Pairs, every_category, feature_rows
 from training.tables import (
     BASE_RATE,
     NEXT_METRICS,
@@ -52,12 +53,13 @@ CHUNK = 200
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """next_purchase: for the next order, and for the next 28 days. settings: those that did best in the 28 days
-    before next_purchase's, by baseline. remarks: of the dataset."""
+    before next_purchase's, by baseline. remarks: of the dataset. calibration: of response, by channel and action."""
 
     response: Table
     next_purchase: tuple[Table, ...]
     settings: Mapping[str, str]
     remarks: tuple[str, ...]
+    calibration: tuple[Reliability, ...]
 
     def flat(self) -> dict[str, float]:
         """Every figure, by a name that tracking accepts."""
@@ -66,7 +68,8 @@ class Evaluation:
 
     def markdown(self) -> str:
         tables = (self.response, *self.next_purchase)
-        return "\n\n".join([*(table.markdown() for table in tables), *self.remarks])
+        found = [*(table.markdown() for table in tables), reliability.markdown(self.calibration)]
+        return "\n\n".join([*found, *self.remarks])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def evaluate(dataset: Dataset, tested: Backtest, settings: TrainingSettings, pro
     methods, chosen = _tuned(dataset, cutoffs, settings, progress)
     response = _response(dataset, tested, methods, settings, progress)
     following = _next_purchase(dataset, tested, methods, settings, progress)
-    return Evaluation(response, following, chosen, dataset.remarks)
+    calibrated = by_channel_and_action(dataset, tested.parts["test"], tested.calibration.apply(tested.raw))
+    return Evaluation(response, following, chosen, dataset.remarks, calibrated)
 
 
 def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Rankings:
@@ -187,14 +191,16 @@ def _fitted(
 def _plain_response(
     dataset: Dataset, tested: Backtest, settings: TrainingSettings
 ) -> tuple[NDArray[np.float64], Calibration]:
-    """Grown and calibrated like ours, on the same rows; but of raw counts of purchases, contacts and successes."""
+    """Grown and calibrated like ours, on the same rows; but of raw counts of purchases, contacts and successes, and
+    without a backbone."""
     names = (*baselines.COUNTS, "contacts", "successes")
     train, validation, test = (
         replace(tested.parts[part].sample, columns=_plain_columns(dataset, tested.parts[part].exposures))
         for part in ("train", "validation", "test")
     )
-    told, seed = {**RESPONSE, **PLAINLY}, settings.seed
-    rounds = grow(train, names, told, settings.rounds, seed, validation, settings.patience).rounds
+    told, seed = {**settings.response.told(), **PLAINLY}, settings.seed
+    until = (settings.rounds, seed, validation, settings.patience)
+    rounds = best_rounds(train, names, told, *until, backbone=False)
     before = joined([train, validation])
     judged = np.arange(len(before.label)) >= len(train.label)
     calibration = calibrate_across_people(before, judged, names, told, rounds, seed, settings.threads)
@@ -246,7 +252,7 @@ def _affinity_scores(dataset: Dataset, asked: Rankings, fit: AffinityFit, progre
         for first in range(0, people, CHUNK):
             chosen = np.arange(first * leaves, min(first + CHUNK, people) * leaves)
             pairs = asked.pairs.take(chosen)
-            rows = feature_rows(dataset, pairs, dataset.compiled.categories)
+            rows = feature_rows(dataset, pairs, every_category)
             score[chosen] = fit.forest.raw(affinity_columns(rows, figures[pairs.category]))
             advance(min(CHUNK, people - first))
     return score

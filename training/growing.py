@@ -13,13 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.calibration import Calibration
+from models.calibration import IDENTITY, Calibration
 from models.forest import Forest
+from training.backbone import staircases
 
 FOLDS = 3
 _FLAT = 1e-9
 
+SLOPE, OFFSET = 0.1, 0.2
+"""Standard deviations of what a forest's log odds are expected to be wrong by, before contacts say more. They are those
+of a probability already; a slope from fifty successes is wrong by 0.2 by chance, and a low one gives what is dear and
+rarely taken too much. Hundreds of successes outweigh it."""
+_STEPS = 50
+
 T = TypeVar("T")
+
+Watch = Callable[[int, float], None]
+"""Told after each round: how many there are by now, and the loss. It may raise to end the growing."""
 
 
 def in_parallel(calls: Sequence[Callable[[], T]], threads: int) -> list[T]:
@@ -60,30 +70,79 @@ def grow(
     seed: int,
     validation: Sample | None = None,
     patience: int = 0,
+    *,
+    backbone: bool = False,
 ) -> Forest:
-    """A forest of `rounds` trees; with a validation sample as many as did best on it, looked for `patience` further."""
-    grown = matrix(sample.columns, sample.label, inputs, sample.weight)
-    judged = None
-    if validation is not None:
-        judged = matrix(validation.columns, validation.label, inputs, validation.weight, grown)
-    return grow_matrix(grown, parameters, rounds, seed, judged, patience)
+    """A forest of `rounds` trees; with a validation sample as many as did best on it, looked for `patience` further.
+    backbone: begun with the trees of training.backbone, which are no rounds."""
+    tables = tables_of(sample, inputs, seed, validation, backbone=backbone)
+    return grow_matrix(tables, parameters, rounds, seed, patience)
 
 
-def grow_matrix(
-    grown: lgb.Dataset,
+def best_rounds(
+    sample: Sample,
+    inputs: Sequence[str],
     parameters: Mapping[str, object],
     rounds: int,
     seed: int,
-    judged: lgb.Dataset | None = None,
+    validation: Sample,
+    patience: int,
+    *,
+    backbone: bool,
+) -> int:
+    """How many of at most `rounds` do best on the validation sample; at least 1, also where too little is there to
+    split."""
+    tables = tables_of(sample, inputs, seed, validation, backbone=backbone)
+    return max(1, grow_matrix(tables, parameters, rounds, seed, patience).rounds - tables.begun)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """LightGBM's own. judged: None without a validation sample. before: the backbone's trees, None without any."""
+
+    grown: lgb.Dataset
+    judged: lgb.Dataset | None = None
+    before: lgb.Booster | None = None
+
+    @property
+    def begun(self) -> int:
+        """Trees of the backbone."""
+        return 0 if self.before is None else self.before.num_trees()
+
+
+def tables_of(sample: Sample, inputs: Sequence[str], seed: int, validation: Sample | None, *, backbone: bool) -> Tables:
+    grown = matrix(sample.columns, sample.label, inputs, sample.weight)
+    before = staircases(grown, sample, inputs, seed) if backbone else None
+    if validation is None:
+        return Tables(grown, None, before)
+    return Tables(grown, matrix(validation.columns, validation.label, inputs, validation.weight, grown), before)
+
+
+def grow_matrix(
+    tables: Tables,
+    parameters: Mapping[str, object],
+    rounds: int,
+    seed: int,
     patience: int = 0,
+    watch: Watch | None = None,
 ) -> Forest:
-    """The same of LightGBM's own tables, made by `matrix`; rounds of several classes grow a tree for each."""
+    """The same of tables; rounds of several classes grow a tree for each. watch: of the loss on tables.judged."""
     told = {**parameters, "seed": seed, "num_threads": 1}
-    if judged is None:
-        return Forest(lgb.train(told, grown, rounds).model_to_string())
-    stop = lgb.early_stopping(patience, verbose=False)
-    booster = lgb.train(told, grown, rounds, valid_sets=[judged], callbacks=[stop])
+    if tables.judged is None:
+        return Forest(lgb.train(told, tables.grown, rounds, init_model=tables.before).model_to_string())
+    callbacks: list[Callable[[lgb.callback.CallbackEnv], None]] = [lgb.early_stopping(patience, verbose=False)]
+    if watch is not None:
+        callbacks.append(_watching(watch))
+    judged, before = tables.judged, tables.before
+    booster = lgb.train(told, tables.grown, rounds, valid_sets=[judged], init_model=before, callbacks=callbacks)
     return Forest(booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def _watching(watch: Watch) -> Callable[[lgb.callback.CallbackEnv], None]:
+    def told(state: lgb.callback.CallbackEnv) -> None:
+        watch(state.iteration + 1 - state.begin_iteration, float(state.evaluation_result_list[0][2]))
+
+    return told
 
 
 def calibrate_across_people(
@@ -94,22 +153,51 @@ def calibrate_across_people(
     rounds: int,
     seed: int,
     threads: int,
+    *,
+    backbone: bool = False,
 ) -> Calibration:
     """The calibration of a forest grown so on `sample`: fitted on the rows `judged`, each scored by a forest that had
     not seen its person. So what the forest learned by heart does not pass for knowledge, and no contact is held
-    back."""
+    back. It is held towards none, see SLOPE."""
     raw = np.full(len(sample.label), np.nan)
 
     def score(fold: int) -> None:
         asked = sample.person % FOLDS == fold
         if asked.all() or not (asked & judged).any():
             return
-        forest = grow(sample.take(~asked), inputs, parameters, rounds, seed)
+        forest = grow(sample.take(~asked), inputs, parameters, rounds, seed, backbone=backbone)
         raw[asked & judged] = forest.raw(sample.columns[asked & judged])
 
     in_parallel([partial(score, fold) for fold in range(FOLDS)], threads)
     known = np.isfinite(raw)
-    return fit_calibration(raw[known], sample.label[known], sample.weight[known])
+    return held_calibration(raw[known], sample.label[known], sample.weight[known])
+
+
+def held_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:
+    """The Platt scaling of most likelihood times that of SLOPE about 1 and OFFSET about 0 where most is known, both
+    normal; by Newton's method, for it is convex. Of a score that orders the wrong way round as fit_calibration has
+    it."""
+    told = weight * _variance(raw)
+    centre = float(np.average(raw, weights=told)) if told.sum() > 0.0 else 0.0
+    columns = np.column_stack([raw - centre, np.ones(len(raw))])
+    expected, precision = np.array([1.0, centre]), np.array([SLOPE, OFFSET]) ** -2.0
+    found = expected
+    for _ in range(_STEPS):
+        log_odds = columns @ found
+        downhill = columns.T @ (weight * (label - IDENTITY.apply(log_odds))) - precision * (found - expected)
+        curvature = (columns.T * (weight * _variance(log_odds))) @ columns + np.diag(precision)
+        step = np.linalg.solve(curvature, downhill)
+        found = found + step
+        if np.abs(step).max() < 1e-10:
+            break
+    if found[0] > _FLAT:
+        return Calibration(float(found[0]), float(found[1] - found[0] * centre))
+    return fit_calibration(raw, label, weight)
+
+
+def _variance(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    chance = IDENTITY.apply(log_odds)
+    return np.asarray(chance * (1.0 - chance), np.float64)
 
 
 def fit_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:
@@ -139,4 +227,5 @@ def matrix(
         feature_name=list(inputs),
         reference=reference,
         params={"verbose": -1, "max_bin": 127, "feature_pre_filter": False},
+        free_raw_data=False,  # trees that were grown before are summed up of it
     )

@@ -8,27 +8,51 @@ as figures relative to what knowing only the rate of successes would cost, which
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.document_fields import text_of
 from training.affinity import AffinityFit
 from training.growing import Sample
-from training.metrics import calibration_error, log_loss
+from training.metrics import calibration_chance, calibration_error, log_loss
 from training.promotion import Figures, Holdout, NotEvaluable
 from training.settings import TrainingSettings
-from training.table import Dataset
+from training.table import Dataset, Exposures
 from training.train import FEWEST, drawn_part
 
-LOSS, ERROR, ROWS, SUCCESSES = "test.log_loss", "test.calibration_error", "test.exposures", "test.successes"
+LOSS, ERROR, CHANCE = "test.log_loss", "test.calibration_error", "test.calibration_chance"
+ROWS, SUCCESSES = "test.exposures", "test.successes"
 """Of a run's metrics."""
 
 
-def on_later_contacts(
+@dataclass(frozen=True, slots=True, eq=False)
+class Later:
+    """Matured contacts of which neither had seen any. drawn: the exposures that judge, in the order of sample.
+    challenger, champion: float64[n], what each gives them; champion None where there is none. contacts: how many there
+    are in all. since: ms UTC."""
+
+    drawn: Exposures
+    sample: Sample
+    challenger: NDArray[np.float64]
+    champion: NDArray[np.float64] | None
+    contacts: int
+    since: int
+
+    @property
+    def holdout(self) -> Holdout:
+        ours = _judged(self.challenger, self.sample)
+        theirs = None if self.champion is None else _judged(self.champion, self.sample)
+        contacts = f"on {self.contacts:,} contacts after {text_of(self.since)}, of which no model had seen any"
+        return Holdout(ours, theirs, contacts)
+
+
+def later_contacts(
     dataset: Dataset, challenger: Bundle, champion: Bundle | None, settings: TrainingSettings
-) -> Holdout | None:
-    """On matured contacts that were decided after both had learned; None where fewer than FEWEST of them succeeded, or
+) -> Later | None:
+    """Matured contacts that were decided after both had learned; None where fewer than FEWEST of them succeeded, or
     failed."""
     both = [challenger] if champion is None else [challenger, champion]
     since = max(one.provenance.trained_until for one in both)
@@ -36,14 +60,22 @@ def on_later_contacts(
     successes = int(later.success.sum())
     if min(successes, len(later) - successes) < FEWEST:
         return None
-    figures = []
-    for one in both:
-        rng = np.random.default_rng(settings.seed)
-        fits = [AffinityFit(one.affinity, one.population)]
-        part = drawn_part(dataset, later, fits, settings.judged, rng)
-        figures.append(_judged(one, part.sample))
-    contacts = f"on {len(later):,} contacts after {text_of(since)}, of which no model had seen any"
-    return Holdout(figures[0], figures[1] if champion is not None else None, contacts)
+    parts = [
+        drawn_part(
+            dataset,
+            later,
+            [AffinityFit(one.affinity, one.population)],
+            [one.track_record],
+            settings.judged,
+            np.random.default_rng(settings.seed),  # the same contacts for both
+        )
+        for one in both
+    ]
+    given = [
+        one.calibration.apply(one.response.raw(part.sample.columns)) for one, part in zip(both, parts, strict=True)
+    ]
+    theirs = given[1] if champion is not None else None
+    return Later(parts[0].exposures, parts[0].sample, given[0], theirs, len(later), since)
 
 
 def as_recorded(
@@ -60,21 +92,23 @@ def as_recorded(
     return Holdout(ours, theirs[0] if theirs else None, contacts)
 
 
-def _judged(model: Bundle, sample: Sample) -> Figures:
-    probability = model.calibration.apply(model.response.raw(sample.columns))
+def _judged(probability: NDArray[np.float64], sample: Sample) -> Figures:
     rate = float(np.average(sample.label, weights=sample.weight))
     judged = (probability, sample.label, sample.weight)
-    return _relative(log_loss(*judged), calibration_error(*judged), rate)
+    return _relative(
+        log_loss(*judged), calibration_error(*judged), calibration_chance(probability, sample.weight), rate
+    )
 
 
 def _recorded(metrics: Mapping[str, float]) -> Figures | None:
     if not metrics.keys() >= {LOSS, ERROR, ROWS, SUCCESSES}:
         return None
-    return _relative(metrics[LOSS], metrics[ERROR], metrics[SUCCESSES] / metrics[ROWS])
+    chance = metrics.get(CHANCE, 0.0)  # of a run from before it was recorded
+    return _relative(metrics[LOSS], metrics[ERROR], chance, metrics[SUCCESSES] / metrics[ROWS])
 
 
-def _relative(loss: float, error: float, rate: float) -> Figures:
+def _relative(loss: float, error: float, chance: float, rate: float) -> Figures:
     if not 0.0 < rate < 1.0:
         return Figures(float("nan"), float("nan"))
     entropy = -rate * np.log(rate) - (1.0 - rate) * np.log(1.0 - rate)
-    return Figures(loss / float(entropy), error / rate)
+    return Figures(loss / float(entropy), error / rate, chance / rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,23 +13,29 @@ from msgspec.structs import replace
 
 from features.progress import Progress
 from features.stores.keeping import BundleStore
-from features.stores.protocol import LoggedDecision
+from features.vocabulary import Vocabulary
 from models import bundle
 from models.bundle import Bundle, BundleError
 from models.columns import compile_catalogue
 from models.document_fields import text_of
-from models.first_draws import Choice, FirstDraw
-from training import holdout, promotion_text, table
+from training import beside, holdout, promotion_text, table
+from training.beside import OnContacts, OnLog, Segments
 from training.champions import Grounds, How
 from training.contacts import DAY
 from training.errors import NothingToLearn, Overtaken
+from training.holdout import Later
 from training.offpolicy.logged import Draw, LogStore, Reward, of_arms, read_draws, sampled
-from training.offpolicy.paired import Policies, compared
+from training.offpolicy.paired import Pair, Policies, over_all, paired
 from training.offpolicy.redrawn import Redraw
-from training.promotion import TOLERANCE, Compared, Holdout, Limits, NotEvaluable, Replayed, Verdict, unchanged, verdict
+from training.pace import TimedModel, paced
+from training.promotion import TOLERANCE, Holdout, Limits, NotEvaluable, Paced, Replayed, Verdict, unchanged, verdict
 from training.registry import Registered, Registry
-from training.run import DATASET_TAG
+from training.run import CARD, DATASET_TAG
+from training.segments import read_people
 from training.settings import TrainingSettings
+from training.skew import RowsAgain, measure_skew
+from training.skew import remarks as skew_remarks
+from training.table import Dataset
 
 VERDICT_TEXT, VERDICT_JSON = "verdict.md", "verdict.json"
 ARMS = ("full", "random")
@@ -40,8 +47,8 @@ class JudgingStore(LogStore, table.TrainingStore, BundleStore, Protocol):
     """What judging asks of a store."""
 
 
-class ByModel(Protocol):
-    """The first draws of a model in the place of a logged decision, and what they broke (serving.redrawing.ByModel)."""
+class ByModel(TimedModel, Protocol):
+    """decisions: that it decided. broken: what its draws would have offered (serving.redrawing.ByModel)."""
 
     @property
     def decisions(self) -> set[str]: ...
@@ -49,23 +56,22 @@ class ByModel(Protocol):
     @property
     def broken(self) -> list[str]: ...
 
-    def __call__(
-        self, logged: LoggedDecision, taken: Sequence[Sequence[Choice]]
-    ) -> Sequence[FirstDraw | None] | None: ...
-
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """How logged decisions are made again: as they were, and by a model of that version."""
+    """How logged decisions are made again: as they were, and by a model of that version; and their feature rows.
+    revision: of the code that runs."""
 
     logging: Redraw
     by_model: Callable[[Bundle, str], ByModel]
+    rows: RowsAgain
+    revision: str
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """On which draws, and by which limits. known_at: ms UTC, the present; days: before it. reward: what a draw earns;
-    value is what decisions rank by. sample: of the draws that left something to chance, so many at most."""
+    value is what decisions by response rank by. sample: of the draws that left something to chance, so many at most."""
 
     known_at: int
     days: int
@@ -124,18 +130,26 @@ def judged(
     """The verdict and lines for people; nothing is changed. Raises StoreError, RegistryAway."""
     if them.champion is not None and them.is_champion:
         return unchanged(them.challenger.version, them.champion.version), ()
-    found, replayed, remarks = _log(store, them, replay, terms, np.random.default_rng(settings.seed), progress)
-    later = _holdout(store, registry, them, terms, settings, progress)
+    rng = np.random.default_rng(settings.seed)
+    log = _log(store, them, replay, terms, rng, progress)
+    contacts = _later(store, them, terms, settings, progress)
+    later = _recorded(registry, them) if contacts is None else contacts.later.holdout
     champion = None if them.champion is None else them.champion.version
-    made = verdict(them.challenger.version, champion, found, later, replayed, terms.limits)
-    return made, remarks
+    since = terms.known_at - terms.days * DAY
+    skew = measure_skew(store, replay.rows, replay.revision, since, terms.known_at, progress)
+    pair = log.pair
+    compared = pair if isinstance(pair, NotEvaluable) else over_all(pair, _until(them.its_model), rng)
+    figures = (compared, later, log.replayed, terms.limits, skew.judged(), log.pace)
+    made = verdict(them.challenger.version, champion, *figures)
+    segments = _segments(store, contacts, pair, terms.limits, rng, progress)
+    return dataclasses.replace(made, segments=segments), (*log.remarks, *skew_remarks(skew))
 
 
 def promoted(
     store: BundleStore, registry: Registry, them: Contest, made: Verdict, grounds: Grounds, since: int
 ) -> Registered | None:
-    """The verdict goes to the challenger's run, and its version serves if that, or force, allows it. since: ms UTC.
-    None: refused. Raises Overtaken, RegistryAway."""
+    """The verdict, with who put it forward and the model card, goes to the challenger's run, and its version serves if
+    that, or force, allows it. since: ms UTC. None: refused. Raises Overtaken, RegistryAway."""
     challenger, holder = them.challenger, registry.champion()
     if holder != them.holder:
         raise Overtaken(
@@ -144,37 +158,75 @@ def promoted(
     if not them.is_champion:
         registry.challenge(challenger.version)
     if challenger.run_id:
-        texts = {VERDICT_TEXT: promotion_text.markdown(made), VERDICT_JSON: promotion_text.as_json(made)}
+        told = (made, grounds, registry.text(challenger.run_id, CARD))
+        texts = {VERDICT_TEXT: promotion_text.markdown(*told), VERDICT_JSON: promotion_text.as_json(*told)}
         registry.keep(challenger.run_id, texts)
     if made.promoted:
         return registry.promote(store, challenger.version, since, replace(grounds, how=How.VERDICT))
     return registry.promote(store, challenger.version, since, grounds) if grounds.how is How.FORCED else None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Log:
+    """What it says of the two."""
+
+    pair: Pair | NotEvaluable
+    replayed: Replayed
+    pace: Paced | NotEvaluable
+    remarks: tuple[str, ...]
+
+
 def _log(
     store: LogStore, them: Contest, replay: Replay, terms: Terms, rng: np.random.Generator, progress: Progress
-) -> tuple[Compared | NotEvaluable, Replayed, tuple[str, ...]]:
-    challenger = replay.by_model(them.model, them.challenger.version)
+) -> _Log:
     try:
         reading = read_draws(store, terms.known_at - terms.days * DAY, terms.known_at, progress)
     except NothingToLearn as error:
-        return NotEvaluable(str(error)), Replayed(0, ()), ()
-    draws, until = of_arms(reading.draws, ARMS), them.model.provenance.trained_until
-    held_out = [one for one in draws if one.decision.decided_at > until]
-    found: Compared | NotEvaluable
+        nothing = NotEvaluable(str(error))
+        return _Log(nothing, Replayed(0, ()), nothing, ())
+    draws = of_arms(reading.draws, ARMS)
+    challenger, champion = replay.by_model(them.model, them.challenger.version), _champion(them, replay)
+    if isinstance(champion, NotEvaluable):
+        found: Pair | NotEvaluable = champion
+        pace: Paced | NotEvaluable = champion
+    else:
+        policies = Policies(replay.logging, champion, challenger, _until(them.its_model))
+        found = _paired(draws, them.model, policies, store.vocabulary, terms, rng, progress)
+        pace = paced(challenger, champion, draws, rng, progress)
+    _look(challenger, sampled(draws, LOOKED_AT, rng), progress)
+    replayed = Replayed(len(challenger.decisions), tuple(challenger.broken))
+    return _Log(found, replayed, pace, reading.remarks)
+
+
+def _champion(them: Contest, replay: Replay) -> ByModel | NotEvaluable:
     if them.champion is None or them.its_model is None:
-        found = NotEvaluable(them.remark or "there is no champion to compare with")
-    elif draws and not held_out:
-        found = NotEvaluable(
+        return NotEvaluable(them.remark or "there is no champion to compare with")
+    return replay.by_model(them.its_model, them.champion.version)
+
+
+def _paired(
+    draws: Sequence[Draw],
+    model: Bundle,
+    policies: Policies,
+    vocabulary: Vocabulary,
+    terms: Terms,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Pair | NotEvaluable:
+    """On the draws from which the challenger `model` did not learn."""
+    until = model.provenance.trained_until
+    held_out = [one for one in draws if one.decision.decided_at > until]
+    if draws and not held_out:
+        return NotEvaluable(
             f"the challenger learned from everything until {text_of(until)}, and none of the {len(draws):,} matured "
             "draws is later; wait for later ones, or train with --until"
         )
-    else:
-        champion = replay.by_model(them.its_model, them.champion.version)
-        policies = Policies(replay.logging, champion, challenger, them.its_model.provenance.trained_until)
-        found = compared(held_out, policies, store.vocabulary, progress, terms.reward, rng, terms.sample)
-    _look(challenger, sampled(draws, LOOKED_AT, rng), progress)
-    return found, Replayed(len(challenger.decisions), tuple(challenger.broken)), reading.remarks
+    return paired(held_out, policies, vocabulary, progress, terms.reward, rng, terms.sample)
+
+
+def _until(model: Bundle | None) -> int:
+    """ms UTC, what it learned from."""
+    return 0 if model is None else model.provenance.trained_until
 
 
 def _look(challenger: ByModel, draws: Sequence[Draw], progress: Progress) -> None:
@@ -195,22 +247,50 @@ def _shortest_window(store: table.TrainingStore) -> float:
     return min((one.reward_window_days * DAY for one in channels), default=math.inf)
 
 
-def _holdout(
-    store: table.TrainingStore,
-    registry: Registry,
-    them: Contest,
-    terms: Terms,
-    settings: TrainingSettings,
-    progress: Progress,
-) -> Holdout | NotEvaluable:
-    both = [one for one in (them.model, them.its_model) if one is not None]
-    since = max(one.provenance.trained_until for one in both)
-    if terms.known_at - since > _shortest_window(store):  # else nothing later has matured, and reading takes long
-        dataset = table.read(store, terms.known_at, progress)
-        later = holdout.on_later_contacts(dataset, them.model, them.its_model, settings)
-        if later is not None:
-            return later
+@dataclass(frozen=True, slots=True, eq=False)
+class _Contacts:
+    dataset: Dataset
+    later: Later
+
+
+def _later(
+    store: table.TrainingStore, them: Contest, terms: Terms, settings: TrainingSettings, progress: Progress
+) -> _Contacts | None:
+    """None where too few contacts are later than both models."""
+    since = max(_until(them.model), _until(them.its_model))
+    if terms.known_at - since <= _shortest_window(store):  # nothing later has matured, and reading takes long
+        return None
+    dataset = table.read(store, terms.known_at, progress)
+    later = holdout.later_contacts(dataset, them.model, them.its_model, settings)
+    return None if later is None else _Contacts(dataset, later)
+
+
+def _recorded(registry: Registry, them: Contest) -> Holdout | NotEvaluable:
     ours = registry.figures(them.challenger.run_id)
     theirs = None if them.champion is None else registry.figures(them.champion.run_id)
     same = theirs is not None and ours.tags.get(DATASET_TAG) == theirs.tags.get(DATASET_TAG)
     return holdout.as_recorded(ours.metrics, None if theirs is None else theirs.metrics, same)
+
+
+def _segments(
+    store: JudgingStore,
+    contacts: _Contacts | None,
+    pair: Pair | NotEvaluable,
+    limits: Limits,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Segments | None:
+    """None where there is nothing to look at, one segment at a time."""
+    stored = store.catalogue()
+    if stored is None or (contacts is None and isinstance(pair, NotEvaluable)):
+        return None
+    catalogue = compile_catalogue(stored, store.vocabulary).catalogue
+    drawn_for = frozenset() if isinstance(pair, NotEvaluable) else frozenset(one.decision.person for one in pair.draws)
+    people = read_people(store, catalogue, drawn_for, progress)
+    on_contacts: tuple[OnContacts, ...] = ()
+    on_log: tuple[OnLog, ...] = ()
+    if contacts is not None:
+        on_contacts = beside.on_contacts(contacts.later, beside.of_contacts(contacts.dataset, contacts.later, people))
+    if not isinstance(pair, NotEvaluable):
+        on_log = beside.on_log(pair, beside.of_draws(pair.draws, people), limits.effective_people, rng)
+    return Segments(on_contacts, on_log)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from features.compiled import compiled
 
 BINS = 10
+_MEAN_OF_HALF_NORMAL = float(np.sqrt(2.0 / np.pi))
+_ONE_IN_TWENTY = 1.645
 SMALLEST = 1e-15
 """What a probability of 0 counts as, lest one surprise outweigh everything."""
 
@@ -67,6 +69,15 @@ def calibration_error(probability: NDArray[np.float64], label: NDArray[np.bool_]
     return float(np.abs(np.bincount(where, weight * (probability - label), minlength=BINS)).sum() / weight.sum())
 
 
+def calibration_chance(probability: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """What the calibration error of probabilities that are right stays below 19 times in 20, for so many contacts:
+    successes, which are never thinned out, are independent, and those of a bin about normal."""
+    variance = np.bincount(bins(probability, weight), weight * probability * (1.0 - probability), minlength=BINS)
+    mean = _MEAN_OF_HALF_NORMAL * float(np.sqrt(variance).sum())
+    spread = float(np.sqrt((1.0 - _MEAN_OF_HALF_NORMAL**2) * variance.sum()))
+    return (mean + _ONE_IN_TWENTY * spread) / float(weight.sum())
+
+
 def ranking(score: NDArray[np.float64], relevant: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
     """bool[people, depth]: whether the best, second best, ... is relevant. score, relevant: [people, categories].
     Equal scores stay in the order of the columns."""
@@ -76,16 +87,23 @@ def ranking(score: NDArray[np.float64], relevant: NDArray[np.bool_], depth: int)
 
 def ndcg(score: NDArray[np.float64], relevant: NDArray[np.bool_], depth: int) -> NDArray[np.float64]:
     """float64[people] in 0..1; NaN for a person with nothing relevant."""
-    discount = 1.0 / np.log2(np.arange(2, depth + 2))
-    gained = ranking(score, relevant, depth) @ discount[: score.shape[1]]
-    count = np.minimum(relevant.sum(axis=1), depth)
-    best = np.concatenate([[np.nan], np.cumsum(discount)])[count]
-    return np.asarray(gained / best, np.float64)
+    return listed_ndcg(ranking(score, relevant, depth), relevant.sum(axis=1), depth)
 
 
 def recall(score: NDArray[np.float64], relevant: NDArray[np.bool_], depth: int) -> NDArray[np.float64]:
     """float64[people]: the share of the relevant that is among the best `depth`; NaN for a person with nothing
     relevant."""
-    count = relevant.sum(axis=1)
-    found = ranking(score, relevant, depth).sum(axis=1)
-    return np.asarray(np.where(count > 0, found / np.maximum(count, 1), np.nan), np.float64)
+    return listed_recall(ranking(score, relevant, depth), relevant.sum(axis=1))
+
+
+def listed_ndcg(found: NDArray[np.bool_], relevant: NDArray[np.int64], depth: int) -> NDArray[np.float64]:
+    """The same of lists that stop short of everything. found: bool[people, at most depth], `ranking`. relevant:
+    int64[people], how many there are, listed or not."""
+    discount = 1.0 / np.log2(np.arange(2, depth + 2))
+    best = np.concatenate([[np.nan], np.cumsum(discount)])[np.minimum(relevant, depth)]
+    return np.asarray(found @ discount[: found.shape[1]] / best, np.float64)
+
+
+def listed_recall(found: NDArray[np.bool_], relevant: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Likewise."""
+    return np.asarray(np.where(relevant > 0, found.sum(axis=1) / np.maximum(relevant, 1), np.nan), np.float64)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from models.drift import GREAT, SOME
 from models.forest import Forest
 from training.metrics import BINS, bins
 
@@ -41,6 +42,32 @@ def calibration(probability: NDArray[np.float64], label: NDArray[np.bool_], weig
     axes.set_yscale("symlog", linthresh=float(ends[0]))
     axes.set_ylim(bottom=0.0)  # no successes at all has no logarithm, yet must show
     axes.legend()
+    return figure
+
+
+def calibration_by(
+    names: Mapping[str, NDArray[np.bool_]],
+    probability: NDArray[np.float64],
+    label: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+) -> Figure:
+    """As `calibration`, a line for each of `names`: bool[n], which rows are its own, at least one."""
+    figure, axes = _sheet("Calibration on contacts after the cutoff", "predicted probability", "observed share")
+    lowest, highest = 1.0, 1e-3
+    for name, rows in names.items():
+        bin_of = bins(probability[rows], weight[rows])
+        total = np.bincount(bin_of, weight[rows], BINS)
+        filled = total > 0
+        predicted = np.bincount(bin_of, weight[rows] * probability[rows], BINS)[filled] / total[filled]
+        observed = np.bincount(bin_of, weight[rows] * label[rows], BINS)[filled] / total[filled]
+        axes.plot(predicted, observed, marker="o", label=_plain(name))
+        lowest, highest = min(lowest, float(predicted.min())), max(highest, float(predicted.max()))
+    ends = [max(lowest, 1e-6), highest]
+    axes.plot(ends, ends, linestyle="--", color="grey", label="perfect")
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=ends[0])
+    axes.set_ylim(bottom=0.0)
+    axes.legend(fontsize="small")
     return figure
 
 
@@ -94,6 +121,46 @@ def rejected_again(edges: NDArray[np.float64], curves: Mapping[str, NDArray[np.f
     axes.axhline(worse, linestyle="--", color="grey", label="rests above")
     axes.set_ylim(bottom=0.0)
     axes.legend(fontsize="small")
+    return figure
+
+
+def in_the_large(ratios: Mapping[str, tuple[float, float, float]]) -> Figure:
+    """Successes observed over expected with their intervals, by name; logarithmic, cut at a twentieth and twenty."""
+    figure, axes = _sheet("Calibration in the large", "successes observed / expected", "")
+    inside = {name: np.clip(ends, 0.05, 20.0) for name, ends in ratios.items()}
+    middle, low, high = np.array(list(inside.values())).T
+    axes.errorbar(middle, np.arange(len(inside)), xerr=(middle - low, high - middle), linestyle="", marker="o")
+    axes.axvline(1.0, linestyle="--", color="grey")
+    axes.set_xscale("log")
+    axes.set_yticks(np.arange(len(inside)), [_plain(name) for name in inside])
+    return figure
+
+
+def psi(found: Mapping[str, tuple[float, float]]) -> Figure:
+    """Of each name the PSI, and a mark up to where chance alone may reach."""
+    figure, axes = _sheet("Drift", "PSI", "")
+    places, values = np.arange(len(found)), np.array(list(found.values()))
+    axes.barh(places, values[:, 0], color="lightgrey", label="PSI")
+    axes.plot(values[:, 1], places, linestyle="", marker="|", markersize=12, label="chance alone reaches")
+    for limit in (SOME, GREAT):
+        axes.axvline(limit, linestyle="--", color="grey")
+    axes.set_yticks(places, [_plain(name) for name in found])
+    axes.legend()
+    return figure
+
+
+def underserved(lost_to: Mapping[str, Mapping[str, int]], total: Mapping[str, int]) -> Figure:
+    """By channel, the share of its people who got nothing or only poor actions, by the gate they lost most to."""
+    figure, axes = _sheet("People with nothing, or only poor actions", "", "share of the people")
+    gates = sorted({gate for counts in lost_to.values() for gate in counts})
+    below = np.zeros(len(lost_to))
+    for gate in gates:
+        share = np.array([counts.get(gate, 0) / max(total[name], 1) for name, counts in lost_to.items()])
+        axes.bar([_plain(name) for name in lost_to], share, bottom=below, label=_plain(gate))
+        below += share
+    axes.set_ylim(0.0, 1.0)
+    if gates:
+        axes.legend(fontsize="small")
     return figure
 
 

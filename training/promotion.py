@@ -1,6 +1,7 @@
 """Whether a challenger may serve in the champion's place: what was found goes in, a verdict with its reasons comes out.
 
-Pure. Where each figure comes from: training.offpolicy.paired (the log), training.holdout (later contacts) and replay.
+Pure. Where each figure comes from: training.offpolicy.paired (the log), training.holdout (later contacts),
+training.skew, training.pace and replay.
 """
 
 from __future__ import annotations
@@ -8,14 +9,21 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from training.errors import InvalidLimits
 from training.offpolicy.diagnostics import FEWEST
 from training.offpolicy.intervals import Interval
 
+if TYPE_CHECKING:
+    from training.beside import Segments
+
 TOLERANCE = 0.05
 DIFFERENCE = "ahead of the champion"
 FORCE = 'promote with --force --reason "..." --by NAME'
+TRY = "to find out on a few people `nextbest ab start`"
+OF_THE_LOG = ("effective people", "choices without support", "draws that do not come out again")
+"""Criteria that say whether the log can tell, not whether the challenger is worse."""
 
 
 class Result(StrEnum):
@@ -35,7 +43,9 @@ class Limits:
     effective_people: fewest. unsupported: the share of the challenger's choices that had no chance in the log. lost:
     the share of logged draws that do not come out again. log_loss: by how much it may be above the other's, both as
     multiples of what knowing only the rate of successes would cost. calibration: the same of calibration errors, as
-    shares of that rate; first_calibration: the most of a first champion. Raises InvalidLimits."""
+    shares of that rate; first_calibration: the most of a first champion; what chance adds to it, as a
+    root of squares, is allowed to both. skew: see Skewed.share. slower: the most of
+    Paced.ratio. Raises InvalidLimits."""
 
     tolerance: float = TOLERANCE
     effective_people: float = FEWEST
@@ -44,6 +54,8 @@ class Limits:
     log_loss: float = 0.05
     calibration: float = 0.25
     first_calibration: float = 0.5
+    skew: float = 0.001
+    slower: float = 1.5
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -80,10 +92,12 @@ class Compared:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """log_loss: as a multiple of what knowing only the rate of successes would cost. calibration_error: as a share of
-    that rate."""
+    that rate. chance: up to what calibration error of the same kind probabilities that are right have 19 times in 20 on
+    so many contacts; 0 where nobody worked it out."""
 
     log_loss: float
     calibration_error: float
+    chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,26 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Skewed:
+    """share: the largest, of logged rows that differ in one feature when they are made again, or of decisions with
+    another digest or other candidates. sentence: which, of how many."""
+
+    share: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """ratio: the median over decisions of what the challenger took to what the champion did. challenger, champion:
+    medians, CPU milliseconds."""
+
+    ratio: float
+    decisions: int
+    challenger: float
+    champion: float
+
+
+@dataclass(frozen=True, slots=True)
 class Criterion:
     """observed, required: None where there is no figure. result: NOT_EVALUABLE is neither good nor bad."""
 
@@ -119,17 +153,32 @@ class Criterion:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """challenger, champion: versions of the registered model; None: there is no champion. reasons: why it is refused,
-    empty when it is promoted. remark: what kind of verdict this is, for people."""
+    empty when it is promoted. remark: what kind of verdict this is, for people. segments: of whom the challenger does
+    better or worse; None where nothing was compared."""
 
     challenger: str
     champion: str | None
     criteria: tuple[Criterion, ...]
     reasons: tuple[str, ...]
     remark: str
+    segments: Segments | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Who is clearly served worse. That is no ground to refuse: among so many segments somebody has to decide
+        whether what all others gain is worth it, and the averages above are held to their limits anyway."""
+        return () if self.segments is None else self.segments.warnings
 
     @property
     def promoted(self) -> bool:
         return not self.reasons
+
+    @property
+    def against_trying(self) -> tuple[str, ...]:
+        """Why it may not decide for a few either, empty when it may: whatever speaks against it but that the log cannot
+        tell, which is what a trial is for."""
+        failed = (one for one in self.criteria if one.result is Result.FAILED and one.name not in OF_THE_LOG)
+        return tuple(f"{one.name}: {one.sentence}" for one in failed)
 
 
 def verdict(
@@ -139,13 +188,16 @@ def verdict(
     holdout: Holdout | NotEvaluable,
     replayed: Replayed,
     limits: Limits,
+    skew: Skewed | NotEvaluable,
+    pace: Paced | NotEvaluable,
 ) -> Verdict:
     """Over a champion only with a difference that the log tells of; a first champion goes by the holdout."""
     criteria = (
         *_off_policy(compared, limits),
         *_on_holdout(holdout, limits),
         _law(replayed),
-        _skew(),
+        _skew(skew, limits),
+        _pace(pace, limits),
     )
     reasons = [f"{one.name}: {one.sentence}" for one in criteria if one.result is Result.FAILED]
     difference = criteria[0]
@@ -153,7 +205,7 @@ def verdict(
         remark = "no champion to compare with; a first one goes by later contacts alone"
     elif difference.result is Result.NOT_EVALUABLE:
         remark = f"over champion {champion}; not evaluable off-policy"
-        reasons.insert(0, f"{difference.name}: {difference.sentence}; to decide without it {FORCE}")
+        reasons.insert(0, f"{difference.name}: {difference.sentence}; {TRY}; to decide without it {FORCE}")
     else:
         remark = f"over champion {champion}, on the same logged draws"
     return Verdict(challenger, champion, criteria, tuple(reasons), remark)
@@ -216,14 +268,18 @@ def _on_holdout(holdout: Holdout | NotEvaluable, limits: Limits) -> tuple[Criter
         return tuple(Criterion(one, None, Bound.MOST, None, Result.NOT_EVALUABLE, holdout.why) for one in names)
     ours, theirs = holdout.challenger, holdout.champion
     if theirs is None:
-        most = (1.0 + limits.log_loss, limits.first_calibration)
+        most = (1.0 + limits.log_loss, math.hypot(limits.first_calibration, ours.chance))
         beside = ("1 is knowing only the rate of successes", "as a share of the rate of successes")
     else:
-        most = (theirs.log_loss + limits.log_loss, theirs.calibration_error + limits.calibration)
+        most = (
+            theirs.log_loss + limits.log_loss,
+            math.hypot(theirs.calibration_error + limits.calibration, ours.chance),
+        )
         beside = (
             f"the champion's is {theirs.log_loss:.4f}; 1 is knowing only the rate of successes",
             f"the champion's is {theirs.calibration_error:.4f}; as a share of the rate of successes",
         )
+    beside = (beside[0], f"{beside[1]}; chance alone makes it up to {ours.chance:.2f} on so many")
     values = (ours.log_loss, ours.calibration_error)
     return tuple(
         _criterion(name, value, Bound.MOST, required, f"{what}; {holdout.contacts}")
@@ -242,9 +298,22 @@ def _law(replayed: Replayed) -> Criterion:
     return _criterion(name, float(len(replayed.broken)), Bound.MOST, 0.0, sentence)
 
 
-def _skew() -> Criterion:
-    sentence = "not measured: nothing here compares the features of training with those of serving yet"
-    return Criterion("feature skew", None, Bound.MOST, None, Result.NOT_EVALUABLE, sentence)
+def _skew(found: Skewed | NotEvaluable, limits: Limits) -> Criterion:
+    name = "feature skew"
+    if isinstance(found, NotEvaluable):
+        return Criterion(name, None, Bound.MOST, None, Result.NOT_EVALUABLE, found.why)
+    return _criterion(name, found.share, Bound.MOST, limits.skew, found.sentence)
+
+
+def _pace(found: Paced | NotEvaluable, limits: Limits) -> Criterion:
+    name = "time of a decision"
+    if isinstance(found, NotEvaluable):
+        return Criterion(name, None, Bound.MOST, None, Result.NOT_EVALUABLE, found.why)
+    sentence = (
+        f"as a multiple of the champion's; medians {found.challenger:.2f} and {found.champion:.2f} ms of CPU on this "
+        f"machine, on {found.decisions:,} logged decisions made again"
+    )
+    return _criterion(name, found.ratio, Bound.MOST, limits.slower, sentence)
 
 
 def _criterion(name: str, observed: float, bound: Bound, required: float, sentence: str) -> Criterion:

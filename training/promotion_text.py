@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 
+from training import beside_text
+from training.champions import Grounds, How
 from training.promotion import Criterion, Verdict
 
 
-def markdown(found: Verdict) -> str:
+def markdown(found: Verdict, grounds: Grounds | None = None, card: str | None = None) -> str:
+    """grounds: of whoever put it forward; None: it is only looked at. card: the challenger's model card, to go with
+    it."""
     decided = "promoted" if found.promoted else "refused"
     lines = [
         f"Version {found.challenger}: **{decided}** ({found.remark})",
@@ -19,11 +25,46 @@ def markdown(found: Verdict) -> str:
     ]
     if found.reasons:
         lines += ["", *(f"- refused for {reason}" for reason in found.reasons)]
+    if found.warnings:
+        lines += ["", *(f"- warning: served worse, {one}" for one in found.warnings)]
+    if found.segments is not None:
+        lines += ["", beside_text.markdown(found.segments)]
+    if grounds is not None:
+        lines += ["", _approval(found, grounds)]
+    if card is not None:
+        lines += ["", card]
     return "\n".join(lines)
 
 
-def as_json(found: Verdict) -> str:
-    return json.dumps({"promoted": found.promoted, **asdict(found)}, indent=2, ensure_ascii=False, allow_nan=False)
+def as_json(found: Verdict, grounds: Grounds | None = None, card: str | None = None) -> str:
+    """What is not known, or has no end, is null."""
+    told = {"promoted": found.promoted, **asdict(found), "warnings": found.warnings}
+    told["approver"] = None if grounds is None else grounds.by
+    told["how"] = None if grounds is None else _how(found, grounds)
+    told["model_card"] = card
+    return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _how(found: Verdict, grounds: Grounds) -> str:
+    if found.promoted:
+        return How.VERDICT.value
+    return How.FORCED.value if grounds.how is How.FORCED else "refused"
+
+
+def _approval(found: Verdict, grounds: Grounds) -> str:
+    said = {"verdict": "Approved by", "forced": "Forced past the verdict by", "refused": "Asked for by"}
+    reason = f": {grounds.reason}" if grounds.reason else ""
+    return f"{said[_how(found, grounds)]} {grounds.by}{reason}"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_finite(each) for each in value]
+    return value
 
 
 def _row(one: Criterion) -> str:

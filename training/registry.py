@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -24,6 +24,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.entities import Metric, Param
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -31,12 +32,13 @@ from mlflow.models.signature import infer_signature
 from mlflow.tracking import MlflowClient
 
 from features.stores.keeping import BundleStore
-from models import bundle
+from models import bundle, self_test
 from training.champions import Grounds, How, Reign, history, tag_of
 from training.errors import NotRegistered, RegistryAway
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from mlflow.entities import Run
 
 EXPERIMENT = "nextbest"
 MODEL_NAME = "nextbest"
@@ -79,15 +81,29 @@ class RunFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildRun:
+    """A run below another. curve: (step, value) by metric. began, ended: ms UTC."""
+
+    name: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curve: Mapping[str, Sequence[tuple[int, float]]]
+    tags: Mapping[str, str]
+    began: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """What a run keeps beside the bundle. params, metrics, tags: flat. figures, texts: by file
-    name."""
+    name. children: of a search, in order."""
 
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     figures: Mapping[str, Figure]
     texts: Mapping[str, str]
+    children: tuple[ChildRun, ...] = ()
 
 
 class Registry:
@@ -111,6 +127,8 @@ class Registry:
             bundle.write(trained, place)
             with mlflow.start_run(experiment_id=self._experiment(), tags=dict(record.tags)) as run:
                 _log(record)
+                for child in record.children:
+                    self._keep_child(child, run.info.run_id)
                 version = self._version(trained, place)
                 self._client.set_model_version_tag(self.name, version, DIGEST_TAG, digest)
                 self._client.set_registered_model_alias(self.name, CHALLENGER, version)
@@ -122,7 +140,7 @@ class Registry:
         with _reachable(self._uri):
             chosen = self._found(version)
             files = self._files(chosen)
-            bundle.load(files)
+            self_test.check_recorded(bundle.load(files))
             registered = Registered(str(chosen.version), bundle.digest(files), chosen.run_id or "")
             store.put_bundle(registered.digest, files)
             self._client.set_model_version_tag(self.name, registered.version, DIGEST_TAG, registered.digest)
@@ -168,6 +186,10 @@ class Registry:
         """Who serves; None when nobody was promoted. Raises RegistryAway."""
         return self._holder(CHAMPION)
 
+    def challenger(self) -> Registered | None:
+        """Who was registered or judged last and does not serve; None: nobody. Raises RegistryAway."""
+        return self._holder(CHALLENGER)
+
     def champions(self) -> Sequence[Reign]:
         """Who became champion when and why, the oldest first. Raises RegistryAway."""
         with _reachable(self._uri):
@@ -204,11 +226,33 @@ class Registry:
                 return RunFigures({}, {})
         return RunFigures(found.metrics, found.tags)
 
+    def text(self, run_id: str, name: str) -> str | None:
+        """A file of a run; None where the run, or the file, is not there. Raises RegistryAway."""
+        with _reachable(self._uri):
+            try:
+                if all(one.path != name for one in self._client.list_artifacts(run_id)):
+                    return None
+                place = self._client.get_run(run_id).info.artifact_uri
+            except MlflowException as error:
+                if error.error_code not in _ABSENT:
+                    raise
+                return None
+            return str(mlflow.artifacts.load_text(f"{place}/{name}"))
+
     def keep(self, run_id: str, texts: Mapping[str, str]) -> None:
         """Files of a run by name, instead of those of the same name. Raises RegistryAway."""
         with _reachable(self._uri):
             for name, text in texts.items():
                 self._client.log_text(run_id, text, name)
+
+    def note(self, experiment: str, record: RunRecord) -> str:
+        """A run of its own, without a model, in the experiment of that name; its id. Raises RegistryAway."""
+        with (
+            _reachable(self._uri),
+            mlflow.start_run(experiment_id=self._experiment(experiment), tags=dict(record.tags)) as run,
+        ):
+            _log(record)
+        return str(run.info.run_id)
 
     def attach(
         self, tags: Mapping[str, str], params: Mapping[str, str], metrics: Mapping[str, float], texts: Mapping[str, str]
@@ -216,8 +260,8 @@ class Registry:
         """Add to the finished runs that carry all of `tags`; how many there were. A parameter that a run has already
         stays as it is. Raises RegistryAway."""
         with _reachable(self._uri):
-            found = self._client.search_runs([self._experiment()])
-            matching = [run for run in found if all(run.data.tags.get(key) == value for key, value in tags.items())]
+            found = cast("list[Run]", mlflow.search_runs([self._experiment()], output_format="list"))  # page by page
+            matching = [run for run in found if tags.items() <= run.data.tags.items()]
             for run in matching:
                 with mlflow.start_run(run_id=run.info.run_id):
                     mlflow.log_params({name: text for name, text in params.items() if name not in run.data.params})
@@ -226,12 +270,21 @@ class Registry:
                         mlflow.log_text(text, name)
         return len(matching)
 
-    def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
+    def _keep_child(self, child: ChildRun, parent: str) -> None:
+        tags = {**child.tags, "mlflow.parentRunId": parent}
+        run = self._client.create_run(self._experiment(), child.began, tags, child.name).info.run_id
+        steps = [(name, value, step) for name, curve in child.curve.items() for step, value in curve]
+        metrics = [Metric(name, value, child.ended, step) for name, value, step in steps]
+        metrics += [Metric(name, value, child.ended, 0) for name, value in child.metrics.items()]
+        self._client.log_batch(run, metrics, [Param(name, text) for name, text in child.params.items()])
+        self._client.set_terminated(run, end_time=child.ended)
+
+    def _experiment(self, name: str = EXPERIMENT) -> str:
+        found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
         own = self._uri.startswith("sqlite:")
-        return str(self._client.create_experiment(EXPERIMENT, self._artifacts.as_uri() if own else None))
+        return str(self._client.create_experiment(name, self._artifacts.as_uri() if own else None))
 
     def _version(self, trained: bundle.Bundle, place: Path) -> str:
         with redirect_stderr(io.StringIO()):  # MLflow prints its progress there, past logging

@@ -108,7 +108,7 @@ _AGED = np.dtype(
 def rejections(dataset: Dataset, vocabulary: Vocabulary) -> Rejections:
     """As was recorded by dataset.known_at."""
     compiled = dataset.compiled
-    rules = reward_rules(compiled.catalogue, vocabulary)
+    rules = reward_rules(compiled, vocabulary)
     rules = replace(rules, success=np.where(rules.success >= 0, int(Kind.REJECTED), -1).astype(np.int16))
     told = [_rejected(records, dataset.known_at) for records in dataset.histories]
     who = [person for person, found in enumerate(told) if len(found)]

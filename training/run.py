@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 from features.progress import Progress
 from models.document_fields import text_of
-from training import affinity, contact_reasons, cool_off, cool_off_report, plots, repurchase, repurchase_report, table
+from training import (
+    affinity,
+    contact_reasons,
+    cool_off,
+    cool_off_report,
+    plots,
+    reliability,
+    repurchase,
+    repurchase_report,
+    response_delay,
+    table,
+)
 from training.contact_reasons import Learned
+from training.decision_rows import MadeAgain, RowStore
 from training.evaluate import Evaluation, evaluate
-from training.metrics import auc, calibration_error, log_loss
+from training.incremental import learning, report
+from training.metrics import auc, calibration_chance, calibration_error, log_loss
+from training.recording import self_test_of
 from training.registry import Registered, Registry, RunRecord
-from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings
-from training.train import Backtest, Trained, backtest, train
+from training.reliability import by_channel_and_action
+from training.segments import by_channel
+from training.settings import AFFINITY, CONTACT_REASON, TrainingSettings
+from training.skew import Skew
+from training.train import Backtest, Trained, backtest, begins_with_backbone, drawn_parts, train
+from training.tuning import Search, tune
+from training.tuning_report import with_search
+from training.watching.reference import reference_of
 
 TABLES = "evaluation.md"
 CARD = "model_card.md"
@@ -34,31 +55,63 @@ class Run:
     remarks: tuple[str, ...]
 
 
+class LearningStore(table.TrainingStore, RowStore, Protocol):
+    """What a run asks of a store."""
+
+
 def learn(
-    store: table.TrainingStore,
+    store: LearningStore,
     registry: Registry,
     settings: TrainingSettings,
     known_at: int | None,
     progress: Progress,
+    made_again: MadeAgain | None = None,
     *,
     evaluated: bool,
+    skew: Skew | None = None,
+    search: Search | None = None,
+    tell: Callable[[Sequence[str]], None] | None = None,
 ) -> Run:
-    """known_at: ms UTC, nothing recorded later is seen; None: everything. Raises TrainingError."""
-    trained = train(table.read(store, known_at, progress), settings, progress)
+    """known_at: ms UTC, nothing recorded later is seen; None: everything. made_again: for what was withheld; None:
+    logged decisions are not learned from. skew: of logged decisions, None where it was not measured. search: for better
+    trees of the response model than those told; None: none is made. tell: takes what the search chose as soon as that
+    is known, for what follows may fail. Raises TrainingError, StoreError."""
+    dataset = table.read(store, known_at, progress)
+    drawn, tuned = drawn_parts(dataset, settings, progress), None
+    if search is not None:
+        backbone = begins_with_backbone(dataset.exposures)
+        parts = (drawn.parts["train"].sample, drawn.parts["validation"].sample)
+        tuned = tune(*parts, settings, search, progress, backbone=backbone)
+        settings = tuned.settings
+        if tell is not None:
+            tell((tuned.remark,))
+    trained = train(dataset, settings, progress, drawn)
     evaluation = evaluate(trained.dataset, trained.backtest, settings, progress) if evaluated else None
     learned = contact_reasons.learn(trained.dataset, settings, progress)
     again = repurchase.learn(trained.dataset, store.vocabulary, progress)
     rests = cool_off.learn(trained.dataset, store.vocabulary, progress)
+    late = response_delay.learn(trained.dataset, store.vocabulary, progress)
+    past = (trained.backtest.fits, trained.backtest.records)
+    against_none = learning.learn(trained.dataset, *past, store, made_again, settings, progress)
+    incremental = None if against_none.chosen is None else against_none.chosen.model
     with progress.step("Record the run", total=None):
+        first = trained.bundle
         bundle = replace(
-            trained.bundle,
+            first,
             contact_reason=learned.model,
             repurchase=None if again.windows is None else again.windows.model,
             cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
+            response_delay=late.delay,
+            self_test=self_test_of(first.affinity, first.response, incremental, settings.seed),
+            reference=reference_of(trained, settings.seed),
+            incremental=incremental,
         )
         record = _with_windows(_record(trained, learned, evaluation, settings), again)
-        registered = registry.register(bundle, _with_cool_offs(record, rests))
-    return Run(registered, evaluation, (*trained.dataset.remarks, learned.remark, again.remark, rests.remark))
+        record = replace(record, metrics={**record.metrics, **(skew.metrics if skew is not None else {})})
+        kept = report.added(_with_cool_offs(record, rests), against_none, CARD)
+        registered = registry.register(bundle, with_search(kept, tuned, CARD))
+    remarks = (learned.remark, again.remark, rests.remark, late.remark, against_none.remark)
+    return Run(registered, evaluation, (*trained.dataset.remarks, *remarks))
 
 
 def judge(
@@ -99,7 +152,7 @@ def _params(trained: Trained, evaluation: Evaluation | None, settings: TrainingS
     return {
         **settings.flat(),
         **_prefixed("provenance", asdict(trained.bundle.provenance)),
-        **_prefixed("response", RESPONSE),
+        **_prefixed("response", settings.response.told()),
         **_prefixed("affinity", {**AFFINITY, **drawn}),
         **_prefixed("contact_reason", CONTACT_REASON),
         **_prefixed("split", {**splits, "known_at": text_of(trained.dataset.known_at)}),
@@ -114,7 +167,11 @@ def _record(trained: Trained, learned: Learned, evaluation: Evaluation | None, s
     remarks = "\n".join([*dataset.remarks, learned.remark])
     texts = {CARD: f"{model_card(trained)}\n{remarks}\n"}
     figures = plots.figures(probability, test.label, test.weight, trained.bundle.response)
-    metrics = {**_metrics(tested), **(evaluation.flat() if evaluation else {})}
+    calibrated = by_channel_and_action(dataset, tested.parts["test"], probability)
+    texts[CARD] += f"\n{reliability.markdown(calibrated)}\n\n"
+    channels = {one.name: one.rows for one in by_channel(dataset, tested.parts["test"].exposures.pairs)}
+    figures["calibration_by_channel.png"] = plots.calibration_by(channels, probability, test.label, test.weight)
+    metrics = {**_metrics(tested), **reliability.flat(calibrated), **(evaluation.flat() if evaluation else {})}
     if learned.judged is not None:
         judged = learned.judged
         texts[REASONS] = judged.table.markdown()
@@ -168,6 +225,7 @@ def _metrics(tested: Backtest) -> dict[str, float]:
         "test.auc": auc(probability, test.label, test.weight),
         "test.log_loss": log_loss(probability, test.label, test.weight),
         "test.calibration_error": calibration_error(probability, test.label, test.weight),
+        "test.calibration_chance": calibration_chance(probability, test.weight),
         "rounds": float(tested.rounds),
         **{f"{name}.exposures": float(part.sample.weight.sum()) for name, part in tested.parts.items()},
         **{f"{name}.successes": float(part.sample.label.sum()) for name, part in tested.parts.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -12,17 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import build
-from features.candidates import Candidates
+from features.candidates import Candidates, ItemFacts
 from features.consent import PROFILING, objects_to_profiling
 from features.definitions import names
 from features.history import EVENT, Records, as_of, empty
 from features.progress import Progress
 from features.stores.people import Timeline
 from features.stores.protocol import CatalogueStore, HistoryStore
+from features.stores.shared import PriceStore
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.contact_moment import LABELLED
 from models.local_time import utc_offset
-from training.contacts import CONTACT, RewardRules, contacts, reward_rules
+from models.repricing import PriceLog, repriced
+from training.contacts import CONTACT, RewardRules, every_contact, reward_rules
 from training.errors import NothingToLearn
 from training.labelled_contacts import LabelledContacts, labelled_contacts, told_reasons
 from training.purchases import Purchases, purchases
@@ -66,20 +68,24 @@ class Exposures:
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """known_at: ms UTC, the latest clock in the store unless said otherwise; nothing recorded later is seen.
-    histories: EVENT records by person, sorted by (occurred_at, sequence). zones: IANA
-    names, None unknown. withdrawn: contacts left out because the catalogue has no such action on
-    that channel any more. objecting: how many people object to profiling as of known_at; nothing is learned of them nor
-    judged by them, their histories are empty. digest: hex, of the catalogue, everybody else's events and zone as of
-    known_at, and labels."""
+    histories: EVENT records by person, sorted by (occurred_at, sequence). numbers: int64[people], the store's own
+    number of each person, ascending. zones: IANA names, None unknown. prices: what the item feed told of
+    them by then. withdrawn: contacts left out because the catalogue has no such action on that channel any more;
+    unmatured: contacts left out because their reward windows have not passed. objecting: how many people object to
+    profiling as of known_at; nothing is learned of them nor judged by them, their histories are empty. digest: hex,
+    of the catalogue, everybody else's events and zone as of known_at, prices, and labels."""
 
     known_at: int
     compiled: CompiledCatalogue
     histories: tuple[Records, ...]
+    numbers: NDArray[np.int64]
     zones: tuple[str | None, ...]
     exposures: Exposures
     purchases: Purchases
     contacts: LabelledContacts
+    prices: PriceLog
     withdrawn: int
+    unmatured: int
     objecting: int
     digest: str
 
@@ -98,36 +104,41 @@ class Dataset:
         )
 
 
-class TrainingStore(HistoryStore, Timeline, CatalogueStore, Protocol):
+class TrainingStore(HistoryStore, Timeline, CatalogueStore, PriceStore, Protocol):
     """What reading a dataset asks of a store."""
 
 
-def read(store: TrainingStore, known_at: int | None, progress: Progress) -> Dataset:
-    """Everything recorded by `known_at` (ms UTC; None: the last recorded moment). Raises NothingToLearn."""
+def read(store: TrainingStore, known_at: int | None, progress: Progress, bucket: int = 0, buckets: int = 1) -> Dataset:
+    """Everything recorded by `known_at` (ms UTC; None: the last recorded moment) of the people whose number modulo
+    `buckets` is `bucket`. Raises NothingToLearn."""
     stored = store.catalogue()
     if stored is None:
         raise NothingToLearn("catalogue is absent; training needs the actions; import or publish one first")
     compiled = compile_catalogue(stored, store.vocabulary)
-    people = _people(store, progress)
+    people = _people(store, progress, bucket, buckets)
     last = max((int(records["recorded_at"].max()) for records in people.histories if len(records)), default=0)
     moment = last if known_at is None else known_at
     objecting = [person for person, said in people.profiling.items() if objects_to_profiling(said, moment)]
     for person in objecting:
         people.histories[person] = empty()
     histories, zones = people.histories, people.zones
-    exposures, withdrawn = _exposures(histories, compiled, reward_rules(compiled.catalogue, store.vocabulary), moment)
+    exposures, withdrawn, unmatured = _exposures(histories, compiled, reward_rules(compiled, store.vocabulary), moment)
     bought = purchases(histories, compiled.facts, moment)
     called = labelled_contacts(histories, told_reasons(store.logged(LABELLED)), moment)
-    digest = _digest(stored.digest, moment, histories, zones, exposures, bought, called)
+    prices = PriceLog().extended(store.price_changes(0), store.vocabulary).until(moment)
+    digest = _digest(stored.digest, moment, histories, zones, exposures, bought, called, prices)
     return Dataset(
         known_at=moment,
         compiled=compiled,
         histories=tuple(histories),
+        numbers=np.array(people.numbers, np.int64),
         zones=tuple(zones),
         exposures=exposures,
         purchases=bought,
         contacts=called,
+        prices=prices,
         withdrawn=withdrawn,
+        unmatured=unmatured,
         objecting=len(objecting),
         digest=digest,
     )
@@ -135,19 +146,22 @@ def read(store: TrainingStore, known_at: int | None, progress: Progress) -> Data
 
 @dataclass(frozen=True, slots=True)
 class _People:
-    """histories, zones: as in Dataset. profiling: what was said about it, CONSENT_ENTRY rows by place in histories."""
+    """histories, numbers, zones: as in Dataset. profiling: what was said about it, CONSENT_ENTRY rows by place in
+    histories."""
 
     histories: list[Records]
+    numbers: list[int]
     zones: list[str | None]
     profiling: dict[int, Records]
 
 
-def _people(store: HistoryStore, progress: Progress) -> _People:
-    found = _People([], [], {})
-    with progress.step("Read histories", total=store.people()) as advance:
-        for place, entry in enumerate(store.scan(0, 1)):
+def _people(store: HistoryStore, progress: Progress, bucket: int, buckets: int) -> _People:
+    found = _People([], [], [], {})
+    with progress.step("Read histories", total=store.people() / buckets) as advance:
+        for place, entry in enumerate(store.scan(bucket, buckets)):
             ordered = np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))
             found.histories.append(entry.records[ordered])
+            found.numbers.append(entry.person)
             zone = entry.traits.get("time_zone")
             found.zones.append(zone if isinstance(zone, str) else None)
             said = entry.consents[entry.consents["topic"] == PROFILING]
@@ -157,11 +171,37 @@ def _people(store: HistoryStore, progress: Progress) -> _People:
     return found
 
 
+def every_offer(compiled: CompiledCatalogue) -> Candidates:
+    """To be asked about: each action on each channel."""
+    return compiled.all
+
+
+def every_category(compiled: CompiledCatalogue) -> Candidates:
+    """To be asked about: each category by itself."""
+    return compiled.categories
+
+
 def feature_rows(
-    dataset: Dataset, pairs: Pairs, candidates: Candidates, only: NDArray[np.intp] | None = None
+    dataset: Dataset,
+    pairs: Pairs,
+    candidates: Callable[[CompiledCatalogue], Candidates],
+    only: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64]:
-    """float64[n, F], the rows of `pairs` over `candidates`, from the one kernel, each as of its own moment. only: the
-    places of the features wanted, None: all."""
+    """float64[n, F], the rows of `pairs` over `candidates`, from the one kernel, each as of its own moment and at the
+    prices of the item feed that were told by then. only: the places of the features wanted, None: all."""
+    rows = np.empty((len(pairs), len(names()) if only is None else len(only)), np.float64)
+    number = dataset.prices.numbers_at(pairs.moment)
+    for one in np.unique(number).tolist():
+        place = np.flatnonzero(number == one)
+        compiled = repriced(dataset.compiled, dataset.prices, one)
+        rows[place] = _rows_at(dataset, pairs.take(place), candidates(compiled), compiled.facts, only)
+    return rows
+
+
+def _rows_at(
+    dataset: Dataset, pairs: Pairs, candidates: Candidates, facts: ItemFacts, only: NDArray[np.intp] | None
+) -> NDArray[np.float64]:
+    """At one state of prices."""
     rows = np.empty((len(pairs), len(names()) if only is None else len(only)), np.float64)
     home = dataset.compiled.catalogue.time_zone
     edges = np.flatnonzero(np.diff(pairs.person, prepend=-1, append=-1))
@@ -177,7 +217,7 @@ def feature_rows(
             start,
             pairs.candidate[first:after],
             candidates,
-            dataset.compiled.facts,
+            facts,
             only,
         )
     return rows
@@ -185,8 +225,10 @@ def feature_rows(
 
 def _exposures(
     histories: Sequence[Records], compiled: CompiledCatalogue, rules: RewardRules, known_at: int
-) -> tuple[Exposures, int]:
-    found = [contacts(records, rules, known_at) for records in histories]
+) -> tuple[Exposures, int, int]:
+    """And how many contacts are none: the catalogue has them no more, or they have not matured."""
+    every_one = [every_contact(records, rules, known_at) for records in histories]
+    found = [each[each["matured_at"] <= known_at] for each in every_one]
     person = np.repeat(np.arange(len(found), dtype=np.int32), [len(records) for records in found])
     every = np.concatenate(found) if found else np.zeros(0, CONTACT)
     candidate = compiled.candidate_indices(
@@ -196,7 +238,8 @@ def _exposures(
     every, candidate = every[kept], candidate[kept].astype(np.int32)
     pairs = Pairs(person[kept], np.ascontiguousarray(every["moment"]), candidate, compiled.all.category[candidate])
     success = np.ascontiguousarray(every["success"])
-    return Exposures(pairs, np.ascontiguousarray(every["matured_at"]), success), int((~kept).sum())
+    unmatured = sum(map(len, every_one)) - len(kept)
+    return Exposures(pairs, np.ascontiguousarray(every["matured_at"]), success), int((~kept).sum()), unmatured
 
 
 def _digest(
@@ -207,6 +250,7 @@ def _digest(
     exposures: Exposures,
     bought: Purchases,
     called: LabelledContacts,
+    prices: PriceLog,
 ) -> str:
     """Of everything that was seen and what was made of it; somebody of whom nothing was recorded yet was not seen. An
     event's number in the log counts by its order only."""
@@ -231,4 +275,5 @@ def _digest(
             whole.update(np.ascontiguousarray(column).tobytes())
         for part in (earlier.contact.tobytes(), earlier.reason.tobytes(), earlier.age.tobytes()):
             whole.update(part)
+    whole.update(prices.as_bytes())
     return whole.hexdigest()

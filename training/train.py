@@ -21,18 +21,29 @@ from models.calibration import Calibration
 from models.forest import Forest
 from models.inputs import affinity_columns, response_columns, response_inputs
 from models.population import COLUMNS
+from models.track_record import TrackRecord
 from training import affinity
 from training.affinity import AffinityFit
 from training.errors import NothingToLearn
-from training.growing import Sample, calibrate_across_people, grow, joined
-from training.settings import RESPONSE, TrainingSettings
-from training.table import Dataset, Exposures, feature_rows
+from training.growing import Sample, best_rounds, calibrate_across_people, grow, joined
+from training.settings import TrainingSettings
+from training.table import Dataset, Exposures, every_offer, feature_rows
+from training.track_records import track_records, track_rows
 
-PART_SHARE = 0.2
-"""At least this share of all successes is in the test part, and again in the validation part."""
+PART_SHARES = (0.2, 0.1, 0.05)
+"""At least this share of all successes is in the test part, and again in the validation part: the first with which what
+is learned from has as many successes as either. Where contacts began a few windows ago, large parts would leave nothing
+that had matured before them."""
+
+FEW = 1_500
+"""Successes in all from which on the response forest begins without a backbone: with fewer trees alone learn less, with
+more they learn what the backbone says, and a little better."""
 
 FEWEST = 10
 """Successes without which a part says nothing."""
+
+TOO_FEW = "successes"
+"""What the message of a NothingToLearn for lack of them begins with."""
 
 PARTS = ("train", "validation", "test", "straddling")
 
@@ -63,15 +74,28 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Backtest:
-    """What the model would have been worth: the forest grown on train and validation, judged on test. raw: log odds
-    of the test part. calibration: fitted on people of the validation part that its forests had not seen. rounds: best
-    on validation, when grown on train."""
+class Drawn:
+    """What the response model is learned from and judged on, before any is grown. parts: by the names of PARTS. fits:
+    affinity models, records: what was known of actions, each the earliest first."""
 
     splits: Splits
     parts: Mapping[str, Part]
     fits: Sequence[AffinityFit]
+    records: Sequence[TrackRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What the model would have been worth: the forest grown on train and validation, judged on test. raw: log odds
+    of the test part. calibration: fitted on people of the validation part that its forests had not seen. rounds: best
+    on validation, when grown on train. backbone: whether its forests begin with one."""
+
+    splits: Splits
+    parts: Mapping[str, Part]
+    fits: Sequence[AffinityFit]
+    records: Sequence[TrackRecord]
     rounds: int
+    backbone: bool
     raw: NDArray[np.float64]
     calibration: Calibration
 
@@ -86,66 +110,79 @@ class Trained:
 
 
 def choose_splits(exposures: Exposures) -> Splits:
-    """The latest cutoffs that leave PART_SHARE of the successes to each of test and validation. Raises NothingToLearn
-    when a part would have fewer than FEWEST."""
+    """The latest cutoffs that leave a share of the successes to each of test and validation: the first of PART_SHARES
+    that leaves as many to learn from, else the last. Raises NothingToLearn when a part would have fewer than FEWEST."""
+    *larger, least = (max(FEWEST, int(np.ceil(share * exposures.success.sum()))) for share in PART_SHARES)
+    for enough in larger:
+        try:
+            return _cut(exposures, enough, enough)
+        except NothingToLearn:
+            continue  # with less to be judged on
+    return _cut(exposures, least, FEWEST)
+
+
+def _cut(exposures: Exposures, enough: int, learned_from: int) -> Splits:
+    """enough: successes for each of the two parts. learned_from: before them, at least."""
     moment, matured, success = exposures.pairs.moment, exposures.matured_at, exposures.success
-    enough = max(FEWEST, int(np.ceil(PART_SHARE * success.sum())))
     test_from = _latest(moment[success], enough, "test")
     validation_from = _latest(moment[success & (matured <= test_from)], enough, "validation")
     learned = int((success & (matured <= validation_from)).sum())
-    if learned < FEWEST:
-        raise NothingToLearn(f"successes to train on are {learned}; {FEWEST} are needed before validation; import more")
+    if learned < learned_from:
+        raise NothingToLearn(f"{TOO_FEW} to train on are {learned}; {FEWEST} are needed before validation; import more")
     return Splits(validation_from, test_from)
 
 
 def _latest(moments: NDArray[np.int64], enough: int, part: str) -> int:
     if len(moments) < enough:
         raise NothingToLearn(
-            f"successes for {part} are {len(moments)}; {enough} are needed there, {3 * FEWEST} in all; "
+            f"{TOO_FEW} for {part} are {len(moments)}; {enough} are needed there, {3 * FEWEST} in all; "
             "import contacts (sent, displayed) of actions and the outcomes that the catalogue calls their success"
         )
     return int(np.sort(moments)[-enough])
 
 
-def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Backtest:
+def drawn_parts(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Drawn:
     """Raises NothingToLearn."""
     splits = choose_splits(dataset.exposures)
-    fits = affinity.fit_all(dataset, settings, progress)
+    fits, records = affinity.fit_all(dataset, settings, progress), track_records(dataset)
     parts: dict[str, Part] = {}
     with progress.step("Compute exposures' features", total=len(PARTS)) as advance:
         for number, (name, mask) in enumerate(splits.masks(dataset.exposures).items()):
             limit = settings.judged if name == "test" else settings.negatives
             rng = np.random.default_rng([settings.seed, number])
-            parts[name] = drawn_part(dataset, dataset.exposures.take(mask), fits, limit, rng)
+            parts[name] = drawn_part(dataset, dataset.exposures.take(mask), fits, records, limit, rng)
             advance()
+    return Drawn(splits, parts, fits, records)
+
+
+def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress, drawn: Drawn | None = None) -> Backtest:
+    """drawn: by the same settings but for `response`; None: drawn now. Raises NothingToLearn."""
+    made = drawn_parts(dataset, settings, progress) if drawn is None else drawn
+    parts, backbone = made.parts, begins_with_backbone(dataset.exposures)
     with progress.step("Learn response, judged on later contacts", total=2) as advance:
-        early = _grow([parts["train"].sample], settings.rounds, settings, parts["validation"].sample)
+        told = (*_told(settings.rounds, settings), parts["validation"].sample, settings.patience)
+        rounds = best_rounds(parts["train"].sample, *told, backbone=backbone)
         advance()
-        late = _grow([parts["train"].sample, parts["validation"].sample], early.rounds, settings)
+        before = joined([parts["train"].sample, parts["validation"].sample])
+        late = _grow(before, rounds, settings, backbone=backbone)
         advance()
-    before = joined([parts["train"].sample, parts["validation"].sample])
     judged = np.arange(len(before.label)) >= len(parts["train"].sample.label)
     with progress.step("Calibrate response on unseen people", total=1) as advance:
-        calibration = calibrate_across_people(before, judged, *_told(early.rounds, settings), settings.threads)
+        calibration = _calibrated(before, judged, rounds, settings, backbone=backbone)
         advance()
     raw = late.raw(parts["test"].sample.columns)
-    return Backtest(splits, parts, fits, early.rounds, raw, calibration)
+    return Backtest(made.splits, parts, made.fits, made.records, rounds, backbone, raw, calibration)
 
 
-def train(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> Trained:
+def train(dataset: Dataset, settings: TrainingSettings, progress: Progress, drawn: Drawn | None = None) -> Trained:
     """Judge on the latest contacts, then learn from all of them with the same number of rounds; calibrate on
-    the later contacts of people that the forest had not seen. Raises NothingToLearn."""
-    tested = backtest(dataset, settings, progress)
-    rng = np.random.default_rng([settings.seed, len(PARTS)])
-    samples = [tested.parts[name].sample for name in ("train", "straddling", "validation")]
-    judged_from = len(samples[0].label) + len(samples[1].label)
-    samples.append(_thinned(tested.parts["test"].sample, settings.negatives, rng))
-    everything = joined(samples)
+    the later contacts of people that the forest had not seen. drawn: as in backtest. Raises NothingToLearn."""
+    tested = backtest(dataset, settings, progress, drawn)
+    sample, judged = everything(tested.parts, settings)
     with progress.step("Learn response from everything", total=2) as advance:
-        forest = _grow(samples, tested.rounds, settings)
+        forest = _grow(sample, tested.rounds, settings, backbone=tested.backbone)
         advance()
-        judged = np.arange(len(everything.label)) >= judged_from
-        calibration = calibrate_across_people(everything, judged, *_told(tested.rounds, settings), settings.threads)
+        calibration = _calibrated(sample, judged, tested.rounds, settings, backbone=tested.backbone)
         advance()
     latest = tested.fits[-1]
     provenance = Provenance(
@@ -162,15 +199,33 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> T
         response=forest,
         calibration=calibration,
         population=latest.population,
+        track_record=tested.records[-1],
     )
     return Trained(bundle, dataset, tested)
 
 
-def response_rows(dataset: Dataset, exposures: Exposures, fits: Sequence[AffinityFit]) -> NDArray[np.float64]:
-    """float64[n, response_inputs]: each exposure as of its moment, with the affinity and the population's figures of
-    the latest fit that saw nothing after it; NaN before the first."""
+def begins_with_backbone(exposures: Exposures) -> bool:
+    """Whether the response forests learned of them do."""
+    return int(exposures.success.sum()) < FEW
+
+
+def everything(parts: Mapping[str, Part], settings: TrainingSettings) -> tuple[Sample, NDArray[np.bool_]]:
+    """What the forest that ships is grown on, and bool[n], the later contacts, by which it is calibrated."""
+    rng = np.random.default_rng([settings.seed, len(PARTS)])
+    samples = [parts[name].sample for name in ("train", "straddling", "validation")]
+    judged_from = len(samples[0].label) + len(samples[1].label)
+    samples.append(_thinned(parts["test"].sample, settings.negatives, rng))
+    sample = joined(samples)
+    return sample, np.arange(len(sample.label)) >= judged_from
+
+
+def response_rows(
+    dataset: Dataset, exposures: Exposures, fits: Sequence[AffinityFit], records: Sequence[TrackRecord]
+) -> NDArray[np.float64]:
+    """float64[n, response_inputs]: each exposure as of its moment, with the affinity, the population's figures and the
+    track record of the latest fit and record that saw nothing after it; NaN and 0 before the first."""
     pairs = exposures.pairs
-    rows = feature_rows(dataset, pairs, dataset.compiled.all)
+    rows = feature_rows(dataset, pairs, every_offer)
     log_odds = np.full(len(pairs), np.nan)
     figures = np.full((len(pairs), len(COLUMNS)), np.nan)
     fit_of = affinity.by_time(fits, pairs.moment)
@@ -179,19 +234,21 @@ def response_rows(dataset: Dataset, exposures: Exposures, fits: Sequence[Affinit
         category = pairs.category[chosen]
         figures[chosen] = fit.population.by_number(dataset.compiled.catalogue.categories)[category]
         log_odds[chosen] = fit.forest.raw(affinity_columns(rows[chosen], figures[chosen]))
-    return response_columns(rows, log_odds, figures)
+    track = track_rows(records, dataset.compiled, pairs.moment, pairs.candidate)
+    return response_columns(rows, log_odds, figures, track)
 
 
 def drawn_part(
     dataset: Dataset,
     exposures: Exposures,
     fits: Sequence[AffinityFit],
+    records: Sequence[TrackRecord],
     limit: int,
     rng: np.random.Generator,
 ) -> Part:
     chosen, weight = _drawn(exposures.success, limit, rng)
     kept = exposures.take(chosen)
-    return Part(kept, Sample(response_rows(dataset, kept, fits), kept.success, weight, kept.pairs.person))
+    return Part(kept, Sample(response_rows(dataset, kept, fits, records), kept.success, weight, kept.pairs.person))
 
 
 def _drawn(
@@ -210,10 +267,14 @@ def _thinned(sample: Sample, limit: int, rng: np.random.Generator) -> Sample:
 
 
 def _told(rounds: int, settings: TrainingSettings) -> tuple[tuple[str, ...], Mapping[str, object], int, int]:
-    return response_inputs(), RESPONSE, rounds, settings.seed
+    return response_inputs(), settings.response.told(), rounds, settings.seed
 
 
-def _grow(
-    samples: Sequence[Sample], rounds: int, settings: TrainingSettings, validation: Sample | None = None
-) -> Forest:
-    return grow(joined(samples), *_told(rounds, settings), validation, settings.patience)
+def _grow(sample: Sample, rounds: int, settings: TrainingSettings, *, backbone: bool) -> Forest:
+    return grow(sample, *_told(rounds, settings), backbone=backbone)
+
+
+def _calibrated(
+    sample: Sample, judged: NDArray[np.bool_], rounds: int, settings: TrainingSettings, *, backbone: bool
+) -> Calibration:
+    return calibrate_across_people(sample, judged, *_told(rounds, settings), settings.threads, backbone=backbone)

@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from features.event import Event
-from features.spending import LARGEST
+from features.spending import LARGEST, MILLIONTHS
 from features.stores.protocol import Append, InvalidEvent, LogDecision
-from features.stores.shared import ItemState
+from features.stores.shared import UNTOLD, ItemState
 
 EARLIEST = -62_135_596_800_000
 LATEST = 253_402_300_799_999
@@ -21,6 +21,8 @@ _LARGEST_CODE = 2**31 - 1
 _LARGEST_SEVERITY = 2**15 - 1
 _LARGEST_INTEGER = 2**63 - 1
 _LAST_DAY = dt.date.max.toordinal()
+
+LARGEST_PRICE = LARGEST / MILLIONTHS
 
 
 def check_append(write: Append) -> None:
@@ -42,7 +44,9 @@ def check_decision(write: LogDecision) -> None:
     _check_texts(write.identifier.type, write.identifier.value)
     _check_texts(logged.decision_id, logged.customer_id, logged.request, logged.request_digest, logged.response)
     _check_texts(logged.arm, logged.model_version, logged.policy_version, logged.code_revision, logged.feature_digest)
-    _check_texts(*(one for one in (logged.model_digest, logged.subject, logged.addresses) if one is not None))
+    _check_texts(
+        *(one for one in (logged.model_digest, logged.subject, logged.addresses, logged.expected) if one is not None)
+    )
     for number in (logged.history_version, logged.catalogue_version, logged.snapshot or 0):
         _check(0 <= number <= _LARGEST_INTEGER, "version", number, "it is a stored version's number")
     _check(EARLIEST <= logged.decided_at <= LATEST, "decided_at", logged.decided_at, "it is ms UTC, years 1 to 9999")
@@ -60,9 +64,10 @@ def check_item_states(states: Sequence[ItemState], at: int) -> None:
     for one in states:
         _check_texts(one.item)
         _check(one.item != "", "item", one.item, "it is not empty")
-        _check(
-            one.stock is None or 0 <= one.stock <= LARGEST, "stock", one.stock, f"it is 0 to {LARGEST} units, or None"
-        )
+        if one.stock is not None and one.stock is not UNTOLD:
+            _check(0 <= one.stock <= LARGEST, "stock", one.stock, f"it is 0 to {LARGEST} units, or None")
+        if one.price is not None and one.price is not UNTOLD:
+            _check(0.0 <= one.price <= LARGEST_PRICE, "price", one.price, f"it is 0 to {LARGEST_PRICE:.0f}, or None")
 
 
 def check_event(event: Event) -> None:

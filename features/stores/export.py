@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from features import consent, ledger
-from features.event import Event
+from features.event import Event, Kind
 from features.history import NO_CHANNEL, CustomerRecord, text_code
 from features.instants import render_instant
+from features.live_response import Expectation, expectations_of
+from features.stores.desk import LoggedView
 from features.stores.people import AuditEntry, HeldIdentifier, Identity, LoggedEvent
 from features.stores.protocol import DeadLetter, LoggedDecision
 from features.vocabulary import Vocabulary
@@ -56,6 +58,7 @@ class Holdings:
     decisions: tuple[LoggedDecision, ...]
     letters: tuple[CopiedLetter, ...]
     audit: tuple[AuditEntry, ...]
+    views: tuple[LoggedView, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -86,6 +89,7 @@ def document(held: Holdings, vocabulary: Vocabulary) -> str:
         "decisions": [_decision(one) for one in held.decisions],
         "dead_letters": [_letter(one) for one in held.letters],
         "audit": [_audit(one) for one in held.audit],
+        "views": [{"at": render_instant(one.at), "what": one.what} for one in held.views],
     }
     return json.dumps(made, ensure_ascii=False, allow_nan=False, indent=1)
 
@@ -186,6 +190,18 @@ def _decision(one: LoggedDecision) -> Document:
         "subject": one.subject,
         "addresses": None if one.addresses is None else parsed(one.addresses),
         "feature_rows": None if one.feature_rows is None else base64.b64encode(one.feature_rows).decode(),
+        "expected": None if one.expected is None else [_expected(of) for of in expectations_of(one.expected)],
+        "shadow": None if one.shadow is None else parsed(one.shadow),
+    }
+
+
+def _expected(one: Expectation) -> Document:
+    return {
+        "action": one.action,
+        "channel": one.channel,
+        "probability": one.probability,
+        "success": Kind(one.success).name.lower(),
+        "window": one.window,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,24 @@ from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, PAGE_LIMIT, Rec
 TAIL_LIMIT = 32
 RECORD = struct.Struct("<qqqqqdfiiBBh")
 """The bytes of one EVENT record."""
+
+
+class Fields(NamedTuple):
+    """The fields of one EVENT record, in its order, as plain numbers: many times faster than a numpy record."""
+
+    occurred_at: int
+    recorded_at: int
+    sequence: int
+    order: int
+    decision: int
+    amount: float
+    quantity: float
+    item: int
+    action: int
+    kind: int
+    channel: int
+    severity: int
+
 
 _KIND_AT = EVENT.fields["kind"][1] if EVENT.fields else 0
 _LEDGER_KINDS = frozenset(map(int, ledger.LEDGER_KINDS))
@@ -37,8 +56,10 @@ NOTHING = Sealed()
 
 
 def record_of(event: Event, sequence: int, channel: int, item: int, action: int) -> bytes:
-    """One EVENT record. A statement of consent has no order and no decision: its topic takes the order's place; the end
-    of a subscription's term takes the decision's, the end of a reservation the order's."""
+    """One EVENT record. A statement of consent has no order and no decision: its topic takes the order's place, as
+    why a case is open or somebody calls does; the end of a subscription's term takes the decision's, that of a
+    reservation the order's.
+    """
     order, decision = text_code(event.order if event.topic is None else event.topic), text_code(event.decision)
     if event.ends_at is not None and event.kind == Kind.RESERVED:
         order = event.ends_at

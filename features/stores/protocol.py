@@ -31,9 +31,11 @@ from features.history import CustomerRecord, Records
 from features.published import NOTHING, Published
 from features.spending import Charge
 from features.stores.catalogues import CatalogueVersion
+from features.stores.desk import DeskStore
 from features.stores.keeping import BundleStore, KeyStore, Settings
 from features.stores.people import IdentityStore, RightsStore, Timeline
 from features.stores.shared import SharedState
+from features.stores.trials import TrialStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +94,7 @@ class AmbiguousIdentifier(StoreError):
 
 
 class InvalidEvent(StoreError):
-    """The event or decision holds a value that cannot be stored; nothing of its write is stored."""
+    """The event or decision holds a value that cannot be stored."""
 
 
 class InvalidImport(StoreError):
@@ -141,7 +143,8 @@ class LoggedDecision:
     the feature rows, in order of candidates, hex; feature_rows is the rows themselves for the logged sample (npy
     bytes), else None. The store sets person to whom the identifier names, and snapshot to the number of what was
     published. model_digest: "" of no model. subject: what the arm goes by. addresses: a JSON list, None when not asked
-    for. An earlier version logged none of these, or a number that nobody kept the meaning of: None."""
+    for. An earlier version logged none of these, or a number that nobody kept the meaning of: None. expected: see
+    features.live_response.expected_text, None of nothing. shadow: JSON of models.shadow.ShadowScores, None of none."""
 
     decision_id: str
     person: int
@@ -163,6 +166,8 @@ class LoggedDecision:
     subject: str | None
     addresses: str | None
     feature_rows: bytes | None = None
+    expected: str | None = None
+    shadow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +201,7 @@ class DecisionReceipt:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A refused event: the payload as text (cut at 32 KB), why, when (ms UTC), and the identifiers in it that could be
-    read, so that it can be found when the person is erased."""
+    """A refused event: the payload as text (cut at 32 KB), why, when (ms UTC), and the identifiers read in it."""
 
     received_at: int
     reason: str
@@ -251,8 +255,7 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class PersonEvents:
-    """All events of one person from the log, EVENT records sorted by sequence, for offline work. consents: as in
-    CustomerRecord, so that what was said through others' calls is among them."""
+    """All of one person's log, EVENT records by sequence. consents: as in CustomerRecord."""
 
     person: int
     customer_id: str
@@ -273,7 +276,7 @@ class BulkReceipt:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What `check` compared and every difference it found, one sentence each; empty is good."""
+    """What `check` compared, and every difference, one sentence each."""
 
     people: int
     events: int
@@ -281,7 +284,7 @@ class CheckReport:
 
 
 class HistoryStore(Protocol):
-    """People, their events, and the projections that decisions read."""
+    """People, their events, and the projections."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -314,8 +317,7 @@ class HistoryStore(Protocol):
         InvalidImport."""
 
     def import_customers(self, table: pa.Table, source: str) -> BulkReceipt:
-        """Traits and identifiers in the columns of features.columns.CUSTOMER_SCHEMA; counted as always known. Raises
-        InvalidImport."""
+        """Traits and identifiers as features.columns.CUSTOMER_SCHEMA; always known. Raises InvalidImport."""
 
     def check(self) -> CheckReport:
         """Rebuild every page, ledger and consent list from the log and compare."""
@@ -387,6 +389,8 @@ class Store(
     Settings,
     DeadLetters,
     SharedState,
+    TrialStore,
+    DeskStore,
     Protocol,
 ):
     """Everything; SQLite implements it in one file, PostgreSQL in one schema."""

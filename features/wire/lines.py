@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from features.cases import spoken
 from features.discretion import without_secret
 from features.event import Kind
 from features.wire import consents, fields, messages
@@ -37,7 +38,7 @@ def lines_of(
     kept = _kept(payload, call, properties)
     if meaning.kind is Kind.FORM_FIELD_CAPTURED:
         kept = without_secret(kept)
-    foreign = meaning.shape is not Shape.PLAIN and _foreign(kept, currency)
+    foreign = meaning.shape not in {Shape.PLAIN, Shape.SPOKEN} and _foreign(kept, currency)
     return _SHAPES[meaning.shape](kept, meaning, channel, foreign)
 
 
@@ -147,9 +148,15 @@ def _plan_end(properties: JsonObject, meaning: Meaning, channel: str | None, for
 
 
 def _case(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
-    """A case's id stands where a decision's would: it names what the event is about."""
+    """A case's id stands where a decision's would: it names what the event is about; its reason is the topic."""
     case = _required_id(properties, "case_id")
-    return (Line(meaning.kind, channel, decision=case, severity=_severity(properties), properties=properties),)
+    severity, topic = _severity(properties), spoken(properties.get("reason"))
+    return (Line(meaning.kind, channel, decision=case, severity=severity, properties=properties, topic=topic),)
+
+
+def _spoken(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
+    """Why somebody comes to us is the topic, as it is of a case."""
+    return (Line(meaning.kind, channel, properties=properties, topic=spoken(properties.get("reason"))),)
 
 
 def _severity(properties: JsonObject) -> int:
@@ -194,4 +201,5 @@ _SHAPES: Final[Mapping[Shape, _Reader]] = {
     Shape.INBOUND: consents.inbound,
     Shape.PROFILING: consents.profiling,
     Shape.CASE: _case,
+    Shape.SPOKEN: _spoken,
 }

@@ -34,7 +34,8 @@ class Shape(Enum):
     SUBSCRIPTION = auto()  # channel and status, or context.messaging_subscriptions
     INBOUND = auto()  # a text from the person; from; a withdrawal when its whole body says no
     PROFILING = auto()  # a consent about no channel, with its own topic
-    CASE = auto()  # case_id required; severity
+    CASE = auto()  # case_id required; severity, reason
+    SPOKEN = auto()  # reason if it was told
 
 
 SAID_BY_PROPERTIES: Final = frozenset({Shape.GROUP_CONSENT, Shape.SUBSCRIPTION, Shape.PROFILING})
@@ -139,7 +140,7 @@ _TABLE: Final = (
     ("Profiling Objected",             Kind.CONSENT_WITHDRAWN,      None,    Shape.PROFILING),
     ("Profiling Allowed",              Kind.CONSENT_GRANTED,        None,    Shape.PROFILING),
     # live chat
-    ("Live Chat Conversation Started", Kind.CHAT_STARTED,           "chat",  Shape.PLAIN),
+    ("Live Chat Conversation Started", Kind.CHAT_STARTED,           "chat",  Shape.SPOKEN),
     ("Live Chat Conversation Ended",   Kind.CHAT_ENDED,             "chat",  Shape.PLAIN),
     ("Live Chat Message Sent",         Kind.OTHER,                  "chat",  Shape.PLAIN),
     ("Live Chat Message Received",     Kind.OTHER,                  "chat",  Shape.PLAIN),
@@ -152,13 +153,14 @@ _TABLE: Final = (
     ("Subscription Changed",           Kind.SUBSCRIPTION_CHANGED,   "web",   Shape.PLAN),
     ("Subscription Ended",             Kind.SUBSCRIPTION_ENDED,     "web",   Shape.PLAN_END),
     # ours: the telephone, the case, the shop
-    ("Call Started",                   Kind.CALL_STARTED,           "agent", Shape.PLAIN),
+    ("Call Started",                   Kind.CALL_STARTED,           "agent", Shape.SPOKEN),
     ("Call Ended",                     Kind.CALL_ENDED,             "agent", Shape.PLAIN),
     ("Call Transferred",               Kind.CALL_TRANSFERRED,       "agent", Shape.PLAIN),
-    ("IVR Menu Selected",              Kind.IVR_MENU_SELECTED,      "ivr",   Shape.PLAIN),
+    ("IVR Menu Selected",              Kind.IVR_MENU_SELECTED,      "ivr",   Shape.SPOKEN),
     ("Case Opened",                    Kind.CASE_OPENED,            "agent", Shape.CASE),
     ("Case Updated",                   Kind.CASE_UPDATED,           "agent", Shape.CASE),
     ("Case Closed",                    Kind.CASE_CLOSED,            "agent", Shape.CASE),
+    ("Note Written",                   Kind.NOTE_WRITTEN,           "agent", Shape.PLAIN),
     ("Store Visited",                  Kind.STORE_VISITED,          "store", Shape.PLAIN),
     ("Form Field Captured",            Kind.FORM_FIELD_CAPTURED,    "web",   Shape.PLAIN),
     ("Survey Answered",                Kind.SURVEY_ANSWERED,        "web",   Shape.PLAIN),

@@ -63,8 +63,8 @@ class Answers:
     _activations: dict[bool, cel.Activation] = field(default_factory=dict)
 
     def truths(self, numbers: Sequence[int]) -> list[Truth]:
-        """Of the conditions in these places: evaluated together where everything that they read is known, else one by
-        one."""
+        """Of the conditions in these places: evaluated together where everything that they read is known, or asked
+        about with has(), else one by one."""
         pending = {number for number in numbers if number not in self._given}
         for batch in self.compiled.conditions.batches:
             if not pending.isdisjoint(batch.numbers):
@@ -88,17 +88,28 @@ class Answers:
         conditions = self.compiled.conditions.all
         try:
             known = self._names(batch.reads_history)
-            wanted = [number in pending and conditions[number].reads <= known for number in batch.numbers]
-            if sum(wanted) < 2:
-                return
-            values = self._values(batch.reads_history) | {WANTED: wanted}
-            found = batch.program.eval(self.compiled.conditions.environment.Activation(values)).plain_value()
         except Exception:  # noqa: BLE001 whatever it raises, each will be asked by itself
             return
-        if isinstance(found, list):
-            for number, asked, value in zip(batch.numbers, wanted, found, strict=True):
-                if asked and isinstance(value, bool):
-                    self._given[number] = MET if value else UNMET
+        asked = {number for number in batch.numbers if number in pending and conditions[number].needs <= known}
+        sure = {number for number in asked if conditions[number].reads <= known}
+        if not self._evaluated(batch, asked) and sure != asked:
+            self._evaluated(batch, sure)
+
+    def _evaluated(self, batch: Batch, asked: set[int]) -> bool:
+        """False when they could not be, all together; there is nothing to gain from fewer than two."""
+        if len(asked) < 2:
+            return True
+        try:
+            values = self._values(batch.reads_history) | {WANTED: [number in asked for number in batch.numbers]}
+            found = batch.program.eval(self.compiled.conditions.environment.Activation(values)).plain_value()
+        except Exception:  # noqa: BLE001 whatever it raises, each will be asked by itself
+            return False
+        if not isinstance(found, list):
+            return False
+        for number, value in zip(batch.numbers, found, strict=True):
+            if number in asked and isinstance(value, bool):
+                self._given[number] = MET if value else UNMET
+        return True
 
     def _names(self, with_history: bool) -> set[str]:
         """Those of the names in conditions under which something is known."""

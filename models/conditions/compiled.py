@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.definitions import columns_of_customer
 from models.catalogue import Catalogue, CatalogueInvalid, Fault
-from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name, names_in
+from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name, asked_for, names_in
 from models.policy_document import TraitType
 from models.policy_rules import ContextWeight
 
@@ -32,13 +32,14 @@ WANTED = "wanted"
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """names: everything that it reads but now and local; reads: the same as texts. reads_history: some of it is of the
-    history."""
+    """names: everything that it reads but now and local; reads: the same as texts, and needs: those that it nowhere
+    asks about with has(). reads_history: some of it is of the history."""
 
     text: str
     program: cel.Expression
     names: tuple[Name, ...]
     reads: frozenset[str]
+    needs: frozenset[str]
     reads_history: bool
 
 
@@ -110,9 +111,14 @@ def compiled(text: str) -> Condition:
     except RuntimeError as error:
         message = f"condition is {text!r}; it must be CEL ({error}); publish the catalogue again"
         raise CatalogueInvalid((Fault(None, "condition", message),)) from error
-    names = names_in(text)
+    names, tested = names_in(text), asked_for(text)
     return Condition(
-        text, program, names, frozenset(str(name) for name in names), any(name.root == HISTORY for name in names)
+        text=text,
+        program=program,
+        names=names,
+        reads=frozenset(str(name) for name in names),
+        needs=frozenset(str(name) for name in names if name not in tested),
+        reads_history=any(name.root == HISTORY for name in names),
     )
 
 

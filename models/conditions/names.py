@@ -35,6 +35,18 @@ def names_in(text: str) -> tuple[Name, ...]:
     return tuple(dict.fromkeys(_names(text)))
 
 
+def asked_for(text: str) -> frozenset[Name]:
+    """Those of the names that the text asks about with has(), somewhere."""
+    words = [found[0] for found in _TOKEN.finditer(text) if found.lastgroup != "blank"]
+    places = (place for place, word in enumerate(words) if word == "has")
+    calls = (words[place + 1 : place + 6] for place in places)
+    return frozenset(
+        Name(call[1], call[3])
+        for call in calls
+        if len(call) == 5 and call[0::2] == ["(", ".", ")"] and call[1] in _FIELDS
+    )
+
+
 def _names(text: str) -> Iterator[Name]:
     tokens = [found for found in _TOKEN.finditer(text) if found.lastgroup != "blank"]
     words = [found[0] for found in tokens]

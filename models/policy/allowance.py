@@ -105,12 +105,32 @@ class Allowance:
         )
 
 
+def per_slate(situation: Situation, places: NDArray[np.intp]) -> Allowance:
+    """What each channel's slate may have of each group, for the candidates at `places` of the situation, as numbers
+    from 0. Actions that are owed are bound by nothing, but count for the others."""
+    if situation.request.limit == 1 or not len(places):
+        return _nothing(places)
+    candidates, columns = situation.candidates, situation.compiled.policy
+    action = candidates.action[places]
+    crowd = candidates.channel[places] * len(situation.compiled.groups) + candidates.candidates.group[places]
+    several, first, count = np.unique(crowd, return_index=True, return_counts=True)
+    most = columns.per_slate[action[first]]
+    tight = (count > most) & (most < situation.request.limit)  # a slate ends before a wider rule can bind
+    taken = several[tight, None] == crowd[None, :]
+    return Allowance(taken & ~columns.owed[action], taken.astype(np.int64), most[tight])
+
+
 def allowance(situation: Situation, places: NDArray[np.intp]) -> Allowance:
     """For the candidates at `places` of the situation, as numbers from 0."""
     rules: ContactLimits = situation.compiled.limits
     if not len(rules) or not len(places):
-        none = np.zeros((0, len(places)), np.bool_)
-        return Allowance(none, none.astype(np.int64), np.zeros(0, np.int64))
+        return _nothing(places)
     counted = rules.counted(keys_of(situation, places))
     binds = counted & ~rules.owed[situation.candidates.action[places]]
     return Allowance(binds, counted.astype(np.int64), rules.most - standing(situation).used)
+
+
+def _nothing(places: NDArray[np.intp]) -> Allowance:
+    """That binds."""
+    none = np.zeros((0, len(places)), np.bool_)
+    return Allowance(none, none.astype(np.int64), np.zeros(0, np.int64))

@@ -1,7 +1,7 @@
 """Choosing with known probabilities.
 
 A draw takes one candidate or no action. No action earns nothing, so its reward is 0; a candidate whose priority is 0
-still comes before it, and only dice let it win where there is a candidate.
+still comes before it, and one whose priority is below 0 comes after it.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Explorer(Protocol):
         self, priority: NDArray[np.float64], tie: NDArray[np.intp], exploration: Exploration | None
     ) -> NDArray[np.float64]:
         """float64[n + 1]: the exact probability with which one draw takes each of the n candidates, and last no
-        action; the sum is 1. n may be 0. priority: 0 or more. tie: all different. exploration: what the channel allows,
-        None nothing."""
+        action; the sum is 1. n may be 0. priority: below 0 what is worse than no action. tie: all different.
+        exploration: what the channel allows, None nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Greedy:
-    """Always the highest priority, of equals the lowest tie; no action only when there is nothing else."""
+    """Always the highest priority, of equals the lowest tie; no action only when nothing else is 0 or more."""
 
     name: str = "greedy"
-    revision: int = 1
+    revision: int = 2
 
     def probabilities(
         self,
@@ -47,8 +47,9 @@ class Greedy:
         exploration: Exploration | None,  # noqa: ARG002 the best needs no permission
     ) -> NDArray[np.float64]:
         chances = np.zeros(len(priority) + 1)
-        best = np.flatnonzero(priority == priority.max()) if len(priority) else np.array([0])
-        chances[best[np.argmin(tie[best])] if len(priority) else 0] = 1.0
+        highest = priority.max(initial=-np.inf)
+        best = np.flatnonzero(priority == highest)
+        chances[best[np.argmin(tie[best])] if highest >= 0.0 else len(priority)] = 1.0
         return chances
 
 
@@ -59,11 +60,11 @@ class InverseGap:
     than 1 - share, the others' chances are scaled down to `share` together.
 
     gap: 1 - priority / the best priority, so that no currency and no lever that all have in common changes a chance;
-    where the best priority is 0, nothing is known to be worse than anything, and all gaps are 0. Greedy where the
-    channel allows no exploration."""
+    where the best is 0, what is worse is so by its share of the worst, and where all are 0 nothing is known to be worse
+    than anything, and all gaps are 0. Greedy where the channel allows no exploration."""
 
     name: str = "inverse_gap"
-    revision: int = 1
+    revision: int = 2
 
     def probabilities(
         self, priority: NDArray[np.float64], tie: NDArray[np.intp], exploration: Exploration | None
@@ -72,7 +73,7 @@ class InverseGap:
         if exploration is None or len(priority) == 0:
             return greedy
         best = int(np.argmax(greedy))
-        chances = 1.0 / (len(greedy) + exploration.gamma * _gaps(priority, float(priority[best])))
+        chances = 1.0 / (len(greedy) + exploration.gamma * _gaps(np.append(priority, 0.0), best))
         chances[best] = 0.0
         chances *= min(1.0, exploration.share / chances.sum())
         chances[best] = 1.0 - chances.sum()
@@ -81,17 +82,17 @@ class InverseGap:
 
 @dataclass(frozen=True, slots=True)
 class Uniform:
-    """Every candidate and no action alike, whatever the channel says: the random arm."""
+    """Every candidate and no action alike: the random arm, whose share is its permission where a channel says nothing.
+    Greedy where one forbids exploring."""
 
     name: str = "uniform"
-    revision: int = 1
+    revision: int = 2
 
     def probabilities(
-        self,
-        priority: NDArray[np.float64],
-        tie: NDArray[np.intp],  # noqa: ARG002 nothing is equal to another by accident here
-        exploration: Exploration | None,  # noqa: ARG002 the arm's share is its permission
+        self, priority: NDArray[np.float64], tie: NDArray[np.intp], exploration: Exploration | None
     ) -> NDArray[np.float64]:
+        if exploration is not None and exploration.is_forbidden:
+            return GREEDY.probabilities(priority, tie, exploration)
         return np.full(len(priority) + 1, 1.0 / (len(priority) + 1))
 
 
@@ -99,11 +100,12 @@ GREEDY = Greedy()
 UNIFORM = Uniform()
 
 
-def _gaps(priority: NDArray[np.float64], best: float) -> NDArray[np.float64]:
-    """float64[n + 1] in 0..1, no action last."""
-    if best <= 0.0:
-        return np.zeros(len(priority) + 1)
-    return 1.0 - np.append(priority, 0.0) / best
+def _gaps(reward: NDArray[np.float64], best: int) -> NDArray[np.float64]:
+    """float64[n + 1], 0 or more, as `reward`, no action last."""
+    if reward[best] > 0.0:
+        return np.asarray(1.0 - reward / reward[best], np.float64)
+    worst = float(reward.min())
+    return np.asarray(reward / worst, np.float64) if worst < 0.0 else np.zeros(len(reward))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from features.history import CustomerRecord
+from features.history import CustomerRecord, Records, as_of
+from features.live_response import NO_LIFTS, Lifts
 from features.published import Published
 from models.columns import ChannelCandidates, CompiledCatalogue
 from models.conditions.answers import Answers
@@ -18,8 +19,8 @@ from models.policy_rules import Arm
 @dataclass(frozen=True, slots=True)
 class Situation:
     """One question, about one customer, at one moment (ms UTC): what was known by then is all that counts. arm: the
-    customer's, for the whole decision. answers: of the catalogue's conditions about that customer, kept as they are
-    given."""
+    customer's, for the whole decision. known: of the customer's page, what was known by then; kinds: of its events, a
+    byte each. answers: of the catalogue's conditions about that customer, kept as they are given."""
 
     request: DecisionRequest
     customer: CustomerRecord
@@ -28,12 +29,21 @@ class Situation:
     moment: int
     published: Published
     arm: Arm
+    known: Records = field(init=False, repr=False, compare=False)
+    kinds: bytes = field(init=False, repr=False, compare=False)
     answers: Answers = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        asked = self.request
+        asked, known = self.request, as_of(self.customer.page, self.moment)
+        object.__setattr__(self, "known", known)
+        object.__setattr__(self, "kinds", known["kind"].tobytes())
         answers = Answers(self.compiled, self.customer, asked.context, self.moment, asked.deliver_at)
         object.__setattr__(self, "answers", answers)
+
+    @property
+    def lifts(self) -> Lifts:
+        """How actions do by now; nothing by a catalogue that will not have it, whatever was published under another."""
+        return self.published.lifts if self.compiled.catalogue.live_response else NO_LIFTS
 
     def at(self, places: NDArray[np.intp]) -> Situation:
         """The same with only the candidates at `places`, in that order."""

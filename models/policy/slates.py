@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.decision import DecisionRequest
-from models.policy.allowance import allowance
+from models.policy.allowance import allowance, per_slate
 from models.policy.arbitration import Ranking
 from models.policy.exploration import UNIFORM, Dice, Drawn, Explorer, draw
 from models.policy.situation import Situation
 from models.policy.spending import all_funds
 from models.policy_rules import Arm, Exploration
 
+RULE = "at most per_slate of a group, but for what is owed"
+
 
 def draw_slates(explorer: Explorer, situation: Situation, ranking: Ranking, dice: Dice) -> tuple[Drawn, ...]:
     """One Drawn for each channel, in the order of the request; all together are within the contact limits and
-    what actions may spend. The random arm draws by its own rule."""
+    what actions may spend, and each has no more of a group than it may. The random arm draws by its own rule."""
     rule = UNIFORM if situation.arm is Arm.RANDOM else explorer
     if situation.request.across == "best":
         return _best(rule, situation, ranking, dice)
@@ -32,6 +34,7 @@ def _each(
     action = situation.candidates.action[ranking.place]
     free = np.ones(len(ranking.place), np.bool_)
     left = allowance(situation, ranking.place).beside(all_funds(situation, ranking.place))
+    left = left.beside(per_slate(situation, ranking.place))
     slates = []
     for number, name in enumerate(situation.candidates.channels):
         here = np.flatnonzero((channel == number) & free)
@@ -67,9 +70,12 @@ def _before_fallbacks(pool: NDArray[np.intp], ranking: Ranking) -> NDArray[np.in
 
 def _strictest(situation: Situation, channels: list[str]) -> Exploration | None:
     """What one draw over several channels may explore: as little as the strictest of them, for a draw that is not the
-    best on one channel takes from another."""
+    best on one channel takes from another. None is less than any share but 0, which binds the random arm too."""
     found = [situation.compiled.catalogue.channels[name].exploration for name in channels]
     allowed = [one for one in found if one is not None]
+    forbidden = next((one for one in allowed if one.is_forbidden), None)
+    if forbidden is not None:
+        return forbidden
     if not allowed or len(allowed) < len(found):
         return None
     return Exploration(min(one.share for one in allowed), max(one.gamma for one in allowed))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from features.cases import OpenCase, open_cases
 from features.event import Kind
-from features.history import Records, as_of
+from features.history import Records
 from features.journey import HandoffState, handoffs, under_way
 from models.document_fields import text_of
 from models.policy.situation import Situation
@@ -40,14 +41,17 @@ class Trouble:
 
 def trouble(rule: ServiceFirst, situation: Situation) -> Trouble | None:
     """The first of: somebody is being served now, a case is open, a delivery or a payment failed. None: nothing is."""
-    found = (*_in_service(rule, situation), *_cases(rule, situation), *_failures(rule, situation))
-    return next(iter(found), None)
+    return next(chain(_in_service(rule, situation), _cases(rule, situation), _failures(rule, situation)), None)
 
 
 def blocks(rule: ServiceFirst, case: OpenCase, moment: int) -> bool:
     """Whether the case stops selling. How bad it is nobody may have told; it then stops selling, too."""
     stale = stale_since(rule, case.touched_at, moment) is not None
-    return not stale and (case.severity == 0 or case.severity >= rule.severity)
+    return not stale and (case.severity == 0 or case.severity >= rule.severity or _complains(rule, case))
+
+
+def _complains(rule: ServiceFirst, case: OpenCase) -> bool:
+    return case.reason in rule.complaints
 
 
 def stale_since(rule: ServiceFirst | None, touched_at: int, moment: int) -> int | None:
@@ -61,7 +65,7 @@ def _in_service(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
     codes = {situation.compiled.channel_codes[channel]: channel for channel in rule.in_service}
     if not codes:
         return
-    page, moment = situation.customer.page, situation.moment
+    page, moment = situation.known, situation.moment
     for code, since in under_way(page, moment):
         if code in codes:
             story = f"they have been speaking with us on {codes[code]} since {text_of(since)}"
@@ -73,16 +77,19 @@ def _in_service(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
 
 
 def _cases(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
-    for case in open_cases(situation.customer.page, situation.moment):
+    for case in open_cases(situation.known, situation.moment):
         if blocks(rule, case, situation.moment):
             opened, ends = text_of(case.opened_at), text_of(case.touched_at + rule.stale)
             level = f"of severity {case.severity}" if case.severity else "of unknown severity"
-            story = f"a case {level} is open since {opened}, last touched on {text_of(case.touched_at)}"
-            yield Trouble("open_case", f"a case {level}", f"when it is closed, or from {ends} if untouched", story)
+            word, what = ("complaint", "a complaint") if _complains(rule, case) else ("open_case", "a case")
+            story = f"{what} {level} is open since {opened}, last touched on {text_of(case.touched_at)}"
+            yield Trouble(word, f"{what} {level}", f"when it is closed, or from {ends} if untouched", story)
 
 
 def _failures(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
-    known = as_of(situation.customer.page, situation.moment)
+    if not any(kind in situation.kinds for kind in _MENDED):
+        return
+    known = situation.known
     recent = known[known["occurred_at"] > situation.moment - rule.delivery]
     for failure in recent[np.isin(recent["kind"], list(_MENDED))][::-1]:
         if not _mended(failure, known):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from models.policy import arms
+from models.policy import arms, slates
 from models.policy.arbitration import FORMULA
 from models.policy.basket import BASKET_DAYS
 from models.policy.exploration import UNIFORM, Explorer, InverseGap
@@ -16,8 +16,8 @@ from models.policy.gates import GATES
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """version: 16 hexadecimal digits; it changes with the gates, their order or revisions, the explorers, the arms
-    and the arbitration."""
+    """version: 16 hexadecimal digits; it changes with the gates, their order or revisions, the explorers, the arms,
+    the arbitration and the rule of slates."""
 
     gates: tuple[Gate, ...]
     explorer: Explorer
@@ -34,6 +34,7 @@ def policy_version(gates: tuple[Gate, ...], explorer: Explorer) -> str:
         "random_arm": [UNIFORM.name, UNIFORM.revision],
         "arms": arms.REVISION,
         "arbitration": FORMULA,
+        "slates": slates.RULE,
         "basket_days": BASKET_DAYS,
     }
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.spending import Most
 from models.decision import Refusal
-from models.policy.allowance import Allowance, allowance, standing
+from models.policy.allowance import Allowance, allowance, per_slate, standing
 from models.policy.arbitration import Ranking
 from models.policy.exploration import Drawn
 from models.policy.gate import Account
@@ -66,11 +66,11 @@ class _Left:
 def _told(left: _Left, out: Sequence[int]) -> tuple[Refusal, ...]:
     situation, place = left.situation, left.ranking.place
     rules = situation.compiled.spending
-    limits = allowance(situation, place)
+    limits, groups = allowance(situation, place), per_slate(situation, place)
     money = [(name, one, funds(situation, place, one)) for name, one in _spending(rules.budgets, rules.ceilings)]
     found = []
     for candidate in out:
-        gate, told = _why(left, limits, money, candidate)
+        gate, told = _why(left, limits, money, groups, candidate)
         id_ = situation.action_id(int(place[candidate]))
         found.append(Refusal(id_, gate, told.rule, told.observed, told.required, told.reason))
     return tuple(found)
@@ -81,7 +81,7 @@ def _spending(budgets: Rules, ceilings: Rules) -> tuple[tuple[str, Rules], ...]:
 
 
 def _why(
-    left: _Left, limits: Allowance, money: Sequence[tuple[str, Rules, Allowance]], candidate: int
+    left: _Left, limits: Allowance, money: Sequence[tuple[str, Rules, Allowance]], groups: Allowance, candidate: int
 ) -> tuple[str, Account]:
     """Under the name of the gate whose rule it is, as far as there is one."""
     same = [one for one in left.before if left.action(one) == left.action(candidate)]
@@ -96,11 +96,22 @@ def _why(
         spent = left.exhausted(fund, candidate)
         if spent is not None:
             return name, _fund(left, rules, fund, candidate, *spent)
+    crowd = left.exhausted(groups, candidate)
+    if crowd is not None:
+        return "group", _crowd(left, candidate, crowd[1])
     if left.ranking.fallback[candidate]:
         reason = "it is a fallback, and there was something else to be drawn"
         return "fallback", Account("others", "other actions to draw", "none", reason)
     reason = "what is urgent or was triggered goes first, and filled the slate"
     return "urgent", Account("first", "something that goes first", "a place after it", reason)
+
+
+def _crowd(left: _Left, candidate: int, chosen: Sequence[int]) -> Account:
+    number, names = left.action(candidate), left.names(chosen)
+    compiled = left.situation.compiled
+    group, most = compiled.catalogue.actions[number].group, int(compiled.policy.per_slate[number])
+    allowed = f"at most {most} of group {group} in a slate"
+    return Account("chosen", names, allowed, f"{allowed}, and this one has {names}")
 
 
 def _limit(left: _Left, row: int, chosen: Sequence[int]) -> Account:

@@ -122,14 +122,21 @@ def _expected(changes: Comparison, currencies: tuple[str, str]) -> Iterator[tupl
     before, after = changes.worth_before, changes.worth_after
     same = currencies[0] == currencies[1]
     yield _sum("responses", before.responses, after.responses, True)
-    yield _sum(f"value in {' and '.join(dict.fromkeys(currencies))}", before.value, after.value, same)
+    money = " and ".join(dict.fromkeys(currencies))
+    yield _sum(f"value in {money}", before.value, after.value, same)
+    if before.incremental is not None or after.incremental is not None:
+        yield _sum(f"incremental value in {money}", before.incremental, after.incremental, same)
     if before.unscored or after.unscored:
         yield _row("expected", None, "unknown", before.unscored, after.unscored)
 
 
-def _sum(name: str, before: float, after: float, comparable: bool) -> tuple[Cell, ...]:
-    change = None if not comparable else "0" if before == after else f"{after - before:+.4f}"
-    return "expected", None, name, f"{before:.4f}", f"{after:.4f}", change
+def _sum(name: str, before: float | None, after: float | None, comparable: bool) -> tuple[Cell, ...]:
+    """None: not known."""
+    told = tuple(None if one is None else f"{one:.4f}" for one in (before, after))
+    change = None
+    if comparable and before is not None and after is not None:
+        change = "0" if before == after else f"{after - before:+.4f}"
+    return "expected", None, name, *told, change
 
 
 def _tell(made: Rehearsal, name: str, begin: str) -> None:
@@ -156,6 +163,11 @@ def _doubts(made: Rehearsal) -> Iterator[str]:
         yield f"{made.erased:,} could not be made again, for their person was erased meanwhile"
     for one in changes.refused:
         yield f"refused as a whole {one.before:,} before, {one.after:,} after: {one.why}"
+    if changes.ranked_otherwise:
+        yield (
+            f"ranked by response on one side and by incremental value on the other {changes.ranked_otherwise:,}: their"
+            " expected value is no measure of which is better, for it counts whoever buys anyway"
+        )
     if changes.faults_before or changes.faults_after:
         before, after = changes.faults_before, changes.faults_after
         yield f"with a gate, weight or model that failed {before:,} before, {after:,} after"

@@ -58,8 +58,8 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
         if error.filename is None:
             raise
         stop(f"file is {error.filename}; {error.strerror}; name another or mend it")
-    except KeyboardInterrupt:
-        console.print("stopped; what was finished is kept, the rest starts over")
+    except KeyboardInterrupt as stopped:  # what was stopped may say more of what is left
+        console.print(str(stopped) or "stopped; what was finished is kept, the rest starts over", markup=False)
         raise typer.Exit(130) from None
 
 
@@ -135,6 +135,16 @@ def present_of(store: Store) -> int:
     if store.setting("clock") == "driven":
         return store.advance_present(0)
     return time.time_ns() // 1_000_000
+
+
+def moment(text: str | None, name: str = "until") -> int | None:
+    """ms UTC of the option `name`; ends the command when it is none."""
+    from features.instants import parse_instant
+
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        stop(f"{name} is {text}; {error}; correct it")
 
 
 def span_of(since: str) -> int:

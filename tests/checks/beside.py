@@ -12,9 +12,9 @@ from features.ledger import owned
 from models import forest
 from tests.checks.postgres import URL
 
-LONGEST_FIRST = ("tests/flow/", "tests/serving/", "tests/sdk/", "tests/training/")
+LONGEST_FIRST = ("tests/flow/", "tests/serving/", "tests/console/", "tests/sdk/", "tests/training/")
 """What starts servers and trains takes longest, and comes first: files that take no time fill the gaps in the end."""
-TOGETHER = ("tests/serving/",)
+TOGETHER = ("tests/serving/", "tests/console/")
 """Folders whose files share servers that live as long as the session."""
 
 

@@ -19,7 +19,11 @@ MANY = settings(
     database=None,  # one law, many explorers: an example kept for one would be replayed for another
     suppress_health_check=[HealthCheck.differing_executors],
 )
-PRIORITIES = st.sampled_from([0.0, 1e-9, 0.25, 1.0, 1.0, 2.5, 40.0]) | st.floats(0.0, 1e6, allow_subnormal=False)
+PRIORITIES = (
+    st.sampled_from([0.0, 1e-9, 0.25, 1.0, 1.0, 2.5, 40.0, -0.5])
+    | st.floats(0.0, 1e6, allow_subnormal=False)
+    | st.floats(-1e6, 0.0, allow_subnormal=False)
+)
 EXPLORATIONS = st.builds(
     Exploration,
     st.sampled_from([0.0, 0.05, 0.5, 1.0]) | st.floats(0.0, 1.0),
@@ -40,8 +44,9 @@ class Choice:
 
     @property
     def best(self) -> int:
-        """Slow and obvious; there must be one."""
-        return min(range(len(self.priority)), key=lambda place: (-self.priority[place], self.tie[place]))
+        """Slow and obvious; no action, the last, where everything is worse than that."""
+        rewards, ties = [*self.priority.tolist(), 0.0], [*self.tie.tolist(), len(self.tie)]
+        return min(range(len(rewards)), key=lambda place: (-rewards[place], ties[place]))
 
     def at(self, order: NDArray[np.intp]) -> Choice:
         return Choice(self.priority[order], self.tie[order], self.exploration)
@@ -83,11 +88,10 @@ class ExplorerContract:
 
     @MANY
     @given(choice=choices(1))
-    def test_more_priority_is_never_less_chance_and_no_action_has_the_least(self, choice: Choice) -> None:
+    def test_more_priority_is_never_less_chance_and_no_action_has_a_priority_of_zero(self, choice: Choice) -> None:
         chances = choice.chances(self.explorer)
-        order = np.lexsort((-choice.tie, choice.priority))
-        ascending = np.append(chances[-1], chances[order])
-        assert (np.diff(ascending) >= -1e-15).all()
+        rewards, ties = np.append(choice.priority, 0.0), np.append(choice.tie, len(choice.tie))
+        assert (np.diff(chances[np.lexsort((-ties, rewards))]) >= -1e-15).all()
 
     @MANY
     @given(choice=choices(1))

@@ -32,12 +32,19 @@ class Writer:
     torn: list[str] = field(default_factory=list)
     read: int = 0
     process: int = 0
+    done_before: int = 0
     lifetime: float = 0.0
     dies_at: float | None = None
 
-    def at_work(self) -> bool:
-        """Whether it has acknowledged anything since it was last looked at."""
-        return self.answers.exists() and self.answers.stat().st_size > self.read
+    def mark(self) -> None:
+        """From here on it has to come further."""
+        self.learn()
+        self.done_before = len(self.acknowledged)
+
+    def came_further(self) -> bool:
+        """Whether it has acknowledged anything that was not acknowledged at the mark."""
+        self.learn()
+        return len(self.acknowledged) > self.done_before
 
     def learn(self) -> None:
         """Take up what it wrote since last time."""
@@ -98,9 +105,10 @@ class Killing:
     kills: int = 0
 
     def start(self, writer: Writer) -> None:
-        """To die within its first moments, or later: so long after its first acknowledgement, however slow the machine
-        is."""
+        """To die within its first moments, or later: so long after it first came further than those before it, so that
+        they get to the end however slow the machine is."""
         writer.process = self.forge.start(self.url, writer, writer.following(self.rng))
+        writer.mark()
         writer.lifetime = self.rng.uniform(0.0, self.alive)
         early = self.rng.random() < EARLY
         writer.dies_at = time.monotonic() + writer.lifetime if early else None
@@ -112,13 +120,13 @@ class Killing:
             for writer in self.writers:
                 if not writer.process:
                     continue
-                if writer.dies_at is None and writer.at_work():
+                if writer.dies_at is None and writer.came_further():
                     writer.dies_at = time.monotonic() + writer.lifetime
                 if writer.dies_at is not None and writer.dies_at <= time.monotonic():
                     self._kill(writer)
                     return writer
             time.sleep(0.001)
-        raise AssertionError(f"no writer acknowledged anything in {PATIENCE} s")
+        raise AssertionError(f"no writer acknowledged anything new in {PATIENCE} s")
 
     def kill_all(self) -> None:
         for writer in self.writers:

@@ -94,8 +94,8 @@ def serve_rights(store: Store, first: int, acknowledged: int) -> None:
     for number in range(first, PEOPLE):
         demand(store, number)
         os.write(acknowledged, f"{number}\n".encode())
-    while True:
-        os.write(acknowledged, f"{PEOPLE}\n".encode())
+    for idle in count(max(first, PEOPLE)):
+        os.write(acknowledged, f"{idle}\n".encode())
         time.sleep(0.05)
 
 

@@ -26,6 +26,7 @@ from features.stores.protocol import (
     Store,
     StoreError,
 )
+from tests.checks.store_desk_contract import DeskContract
 from tests.checks.store_examples import (
     NOON,
     VAULT,
@@ -44,15 +45,18 @@ from tests.checks.store_omission_contract import OmissionContract
 from tests.checks.store_order_contract import OrderContract
 from tests.checks.store_replay_contract import ReplayContract
 from tests.checks.store_reservation_contract import ReservationContract
+from tests.checks.store_response_contract import ResponseContract
 from tests.checks.store_rights_contract import RightsContract
 from tests.checks.store_snapshot_contract import SnapshotContract
 from tests.checks.store_spending_contract import SpendingContract
 from tests.checks.store_timeline_contract import TimelineContract
+from tests.checks.store_trial_contract import TrialContract
 
 DOCUMENT = '{"actions":[{"id":"a-1"},{"id":"a-2"}],"channels":{"email":{},"web":{}}}'
 
 
 class StoreContract(
+    DeskContract,
     IdentityContract,
     MergeContract,
     OrderContract,
@@ -61,11 +65,13 @@ class StoreContract(
     RightsContract,
     ReservationContract,
     SpendingContract,
+    ResponseContract,
     SnapshotContract,
     ReplayContract,
     LettersContract,
     MomentContract,
     OmissionContract,
+    TrialContract,
 ):
     """url: where to open a fresh store; `{folder}` is an empty folder."""
 

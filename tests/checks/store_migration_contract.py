@@ -18,6 +18,7 @@ import pytest
 
 from features.event import Identifier, Kind
 from features.identity import customer_identifier
+from features.naming import key_of
 from features.published import Published
 from features.spending import Spent
 from features.stores import open_store
@@ -150,6 +151,16 @@ class MigrationContract(ABC):
         assert (store.setting("secret"), store.advance_present(0)) == ("synthetic", NOON + 99)
         (letter,) = store.dead_letters(5)
         assert (letter.received_at, letter.reason, letter.payload) == (NOON, "no name", '{"userId":"ann","event":7}')
+        store.close()
+
+    def test_who_was_told_of_before_is_found_by_name(self, old: str) -> None:
+        self.raise_to(old, 12)
+        told = '{"name":"Ann Lee","zip":"LS1 1AA"}'
+        self.alter(old, f"UPDATE trait_change SET changes = '{told}' WHERE sequence = 44")  # noqa: S608
+        store = open_store(old, vault=VAULT)
+        key = key_of("lee", "ls11aa")
+        assert key is not None
+        assert store.named(key, 5) == ("ann",)
         store.close()
 
     def test_what_was_told_is_not_told_twice_and_life_goes_on(self, old: str) -> None:

@@ -53,6 +53,18 @@ class SnapshotContract:
         assert store.snapshot(numbers[-1] + 1) is None
         assert store.check().faults == ()
 
+    def test_a_snapshot_names_the_prices_that_it_knows(self, store: Store, other: Store) -> None:
+        store.feed_items([ItemState("f1", price=2.5)], NOON)
+        told = [replace(one, prices=store.price_version()) for one in (BOTH, NOTHING)]
+        numbers = [number_of(store, f"p-{at}", one) for at, one in enumerate((*told, BOTH, told[0]))]
+        assert numbers[3] == numbers[0]
+        assert len(set(numbers)) == 3
+        assert [other.snapshot(one) for one in numbers] == [*told, BOTH, told[0]]
+        assert store.check().faults == ()
+        altered(store, "UPDATE item_price SET number = number + ?", 1000)
+        assert store.check().faults == ("2 snapshots name prices that are not there",)
+        altered(store, "UPDATE item_price SET number = number - ?", 1000)
+
     def test_its_form_stays(self, store: Store) -> None:
         """Golden: what a store has kept under a number is found by its digest whatever program wrote it."""
         number_of(store, "d-1", BOTH)

@@ -3,6 +3,7 @@ contract."""
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -163,3 +164,30 @@ class SpendingContract:
             with pytest.raises(InvalidEvent):
                 store.feed_items([ItemState("f2", 0), state], NOON)
         assert store.unavailable_items() == frozenset()
+
+    def test_a_price_is_as_it_was_told_and_so_stays_what_was_told_before(self, store: Store, other: Store) -> None:
+        assert (store.price_version(), list(store.price_changes(0))) == (0, [])
+        first = [ItemState("f1", price=429.99), ItemState("f2", 3, 0.0), ItemState("f3", price=None)]
+        assert store.feed_items([ItemState("f1", price=7.0), *first], NOON) == 2
+        version = other.price_version()
+        assert other.stock_version() == version
+        assert store.feed_items(first, NOON + 1) == 0
+        assert store.feed_items([ItemState("f2", 0), ItemState("f1")], NOON + 2) == 1
+        assert (other.price_version(), other.unavailable_items()) == (version, {"f2"})
+        assert other.feed_items([ItemState("f1", price=None), ItemState("f2", 0, 0.1)], NOON + 3) == 2
+        later = store.price_version()
+        assert other.price_changes(0) == [
+            (version, NOON, "f1", 429.99),
+            (version, NOON, "f2", 0.0),
+            (later, NOON + 3, "f1", None),
+            (later, NOON + 3, "f2", 0.1),
+        ]
+        assert other.price_changes(version) == other.price_changes(0)[2:]
+        assert store.unavailable_items() == {"f2"}
+        assert store.check().faults == ()
+
+    @pytest.mark.parametrize("price", [-0.01, math.nan, math.inf, 1e10])
+    def test_a_price_that_cannot_be_is_refused_with_all_beside_it(self, store: Store, price: float) -> None:
+        with pytest.raises(InvalidEvent, match=r"^price is "):
+            store.feed_items([ItemState("f2", 0, 1.0), ItemState("f1", 0, price)], NOON)
+        assert (store.price_version(), store.unavailable_items()) == (0, frozenset())

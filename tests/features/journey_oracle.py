@@ -16,7 +16,7 @@ SILENT = {
     *(Kind.REJECTED, Kind.CONVERTED, Kind.MESSAGE_OPENED, Kind.MESSAGE_MACHINE_OPENED),
     Kind.ADDRESS_FAILED,
     *(Kind.CONSENT_GRANTED, Kind.CONSENT_WITHDRAWN, Kind.IDENTIFIED),
-    *(Kind.CASE_UPDATED, Kind.CASE_CLOSED, Kind.DELIVERY_DELAYED),
+    *(Kind.CASE_UPDATED, Kind.CASE_CLOSED, Kind.DELIVERY_DELAYED, Kind.NOTE_WRITTEN),
 }
 """What is no step of the person's."""
 
@@ -25,6 +25,9 @@ STAYS = {
     *(Kind.SURVEY_ANSWERED, Kind.HANDED_OFF, Kind.HANDOFF_TAKEN),
 }
 """Steps that do not show that somebody has come to a channel."""
+
+_REASONED = {Kind.CALL_STARTED, Kind.CHAT_STARTED, Kind.IVR_MENU_SELECTED, Kind.CASE_OPENED}
+"""Steps that tell a reason where others tell an order."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,7 +104,7 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
         transfers=_transfers(begun, steps),
         channels=_once([step.channel for step in begun if step.channel != NO_CHANNEL and step.kind != Kind.HANDED_OFF]),
         items=_once([step.item for step in reversed(begun) if step.item >= 0]),
-        orders=_once([step.order for step in reversed(begun) if step.order]),
+        orders=_once([step.order for step in reversed(begun) if step.order and step.kind not in _REASONED]),
     )
 
 

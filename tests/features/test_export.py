@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from features.consent import PROFILING
 from features.event import Event, Kind
 from features.history import CONSENT_ENTRY, LEDGER_ENTRY, NO_CHANNEL, CustomerRecord, Records, text_code
 from features.links import ALWAYS
+from features.live_response import Expectation, expected_text
+from features.stores.desk import LoggedView
 from features.stores.export import CopiedLetter, Holdings, TraitChange, document
 from features.stores.people import AuditEntry, HeldIdentifier, Identity, LoggedEvent
-from features.stores.protocol import DeadLetter
+from features.stores.protocol import DeadLetter, LoggedDecision
 from features.vocabulary import Vocabulary
 from tests.checks.store_examples import NOON, decision, event
 
@@ -52,6 +54,14 @@ def events() -> tuple[Event, ...]:
     return line, asked, term
 
 
+def measured(made: LoggedDecision) -> LoggedDecision:
+    """With what was expected of its contact, and what a shadow scored."""
+    contact = Expectation("a-1", "email", 0.125, Kind.CLICKED, 86_400_000)
+    chosen = {"channel": "email", "action": "a-1", "champion": 0.125, "response": 0.25}
+    scores = {"version": "8", "digest": "dd", "first": [["email", "a-1"]], "chosen": [chosen], "fault": None}
+    return replace(made, expected=expected_text([contact]), shadow=json.dumps(scores))
+
+
 def holdings() -> Holdings:
     """SYNTHETIC: Ann, who exists in this test alone."""
     identifiers = (
@@ -68,17 +78,25 @@ def holdings() -> Holdings:
         record=record,
         trait_changes=(TraitChange("c-17", NOON, {"name": "Ann", "city": None}),),
         events=tuple(LoggedEvent(number, "c-17", one) for number, one in enumerate(events(), 1)),
-        decisions=(decision("d-1", '{"customer_id":"c-17"}'), replace(decision("d-2"), feature_rows=None)),
+        decisions=(measured(decision("d-1", '{"customer_id":"c-17"}')), replace(decision("d-2"), feature_rows=None)),
         letters=(
             CopiedLetter(DeadLetter(NOON, "quantity is 0; above 0", '{"userId":"c-17","cut'), own=True),
             CopiedLetter(DeadLetter(NOON, "event is Bob's; a name; send one", '{"userId":"c-18"}'), own=False),
         ),
         audit=(AuditEntry(3, NOON, "exported", "key 1a2b", "00ff", '{"events": 3}'),),
+        views=(LoggedView(NOON, "ada", "00ff", "viewed"),),
     )
 
 
 def test_the_format_is_as_it_was_published() -> None:
     assert document(holdings(), vocabulary()) + "\n" == GOLDEN.read_text()
+
+
+def test_all_that_is_kept_of_a_decision_is_copied() -> None:
+    """But for the store's own number of the profile, and the digest of the request, which is there itself."""
+    (made, _) = json.loads(document(holdings(), vocabulary()))["decisions"]
+    kept = {one.name for one in fields(LoggedDecision)} - {"person", "request_digest", "response"}
+    assert set(made) == kept | {"answer"}
 
 
 def test_of_an_imported_identifier_nobody_knows_since_when() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from features.event import Identifier, Kind
+from features.live_response import Expectation, expected_text
 from features.stores import open_store
 from features.stores.engines import sqlite
-from features.stores.protocol import Append, DeadLetter, Store
+from features.stores.protocol import Append, DeadLetter, LoggedDecision, Store
 from features.stores.sql.rights import HELD
 from tests.checks.store_examples import NOON, VAULT, event, log_decision, user
 
@@ -82,6 +85,26 @@ def test_no_byte_of_an_erased_person_is_left(store: Store, tmp_path: Path, seed:
     left = written(tmp_path)
     assert [mark for mark in marks if mark in left] == []
     assert all(name.encode() in left for name in PEOPLE if name != ANN)
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "rights.md"
+MEANINGLESS = {"model_version", "policy_version", "code_revision", "feature_digest", "model_digest"}
+"""Versions and digests, which are in clear too."""
+
+
+def test_what_is_in_clear_of_a_decision_is_named_in_the_docs(store: Store, tmp_path: Path) -> None:
+    made = log_decision(ANN, "d")
+    told = [one.name for one in fields(LoggedDecision) if isinstance(getattr(made.decision, one.name), str)]
+    texts = [*told, "expected", "shadow"]  # of those two there are none yet
+    marks = {name: f'["mark of {name}"]' for name in texts}
+    expected = expected_text([Expectation(marks["expected"], "email", 0.5, Kind.CLICKED, 1)])
+    at_once = {**marks, "expected": expected, "shadow": None, "decision_id": "d"}
+    logged = replace(made.decision, **at_once)  # type: ignore[arg-type]
+    store.log_decisions([replace(made, decision=logged)]).result(30)
+    assert store.log_shadows([("d", marks["shadow"])]) == 1
+    legible = {name for name in texts if f"mark of {name}".encode() in written(tmp_path)}
+    (clear,) = re.findall(r"Beside versions, digests, numbers and feature rows that is (.*?): ", DOCS.read_text(), re.S)
+    assert legible - MEANINGLESS == set(re.findall("`([a-z]+)`", clear))
 
 
 def test_a_large_file_is_written_anew_when_asked(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def test_whatever_was_spent_or_had_when_it_was_decided_is_known_again(shop: Shop
     shop.ask("/items/feed", {"items": [{"id": "kettle", "stock": 0}, {"id": "toaster", "stock": 0}]})
     asyncio.run(together(shop.running.url, render_instant(shop.now)))
     ids = [str(asked(shop, "r", action, "sms", "site")["decision_id"]) for action in ("kitchen", "dear", "new")]
-    shop.ask("/items/feed", {"items": [{"id": "toaster"}, {"id": "kettle"}]})
+    shop.ask("/items/feed", {"items": [{"id": "toaster", "stock": None}, {"id": "kettle", "stock": None}]})
     ids += [str(asked(shop, "r", "daily", "sms", after=DAY)["decision_id"])]
     assert metric(shop.running, "nextbest_decided_again_total") > 0
     with shop.store() as store:
@@ -196,7 +196,7 @@ def test_what_cannot_be_had_disappears_and_comes_back(shop: Shop, tmp_path: Path
     if shop.place.vault is None:
         assert nextbest(shop.place.home, "items", "feed", str(file)).returncode == 0
     else:
-        shop.ask("/items/feed", {"items": [{"id": "kettle"}]})
+        shop.ask("/items/feed", {"items": [{"id": "kettle", "stock": None}]})
     assert until(lambda: all(offered() for _ in range(8)))
     bad = shop.sent("/items/feed", {"items": [{"id": "kettle", "stock": -1}]}, 0)
     assert (bad.status_code, bad.json()["error"]["field"]) == (422, "items[0].stock")

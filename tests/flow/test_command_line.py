@@ -62,6 +62,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "train",
         "evaluate",
         "arms",
+        "table",
+        "skew",
         "off-policy",
         "promote",
         "serve",

@@ -28,12 +28,22 @@ SERVICE = """
     success: accepted
     treatments: [{{id: {action}-web, channel: web}}]
 """
+STAY = """  - id: stay
+    kind: offer
+    purpose: retention
+    group: staying
+    value: 3
+    success: accepted
+    treatments: [{id: stay-web, channel: web}, {id: stay-email, channel: email}]
+"""
 SHOP = (
     "topics: [{id: offers, name: Our offers}]\n"
+    "service_first: {severity: 3, stale_days: 7, delivery_days: 3, retention_reasons: [cancellation]}\n"
     "journey: {idle_minutes: 30, escalation: {after_transfers: 2}, handoff: {take_within_minutes: 10}}\n"
     + CATALOGUE.replace("group: appliances", "group: appliances\n    topic: offers").rstrip()
     + SERVICE.format(action="take-over", trigger="escalation")
     + SERVICE.format(action="call-back", trigger="handoff_lost").lstrip("\n")
+    + STAY
 )
 _numbers = itertools.count()
 
@@ -130,6 +140,39 @@ def test_a_handoff_that_nobody_takes_becomes_a_call_back(customer: Customer) -> 
     assert customer.offered()[0] == "call-back"
     customer.post(f"/customers/{customer.name}/handoff/{made['handoff_id']}/take", agent_id="ada")
     assert "call-back" not in customer.offered()
+
+
+def test_a_complaint_stops_selling_until_it_is_closed_however_slight(customer: Customer) -> None:
+    customer.tell("Signed Up")
+    ordinary = customer.offered()
+    customer.tell("Case Opened", case_id="k", severity="low", reason="a question")
+    assert customer.offered() == ordinary
+    customer.tell("Case Updated", case_id="k", reason=" Complaint")
+    assert not set(ordinary) & set(customer.offered())
+    refusal = customer.refused("web", ordinary[0])
+    assert (refusal["gate"], refusal["rule"]) == ("service_first", "complaint")
+    assert refusal["reason"].startswith("a complaint of severity 1 is open since 2026-")
+    customer.tell("Case Closed", case_id="k")
+    assert customer.offered() == ordinary
+
+
+def test_a_cancellation_told_of_the_call_lets_retention_through_until_it_ends(customer: Customer) -> None:
+    customer.tell("Case Opened", case_id="k", severity="critical", reason="a fault")
+    assert "stay" not in customer.offered()
+    customer.tell("Call Started", channel="web", reason=" Cancellation ")
+    assert customer.offered() == ["stay"]
+    assert customer.offered("email") == []
+    customer.tell("Call Ended", channel="web")
+    assert "stay" not in customer.offered()
+    assert customer.refused("web", "stay")["gate"] == "service_first"
+    said = customer.post("/recommend", customer_id=customer.name, channels=["web"], context={"reason": "cancellation"})
+    assert [one["action_id"] for one in said["channels"][0]["actions"]] == ["stay"], "as the request says"
+    customer.tell("Call Started", channel="web")
+    assert "stay" not in customer.offered()
+    customer.tell("Case Opened", case_id="m", severity="low", reason="cancellation")
+    assert customer.offered() == ["stay"]
+    customer.tell("Call Ended", channel="web")
+    assert "stay" not in customer.offered()
 
 
 def test_leaving_a_topic_leaves_the_rest_and_only_the_topic_brings_it_back(customer: Customer) -> None:

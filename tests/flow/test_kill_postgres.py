@@ -46,9 +46,9 @@ def restart(server: Server, rng: random.Random) -> None:
 def written_again(made: Killing) -> None:
     """Wait until every writer has acknowledged something new."""
     for writer in made.writers:
-        writer.learn()
+        writer.mark()
     deadline = time.monotonic() + 60.0
-    while not all(writer.at_work() for writer in made.writers):
+    while not all(writer.came_further() for writer in made.writers):
         assert time.monotonic() < deadline, "a writer did not recover"
         time.sleep(0.01)
 

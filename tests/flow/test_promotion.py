@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -24,6 +25,7 @@ from models.inputs import affinity_inputs, response_inputs
 from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from models.population import COLUMNS, Population
+from models.track_record import TrackRecord
 from nextbest import app
 from serving.model_loader import NoModel, Origin, resolve
 from serving.redrawing import ByModel
@@ -36,6 +38,7 @@ from training.errors import Overtaken
 from training.judging import contest, promoted
 from training.promotion import unchanged
 from training.registry import CHALLENGER, CHAMPION, MODEL_NAME, PREVIOUS, Registry, RunRecord
+from training.run import CARD
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -56,8 +59,8 @@ class Home:
     registry: Registry
 
     def register(self, cheap: float, dear: float, seed: int, until: int = NOW - 60 * DAY) -> str:
-        made = model(cheap, dear, seed, until)
-        return self.registry.register(made, RunRecord({}, {}, {}, {}, {})).version
+        made, card = model(cheap, dear, seed, until), {CARD: f"# Model card of seed {seed}"}
+        return self.registry.register(made, RunRecord({}, {}, {}, {}, card)).version
 
     def aliases(self) -> dict[str, str]:
         return {alias: one.registered.version for one in self.registry.listed() for alias in one.aliases}
@@ -81,7 +84,8 @@ def model(cheap: float, dear: float, seed: int, until: int = NOW - 60 * DAY) -> 
         lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, affine, 2).model_to_string()
     )
     population = Population(until, (), np.zeros((0, len(COLUMNS))))
-    return Bundle(Provenance(until, "00", 1, seed, 500, 250), affinity, forest, IDENTITY, population)
+    track_record = TrackRecord(until, {}, {}, {})
+    return Bundle(Provenance(until, "00", 1, seed, 500, 250), affinity, forest, IDENTITY, population, track_record)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,9 @@ def test_without_a_version_or_a_champion_before_it_is_one_line(home: Home) -> No
     assert nextbest(home.path, "models").stderr.startswith("no version is registered yet; ")
     assert nextbest(home.path, "models", "--history").stderr.startswith("nobody was champion yet; ")
     assert one_line(home.promote("--tolerance", "-1")).startswith("tolerance is -1.0; ")
+    assert one_line(nextbest(home.path, "train", "--response", "num_leaves=1")).startswith("num_leaves is 1; ")
+    assert one_line(nextbest(home.path, "train", "--tune-trials", "0")).startswith("trials is 0; ")
+    assert one_line(nextbest(home.path, "train", "--tune", "-1")).startswith("minutes is -1.0; ")
     nowhere = home.path / "nowhere"
     for command in ("promote", "rollback", "models"):
         assert "nothing is there yet" in one_line(nextbest(nowhere, command))
@@ -128,6 +135,8 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     assert f"Version {first}: **promoted** (no champion to compare with; a first one" in made.stdout
     assert "not evaluable off-policy: there is no champion" in made.stdout
     assert "of which no model had seen any" in made.stdout
+    assert "Approved by operator " in made.stdout
+    assert "| new, fewer than 10 events |" in made.stdout
     assert home.aliases() == {CHAMPION: first}
 
     fresh = home.register(RATE, RATE, seed=4, until=NOW)
@@ -144,11 +153,14 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     assert (refused.returncode, len(told["reasons"])) == (1, len(failed))
     assert {"ahead of the champion", "log loss on later contacts"} <= failed
     assert kept(home, worse) == ["verdict.json", "verdict.md"]
+    tells_who_is_served_worse(told)
     assert home.aliases() == {CHAMPION: first, CHALLENGER: worse}
 
     assert one_line(home.promote(worse, "--force", "--by", "Ann")).startswith("reason is missing; ")
     forced = home.promote(worse, "--force", "--by", "Ann", "--reason", "to see it fail")
     assert (forced.returncode, "**refused**" in forced.stdout) == (0, True)
+    assert "Forced past the verdict by Ann: to see it fail" in forced.stdout
+    keeps_approver_and_card(home, worse, "Ann", 2)
     assert home.aliases() == {CHAMPION: worse, PREVIOUS: first}
     assert serving(home) == worse
 
@@ -160,6 +172,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     equal = home.register(RATE, RATE, seed=3)
     again = home.promote(equal, "--successes")
     assert again.returncode == 0, again.stdout
+    assert f"ms of CPU on this machine, on {PEOPLE} logged decisions made again" in again.stdout
     assert f"over champion {first}, on the same logged draws" in again.stdout
     assert home.aliases() == {CHAMPION: equal, PREVIOUS: first}
     assert "what serves already" in home.promote(equal).stdout
@@ -174,6 +187,23 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
         (equal, [CHAMPION]), (worse, []), (fresh, []), (first, [PREVIOUS]),
     ]  # fmt: skip
     assert rows[0]["champion_since"] == "2026-01-01T00:00:00Z"
+
+
+def tells_who_is_served_worse(told: dict[str, Any]) -> None:
+    on_contacts, on_log = told["segments"]["contacts"], told["segments"]["log"]
+    assert [one["name"] for one in on_contacts] == [one["name"] for one in on_log]
+    assert on_contacts[0]["name"].startswith("channel ")
+    named = [one["name"] for one in on_contacts if one["difference"] and (one["difference"]["low"] or 0.0) > 0.0]
+    warned = [one.partition(":")[0] for one in told["warnings"] if "log loss on later contacts" in one]
+    assert warned == named
+    assert named
+    assert (told["approver"].startswith("operator "), told["how"]) == (True, "refused")
+
+
+def keeps_approver_and_card(home: Home, version: str, approver: str, seed: int) -> None:
+    verdict = json.loads(home.registry.text(home.registry.find(version).run_id, "verdict.json") or "")
+    assert (verdict["approver"], verdict["how"]) == (approver, "forced")
+    assert verdict["model_card"] == f"# Model card of seed {seed}"
 
 
 def test_a_verdict_is_about_the_champion_that_it_was_found_beside(home: Home) -> None:
@@ -209,13 +239,13 @@ def test_a_champion_that_this_version_cannot_read_is_nobody_to_compare_with(home
     champion = home.registry.champion()
     assert champion is not None
     files = dict(home.registry.bundle_files(champion.version))
-    files[bundle.MANIFEST] = files[bundle.MANIFEST].replace(b'"format": 1', b'"format": 0')
+    files[bundle.MANIFEST] = files[bundle.MANIFEST].replace(b'"format": 2', b'"format": 1')
     store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
     store.put_bundle(champion.digest, files)
     them = contest(store, home.registry, "2")
     store.close()
     assert (them.champion, them.its_model, them.holder) == (None, None, champion)
-    assert f"champion {champion.version} cannot serve with this version (format is 0; " in them.remark
+    assert f"champion {champion.version} cannot serve with this version (format is 1; " in them.remark
 
 
 def test_what_the_challenger_would_offer_of_what_was_bought_is_noted(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from features.stores import open_store
+from models import bundle
 from tests.flow.test_operators import Done, nextbest, one_line
+from tests.models.test_bundle import effects
 from tests.serving.running import server
-from tests.serving.synthetic import CATALOGUE, make_shop, store_url
+from tests.serving.synthetic import CATALOGUE, make_shop, noise_bundle, put_model, store_url
 
 PEOPLE = 12
 QUESTIONS: tuple[Mapping[str, object], ...] = (
@@ -53,9 +56,11 @@ GROWN = (
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which a service has logged decisions."""
+    """A store in which a service has logged decisions, with a model that knows one effect for everybody."""
     home = tmp_path_factory.mktemp("rehearsed")
-    make_shop(home)
+    make_shop(home, model=False)
+    with closing(open_store(store_url(home))) as store:
+        put_model(store, "7", bundle.serialise(replace(bundle.load(noise_bundle()), incremental=effects(0))))
     publish(home, EXPLORING)
     with server(home) as running, running.client() as client:
         for number in range(PEOPLE):
@@ -179,6 +184,23 @@ def test_a_draft_may_name_what_the_store_never_heard_of(home: Path, tmp_path: Pa
     assert reach(found, "email") == (PEOPLE, PEOPLE // 2, PEOPLE // 2, 0)
     assert funnel(found)["reachable"][1] > 0
     assert '"brand-new"' not in "".join(content(home))
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_another_ranking_is_told_of_for_its_worth_is_of_another_kind(home: Path, tmp_path: Path) -> None:
+    """0.75 EUR of sales for everybody, half of it earned, for each action that is chosen."""
+    draft = EXPLORING + "rank_by: incremental\nmargin: 0.5\n"
+    changes = told(home, tmp_path, draft)["changes"]
+    after = sum(now for _, now in volumes({"changes": changes}).values())
+    assert changes["ranked_otherwise"] == changes["decisions"] > 0
+    assert changes["worth_before"]["incremental"] is None
+    assert changes["worth_after"]["incremental"] == pytest.approx(0.375 * after)
+    done = rehearsed(home, tmp_path, draft)
+    assert f"incremental value on the other {changes['decisions']}" in " ".join(done.stderr.split())
+    (row,) = [line for line in done.stdout.splitlines() if "incremental value in EUR" in line]
+    assert row.split()[-1] == f"{0.375 * after:.4f}"
+    same = rehearsed(home, tmp_path, EXPLORING)
+    assert "incremental value" not in same.stdout + same.stderr
 
 
 @pytest.mark.usefixtures("unchanged")

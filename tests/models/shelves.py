@@ -71,7 +71,7 @@ _COOL_OFFS: tuple[dict[str, object] | None, ...] = (
     {"action_days": 2, "group_days": 1},
     {"action_days": "learned", "action_fallback_days": 2, "group_days": "learned", "group_fallback_days": 0.5},
 )
-_EXPLORATIONS = (None, {"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1})
+_EXPLORATIONS = (None, {"share": 0.3}, {"share": 0.05, "gamma": 10}, {"share": 1, "gamma": 1}, {"share": 0})
 
 
 def catalogue_of(dice: random.Random, count: int, arm: Arm, exploring: bool) -> dict[str, object]:
@@ -94,7 +94,12 @@ def catalogue_of(dice: random.Random, count: int, arm: Arm, exploring: bool) -> 
         },
         "arms": None if arm is Arm.FULL else {"period_days": 30, arm.value: 1},
         "groups": [
-            {"id": "g", "limits": _one_way(dice, 1), "cool_off_days": dice.choice([None, 3, _learned(rest)])}
+            {
+                "id": "g",
+                "limits": _one_way(dice, 1),
+                "cool_off_days": dice.choice([None, 3, _learned(rest)]),
+                "per_slate": dice.choice([1, 2, 20]),
+            }
             for _ in range("g" in groups)
         ],
         "limits": [{"direction": way, **limit} for way in ("inbound", "outbound") for limit in _limits(dice, 1)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import subprocess
@@ -15,15 +16,21 @@ import numpy as np
 import pytest
 
 from features.definitions import schema_digest
-from models import bundle
+from models import bundle, incremental
 from models.bundle import Bundle, BundleCorrupt, BundleIncompatible, Provenance
 from models.calibration import Calibration
 from models.contact_reason import ContactReasonModel, contact_reason_inputs
 from models.cool_off import CoolOffModel, Rest
 from models.forest import Forest
+from models.incremental import IncrementalModel
+from models.incremental import Origin as IncrementalOrigin
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
 from models.repurchase import BINS, Pace, RepurchaseModel
+from models.response_delay import ResponseDelay
+from models.track_record import TrackRecord
+from tests.models.references import reference
+from training.recording import self_test_of
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "bundle.json"
@@ -43,6 +50,15 @@ def forest(inputs: tuple[str, ...], seed: int, classes: int = 1) -> Forest:
     return Forest(lgb.train(told, grown, 3).model_to_string())
 
 
+def effects(count: int = 2) -> IncrementalModel:
+    """Of no forest: the constant."""
+    learner = ("constant", "DR", "X")[count]
+    origin = IncrementalOrigin(learner, 4000, 3000, 2500, 1.25, 0.5)
+    forests = tuple(forest(response_inputs(), 5 + number) for number in range(count))
+    return IncrementalModel(origin, 0.75, 0.5, (0.25, 0.75)[:count], forests)
+
+
+@functools.cache
 def reasons(inputs: tuple[str, ...] = contact_reason_inputs()) -> ContactReasonModel:
     return ContactReasonModel(
         forest(inputs, 3, 3), ("delivery", "Zählerstand", "other"), (0.5, 0.25, 0.25), 0.9, (0.1, -0.1, 0.0), 400
@@ -77,12 +93,19 @@ def rests() -> CoolOffModel:
     )
 
 
+def delays() -> ResponseDelay:
+    return ResponseDelay(1_699_999_999_999, {"Käse": (0.25, *(0.0,) * 12)}, (*(0.0,) * 11, 0.5, 0.25))
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["without options", "with options"])
 def made(request: pytest.FixtureRequest) -> Bundle:
     return Bundle(
         contact_reason=reasons() if request.param else None,
         repurchase=windows() if request.param else None,
         cool_off=rests() if request.param else None,
+        response_delay=delays() if request.param else None,
+        reference=reference() if request.param else None,
+        incremental=effects() if request.param else None,
         provenance=Provenance(1_700_000_000_000, "ab" * 32, 3, 42, 1000, 10),
         affinity=forest(affinity_inputs(), 1),
         response=forest(response_inputs(), 2),
@@ -92,6 +115,7 @@ def made(request: pytest.FixtureRequest) -> Bundle:
             ("bread", "dairy/milk", "Käse"),
             np.array([[0.5, 0.75, 0.1], [0.1, 0.2, np.nan], [np.nan, np.nan, np.nan]]),
         ),
+        track_record=TrackRecord(1_699_999_999_999, {"ten-off": -0.5}, {"offers": 0.1}, {"email": 0.25}),
     )
 
 
@@ -112,6 +136,9 @@ def test_what_is_loaded_is_what_was_written(made: Bundle, files: dict[str, bytes
         chances = loaded.contact_reason.probabilities(some)
         assert chances.tobytes() == made.contact_reason.probabilities(some).tobytes()
         np.testing.assert_allclose(chances.sum(axis=1), 1.0)
+    if made.incremental is not None:
+        assert loaded.incremental is not None
+        assert loaded.incremental.effect(rows).tobytes() == made.incremental.effect(rows).tobytes()
     assert bundle.read(tmp_path / "b").response.raw(rows).tobytes() == made.response.raw(rows).tobytes()
     assert loaded.provenance == made.provenance
     assert loaded.calibration == made.calibration
@@ -152,7 +179,7 @@ def test_a_manifest_that_is_none_is_refused(content: bytes, files: dict[str, byt
 @pytest.mark.parametrize(
     ("field", "content", "named"),
     [
-        ("format", 2, "format is 2"),
+        ("format", 1, "format is 1"),
         ("feature_schema", "00", "feature_schema is 00"),
         ("response_inputs", ["x"], "response_inputs"),
         ("affinity_inputs", ["x"], "affinity_inputs"),
@@ -190,19 +217,24 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
         assert tuple(manifest.pop("contact_reason_inputs")) == contact_reason_inputs()
         assert len(manifest["sha256"].pop("contact_reason.txt")) == 64
         assert json.loads(files["contact_reason.json"]) == golden["contact_reason.json"]
-        for name in ("repurchase.json", "cool_off.json"):
+        for name in bundle.INCREMENTAL_PARTS[1:]:
+            assert len(manifest["sha256"].pop(name)) == 64
+        plain = ("repurchase.json", "cool_off.json", "response_delay.json", "incremental.json", "drift.json")
+        for name in plain:
             assert json.loads(files[name]) == golden[name]
-        for name in ("contact_reason.json", "repurchase.json", "cool_off.json"):
+        for name in ("contact_reason.json", *plain):
             golden["manifest.json"]["sha256"][name] = golden[f"sha256 of {name}"]
     assert manifest == golden["manifest.json"]
-    for name in ("calibration.json", "population.json"):
+    for name in ("calibration.json", "population.json", "track_record.json"):
         assert json.loads(files[name]) == golden[name]
     assert golden["population.json"]["columns"] == list(COLUMNS)
 
 
 @pytest.mark.parametrize("name", bundle.OPTIONAL_PARTS)
 def test_what_is_optional_is_whole_or_refused(name: str, made: Bundle, tmp_path: Path) -> None:
-    with_reasons = replace(made, contact_reason=reasons(), repurchase=windows(), cool_off=rests())
+    options = {"contact_reason": reasons(), "repurchase": windows(), "cool_off": rests(), "reference": reference()}
+    recorded = self_test_of(made.affinity, made.response, effects(), 1)
+    with_reasons = replace(made, **options, response_delay=delays(), self_test=recorded, incremental=effects())
     files = bundle.serialise(with_reasons)
     with pytest.raises(BundleCorrupt, match=name):
         bundle.load({**files, name: files[name].replace(b"1", b"2", 1)})
@@ -217,16 +249,45 @@ def test_what_is_optional_is_whole_or_refused(name: str, made: Bundle, tmp_path:
 @pytest.mark.parametrize("with_reasons", [False, True])
 @pytest.mark.parametrize("with_windows", [False, True])
 @pytest.mark.parametrize("with_rests", [False, True])
-def test_each_option_is_free(with_reasons: bool, with_windows: bool, with_rests: bool, made: Bundle) -> None:
+@pytest.mark.parametrize(("with_later", "forests"), [(False, None), (True, 0), (False, 1), (True, 2)])
+def test_each_option_is_free(
+    with_reasons: bool, with_windows: bool, with_rests: bool, with_later: bool, forests: int | None, made: Bundle
+) -> None:
     own = replace(
         made,
         contact_reason=reasons() if with_reasons else None,
         repurchase=windows() if with_windows else None,
         cool_off=rests() if with_rests else None,
+        response_delay=delays() if with_later else None,
+        reference=reference() if with_later else None,
+        incremental=None if forests is None else effects(forests),
     )
     loaded = bundle.load(bundle.serialise(own))
     assert (loaded.contact_reason is not None, loaded.repurchase is not None) == (with_reasons, with_windows)
-    assert loaded.cool_off == own.cool_off
+    assert (loaded.cool_off, loaded.response_delay) == (own.cool_off, own.response_delay)
+    assert (loaded.reference, loaded.incremental) == (own.reference, own.incremental)
+
+
+@pytest.mark.parametrize(
+    ("told", "fault"),
+    [
+        ({"scale": "much"}, "incremental.json is unreadable"),
+        ({"weights": [1.0]}, "1 weights"),
+        ({"seed": 3}, "incremental.json is unreadable"),
+        ({"offset": 10**400}, "unreadable|finite"),
+    ],
+)
+def test_an_incremental_model_that_contradicts_itself_is_refused(told: dict[str, object], fault: str) -> None:
+    model = effects()
+    with pytest.raises(ValueError, match=fault):
+        incremental.from_object({**incremental.to_object(model), **told}, model.forests)
+
+
+def test_a_bundle_of_other_columns_than_its_effect_is_refused(made: Bundle) -> None:
+    model = effects(1)
+    other = replace(model, forests=(forest(affinity_inputs(), 1),))
+    with pytest.raises(BundleCorrupt, match="response_inputs"):
+        bundle.load(bundle.serialise(replace(made, incremental=other)))
 
 
 @pytest.mark.parametrize(

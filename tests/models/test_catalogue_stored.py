@@ -20,7 +20,7 @@ from models.catalogue import (
 )
 from models.catalogue_items import from_ipc, to_ipc
 from models.journey_rules import HOUR, MINUTE, JourneyRules
-from models.policy_rules import CoolOff, Direction, Purpose
+from models.policy_rules import CoolOff, Direction, Purpose, RankBy
 from tests.models.test_catalogue import EXAMPLE, faults_of
 
 
@@ -55,6 +55,7 @@ def test_a_document_stored_before_the_policy_holds_nothing_back_by_it() -> None:
     catalogue = parse(older.read_text(encoding="utf-8"), 3)
     assert (catalogue.limits, catalogue.groups, catalogue.weights, catalogue.traits) == ((), {}, (), {})
     assert (catalogue.service_first, catalogue.arms, catalogue.action_cool_off) == (None, None, CoolOff(0))
+    assert (catalogue.rank_by, catalogue.margin) == (RankBy.RESPONSE, None)
     assert {channel.quiet_hours for channel in catalogue.channels.values()} == {None}
     assert {(action.eligibility, action.ceiling, action.budgets) for action in catalogue.actions} == {(None, None, ())}
     kinds = {(action.kind, action.purpose) for action in catalogue.actions}

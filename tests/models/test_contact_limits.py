@@ -108,7 +108,7 @@ def small(limits: dict[str, object], purpose: str = "marketing") -> tuple[Compil
         "currency": "EUR",
         "time_zone": "Europe/London",
         "channels": channels,
-        "groups": [{"id": "g", "limits": limits.get("group", [])}],
+        "groups": [{"id": "g", "limits": limits.get("group", []), "per_slate": 20}],
         "limits": limits.get("all", []),
         "actions": [
             {

@@ -295,6 +295,7 @@ def test_only_what_the_gates_let_through_is_scored(world: World) -> None:
 
 def small_shop(actions: Mapping[str, Mapping[str, object]], **sections: object) -> tuple[CompiledCatalogue, Vocabulary]:
     document = {
+        "groups": [{"id": "g", "per_slate": 20}] * any("group" not in fields for fields in actions.values()),
         **sections,
         "currency": "EUR",
         "time_zone": "Europe/Berlin",

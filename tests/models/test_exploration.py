@@ -50,7 +50,8 @@ def spelled_out(choice: Choice, allowed: Exploration) -> list[Fraction]:
     """Slow and obvious, in fractions: the chances of inverse-gap weighting, no action last."""
     rewards = [Fraction(one) for one in choice.priority.tolist()] + [Fraction(0)]
     best, top = choice.best, max(rewards)
-    gaps = [(top - one) / top if top else Fraction(0) for one in rewards]
+    scale = top or -min(rewards)
+    gaps = [(top - one) / scale if scale else Fraction(0) for one in rewards]
     chances = [1 / (len(rewards) + Fraction(allowed.gamma) * gap) for gap in gaps]
     chances[best] = Fraction(0)
     if sum(chances) > Fraction(allowed.share):
@@ -146,8 +147,39 @@ def test_where_no_channel_explores_the_policy_is_greedy(world: World) -> None:
 
 @FEW
 @given(world=worlds((Arm.RANDOM,), exploring=True))
-def test_in_the_random_arm_everything_eligible_is_alike(world: World) -> None:
-    assert answered(world).slates == answered(world, Policy(GATES, Even())).slates
+def test_in_the_random_arm_everything_eligible_is_alike_where_a_channel_does_not_forbid_it(world: World) -> None:
+    allowed = [one.exploration for one in world.compiled.catalogue.channels.values()]
+    decision = answered(world)
+    if not any(one is not None and one.share == 0 for one in allowed):
+        assert decision.slates == answered(world, Policy(GATES, Even())).slates
+    if all(one is not None and one.share == 0 for one in allowed):
+        assert decision.slates == answered(world, Policy(GATES, Greedy())).slates
+
+
+@FEW
+@given(world=worlds(exploring=True))
+def test_where_a_channel_forbids_it_nobody_is_explored_on_in_no_arm(world: World) -> None:
+    """Of several channels at once, where one of them that has something to show forbids it."""
+    for across in ("each", "best"):
+        decision = answered(replace(world, request=replace(world.request, across=across)))
+        channels = world.compiled.catalogue.channels
+        shown = [(slate, channels[slate.channel].exploration) for slate in decision.slates]
+        forbids = [allowed is not None and allowed.share == 0 for _, allowed in shown]
+        if across == "best":
+            having = [one for one, (slate, _) in zip(forbids, shown, strict=True) if slate.funnel["eligible"]]
+            forbids = [any(having)] * len(shown)
+        for (slate, _), forbidden in zip(shown, forbids, strict=True):
+            chances = [one.selection_probability for one in slate.actions]
+            certain = {*chances, slate.no_action_probability, slate.end_probability} <= {0.0, 1.0}
+            assert certain or not forbidden
+
+
+def test_forbidding_is_another_thing_than_saying_nothing() -> None:
+    priority, tie = np.array([1.0, 2.0]), np.arange(2)
+    assert Uniform().probabilities(priority, tie, None).tolist() == [1 / 3] * 3
+    assert Uniform().probabilities(priority, tie, Exploration(1e-9, 1.0)).tolist() == [1 / 3] * 3
+    assert Uniform().probabilities(priority, tie, Exploration(0.0, 1.0)).tolist() == [0.0, 1.0, 0.0]
+    assert Uniform().probabilities(-priority, tie, Exploration(0.0, 1.0)).tolist() == [0.0, 0.0, 1.0]
 
 
 @FEW
@@ -183,7 +215,7 @@ def test_the_policy_version_follows_gates_order_explorers_and_arms(monkeypatch: 
             policy_version(GATES[1:], Greedy()),
             policy_version((Schedule(revision=2), *GATES[1:]), Greedy()),
             policy_version(GATES, Even()),
-            policy_version(GATES, Greedy(revision=2)),
+            policy_version(GATES, Greedy(revision=3)),
         }
 
     before = versions()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from features.cases import open_cases
 from features.event import Event, Kind
+from features.history import text_code
 from features.journey import HandoffState, handoffs, present
 from features.vocabulary import Vocabulary
 from models.catalogue import Action
@@ -111,8 +112,8 @@ def test_a_refusal_names_the_earliest_moment() -> None:
 # Service before sales
 
 
-def cases(world: World) -> list[tuple[int, int]]:
-    """Slow and obvious: (severity, last touched) of every open case."""
+def cases(world: World) -> list[tuple[int, int, str | None]]:
+    """Slow and obvious: (severity, last touched, reason) of every open case."""
     found = []
     for case in (None, "case 1", "case 2"):
         told = [
@@ -122,7 +123,8 @@ def cases(world: World) -> list[tuple[int, int]]:
         turns = [one for one in told if one.kind is not Kind.CASE_UPDATED]
         if told and (not turns or turns[-1].kind is Kind.CASE_OPENED):
             severities = [one.severity for one in told if one.severity]
-            found.append((severities[-1] if severities else 0, told[-1].occurred_at))
+            reason = next((one.topic for one in told[::-1] if one.topic), None)
+            found.append((severities[-1] if severities else 0, told[-1].occurred_at, reason))
     return found
 
 
@@ -166,8 +168,9 @@ def ambiguous_transfer(world: World) -> bool:
 
 def in_trouble(world: World) -> bool:
     """By the rule of the worlds' catalogues that have one."""
-    open_and_fresh = [severity for severity, touched in cases(world) if NOW - touched < 7 * DAY]
-    return any(severity in (0, 3, 5) for severity in open_and_fresh) or failing(world) or being_served(world)
+    fresh = [(severity, reason) for severity, touched, reason in cases(world) if NOW - touched < 7 * DAY]
+    grave = any(severity in (0, 3, 5) or reason == "complaint" for severity, reason in fresh)
+    return grave or failing(world) or being_served(world)
 
 
 def is_sale(world: World, action: Action, channel: str) -> bool:
@@ -193,7 +196,8 @@ def test_nothing_is_sold_while_help_is_needed(world: World) -> None:
 @given(world=worlds())
 def test_open_cases_agree_with_the_oracle(world: World) -> None:
     found = open_cases(world.customer.page, NOW)
-    assert sorted((case.severity, case.touched_at) for case in found) == sorted(cases(world))
+    wanted = sorted((severity, touched, text_code(reason)) for severity, touched, reason in cases(world))
+    assert sorted((case.severity, case.touched_at, case.reason) for case in found) == wanted
     assert all(case.opened_at <= case.touched_at for case in found)
 
 
@@ -344,6 +348,8 @@ def test_a_refusal_says_what_happened_and_when_it_ends(gate: Gate, events: list[
     [
         ([event(Kind.CASE_OPENED, 14, decision="c", severity=3)], False),
         ([event(Kind.CASE_OPENED, 2, decision="c", severity=1)], False),
+        ([event(Kind.CASE_OPENED, 2, decision="c", severity=1, topic="late again")], False),
+        ([event(Kind.CASE_OPENED, 2, decision="c", severity=1, topic="complaint")], True),
         ([event(Kind.CASE_OPENED, 2, decision="c")], True),
         ([event(Kind.CASE_OPENED, 2, decision="c", severity=3), event(Kind.CASE_CLOSED, 1, decision="c")], False),
         ([event(Kind.CASE_OPENED, 2, decision="c", severity=3), event(Kind.CASE_CLOSED, 1, decision="d")], True),
@@ -376,6 +382,7 @@ def test_a_cancellation_is_no_reason_to_write_to_them() -> None:
         (ServiceBeforeSales(), [event(Kind.DELIVERY_DELAYED, 1, order="o")], "delivery_failed"),
         (ServiceBeforeSales(), [event(Kind.PAYMENT_FAILED, 1)], "payment_failed"),
         (ServiceBeforeSales(), [event(Kind.CASE_OPENED, 1, decision="c", severity=3)], "open_case"),
+        (ServiceBeforeSales(), [event(Kind.CASE_OPENED, 1, decision="c", topic="complaint")], "complaint"),
     ],
 )
 def test_each_failure_has_a_word_of_its_own(gate: Gate, events: list[Event], rule: str) -> None:

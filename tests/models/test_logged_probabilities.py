@@ -33,10 +33,14 @@ CHANNELS = {
     "web": {"direction": "inbound", "consent": "not_needed", "exploration": {"share": 0.5, "gamma": 3}},
     "email": {"direction": "outbound", "consent": "opt_out", "exploration": {"share": 0.25, "gamma": 20}},
     "ivr": {"direction": "inbound", "consent": "not_needed"},
+    "phone": {"direction": "inbound", "consent": "not_needed", "exploration": {"share": 0}},
 }
+"""Nobody is explored on by phone, in no arm."""
+EXPLORED = ("web", "email", "ivr")
+EVERY = ("email", "phone", "web", "ivr")
 ACTIONS: Mapping[str, Mapping[str, object]] = {
-    "a": {"value": 4.0, "on": ["web", "email"]},
-    "b": {"value": 3.0, "on": ["web", "email"], "lever": 1.5},
+    "a": {"value": 4.0, "on": ["web", "email", "phone"]},
+    "b": {"value": 3.0, "on": ["web", "email", "phone"], "lever": 1.5},
     "c": {"value": 3.0, "on": ["web", "ivr"]},
     "bought": {"value": 90.0, "on": ["web", "email"], "items": ["w1"]},
     "later": {"value": 90.0, "on": ["web", "email"], "starts_at": "2027-01-01T00:00:00Z"},
@@ -55,12 +59,13 @@ def shop() -> tuple[CompiledCatalogue, CustomerRecord, ByAction]:
         "time_zone": "UTC",
         "channels": {name: {**fields, "reward_window_days": 7} for name, fields in CHANNELS.items()},
         "repurchase": {"rule": "never"},
+        "groups": [{"id": "rest", "per_slate": 2}],
         "topics": [{"id": "offers", "consent": "opt_in"}],
         "arms": {"period_days": 90, "holdout": 0.2, "random": 0.2, "propensity": 0.2, "no_levers": 0.2},
         "actions": [
             {
                 "kind": "offer",
-                "group": "g",
+                "group": "ab" if action in ("a", "b") else "rest",
                 "success": "converted",
                 **{name: value for name, value in fields.items() if name != "on"},
                 "id": action,
@@ -74,9 +79,9 @@ def shop() -> tuple[CompiledCatalogue, CustomerRecord, ByAction]:
     return made, buyer, ByAction({vocabulary.code("action", name): chance for name, chance in CHANCES.items()})
 
 
-def decided(number: int, limit: int, distinct: bool, across: str) -> Decision:
+def decided(number: int, limit: int, distinct: bool, across: str, channels: tuple[str, ...] = EXPLORED) -> Decision:
     made, buyer, scorer = shop()
-    asked = request("web", "email", "ivr", limit=limit, distinct=distinct, across=across, subject=f"c-{number}")
+    asked = request(*channels, limit=limit, distinct=distinct, across=across, subject=f"c-{number}")
     return decide(asked, buyer, made, scorer, NOW, np.random.default_rng([20260101, limit, number]), NOTHING)
 
 
@@ -100,9 +105,18 @@ def one_draw(decision: Decision) -> float:
     return chosen[0] if chosen else decision.slates[0].no_action_probability
 
 
-@pytest.mark.parametrize(("limit", "distinct", "across"), [(2, True, "each"), (3, False, "each"), (1, False, "best")])
-def test_what_is_logged_is_what_happens(limit: int, distinct: bool, across: str) -> None:
-    decisions = [decided(number, limit, distinct, across) for number in range(DECISIONS)]
+@pytest.mark.parametrize(
+    ("limit", "distinct", "across", "channels"),
+    [
+        (2, True, "each", EXPLORED),
+        (3, False, "each", EXPLORED),
+        (1, False, "best", EXPLORED),
+        (2, True, "each", EVERY),
+        (1, False, "best", EVERY),
+    ],
+)
+def test_what_is_logged_is_what_happens(limit: int, distinct: bool, across: str, channels: tuple[str, ...]) -> None:
+    decisions = [decided(number, limit, distinct, across, channels) for number in range(DECISIONS)]
     probability = one_draw if across == "best" else slate_by_slate
     for arm in Arm:
         inside = [decision for decision in decisions if decision.arm is arm]
@@ -123,6 +137,18 @@ def _z(count: int, chance: float, of: int) -> float:
     if chance > 1.0 - 1e-9:
         return 0.0 if count == of else math.inf
     return (count - of * chance) / math.sqrt(of * chance * (1.0 - chance))
+
+
+def test_by_phone_the_best_that_is_left_is_certain_in_every_arm() -> None:
+    decisions = [decided(number, 2, True, "each", EVERY) for number in range(1_000)]
+    assert {one.arm for one in decisions} == set(Arm)
+    phone = [(one.arm, one.slates[1]) for one in decisions]
+    assert {action.selection_probability for _, slate in phone for action in slate.actions} == {1.0}
+    assert {slate.end_probability for _, slate in phone} == {1.0}
+    shown = {tuple(action.action_id for action in slate.actions) for arm, slate in phone if arm is Arm.RANDOM}
+    assert shown == {("a",), ("b",)}, "what was drawn on email is left out, and they are of a group"
+    best = [decided(number, 1, False, "best", EVERY) for number in range(400)]
+    assert {one_draw(one) for one in best} == {1.0}
 
 
 def test_the_world_has_something_to_choose_everywhere() -> None:

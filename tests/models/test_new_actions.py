@@ -16,6 +16,7 @@ from models.inputs import AFFINITY_INPUT, affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
 from models.response import ModelScorer
 from models.scoring import Scores
+from models.track_record import TrackRecord
 from tests.models.goods import CATEGORIES
 from tests.models.shop import NOW, customer, event
 from tests.models.test_decide import small_shop
@@ -52,6 +53,7 @@ def bundle() -> Bundle:
         response=forest(response_inputs(), *told),
         calibration=Calibration(1.0, 0.0),
         population=Population(NOW, tuple(sorted(CATEGORIES)), figures),
+        track_record=TrackRecord(NOW, {}, {}, {}),
         contact_reason=None,
         repurchase=None,
         cool_off=None,

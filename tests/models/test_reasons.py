@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from features.candidates import Candidates
 from features.published import NOTHING
 from models.columns import CompiledCatalogue
 from models.decide import decide
-from models.inputs import response_inputs
+from models.inputs import AFFINITY_INPUT, response_inputs
 from models.reasons import SHOWN, Additions, reasons
 from tests.models.shop import NOW, ByAction, customer, request
 from tests.models.test_decide import small_shop
@@ -58,19 +59,15 @@ def test_there_are_words_for_every_column_and_never_too_many() -> None:
 class Outspoken(ByAction):
     """Says of the affinity that it decides."""
 
-    def additions(
-        self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
-    ) -> Additions:
-        assert len(rows) == len(category)
+    def additions(self, rows: NDArray[np.float64], candidates: Candidates, compiled: CompiledCatalogue) -> Additions:
+        assert len(rows) == len(candidates)
         made = np.zeros((len(rows), len(COLUMNS)))
-        made[:, -2] = 1.0
+        made[:, COLUMNS.index(AFFINITY_INPUT)] = 1.0
         return Additions(made, made)
 
 
 class Speechless(Outspoken):
-    def additions(
-        self, rows: NDArray[np.float64], category: NDArray[np.int32], compiled: CompiledCatalogue
-    ) -> Additions:
+    def additions(self, rows: NDArray[np.float64], candidates: Candidates, compiled: CompiledCatalogue) -> Additions:
         raise MemoryError
 
 

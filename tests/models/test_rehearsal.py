@@ -17,8 +17,8 @@ from models.catalogue_file import checked
 from models.columns import compile_catalogue
 from models.decide import decide
 from models.decision import ChosenAction, Decision, Slate
-from models.policy_rules import Arm
-from models.rehearsal import Answered, Comparing, Unanswerable
+from models.policy_rules import Arm, RankBy
+from models.rehearsal import Answered, Comparing, Comparison, Unanswerable
 from tests.models.goods import BUNDLES, ITEMS, VARIANTS
 from tests.models.shelves import CHANNELS, catalogue_of
 from tests.models.shop import NOW, ByAction, compiled, customer, items_table, request, stored
@@ -38,6 +38,7 @@ _CHOSEN = st.builds(
     priority=st.just(1.0),
     selection_probability=st.just(1.0),
     maturity=st.just(1.0),
+    incremental_value=st.none() | st.sampled_from([-1.5, 0.0, 4.0]),
 )
 _SLATES = st.builds(
     Slate,
@@ -59,9 +60,18 @@ _DECISIONS: st.SearchStrategy[Decision] = st.builds(
     model_version=st.just("m"),
     policy_version=st.just("p"),
     faults=st.sampled_from([(), ("a gate", "a weight")]),
+    ranked_by=st.sampled_from(RankBy),
 )
 _ANSWERED = _DECISIONS | st.just(Unanswerable("no such channel"))
 Log = list[tuple[int, Answered, Answered]]
+_LOGS: st.SearchStrategy[Log] = st.lists(st.tuples(st.integers(0, 2), _ANSWERED, _ANSWERED), max_size=5)
+
+
+def compared(log: Log) -> Comparison:
+    comparing = Comparing()
+    for row in log:
+        comparing.add(*row)
+    return comparing.result
 
 
 @settings(max_examples=25, deadline=None)
@@ -96,12 +106,9 @@ def assert_nothing_changes(comparing: Comparing) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 2), _ANSWERED, _ANSWERED), max_size=5))
+@given(_LOGS)
 def test_what_is_counted_is_what_one_counts_by_hand(log: Log) -> None:
-    comparing = Comparing()
-    for row in log:
-        comparing.add(*row)
-    found = comparing.result
+    found = compared(log)
     pairs = {row[1:3] for side in (1, 2) for row in chosen(log, side)}
     assert {(one.channel, one.action_id) for one in found.volumes} == pairs
     for volume in found.volumes:
@@ -120,12 +127,9 @@ def test_what_is_counted_is_what_one_counts_by_hand(log: Log) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 2), _ANSWERED, _ANSWERED), max_size=5))
+@given(_LOGS)
 def test_funnels_add_up_and_so_does_what_is_refused_or_fails(log: Log) -> None:
-    comparing = Comparing()
-    for row in log:
-        comparing.add(*row)
-    found = comparing.result
+    found = compared(log)
     sides = [[one for row in log if isinstance(one := row[side], Decision)] for side in (1, 2)]
     for stage in found.funnel:
         summed = [sum(slate.funnel[stage.name] for one in made for slate in one.slates) for made in sides]
@@ -134,6 +138,21 @@ def test_funnels_add_up_and_so_does_what_is_refused_or_fails(log: Log) -> None:
         len(log) - len(made) for made in sides
     ]
     assert [found.faults_before, found.faults_after] == [sum(bool(one.faults) for one in made) for made in sides]
+
+
+@settings(max_examples=100, deadline=None)
+@given(_LOGS)
+def test_incremental_value_is_summed_over_what_was_ranked_by_it_and_other_rankings_are_counted(log: Log) -> None:
+    found = compared(log)
+    for side, worth in ((1, found.worth_before), (2, found.worth_after)):
+        decisions = [one for row in log if isinstance(one := row[side], Decision)]
+        actions = [action for one in decisions for slate in one.slates for action in slate.actions]
+        known = [action.incremental_value for action in actions if action.incremental_value is not None]
+        assert (worth.incremental is None) == (not known)
+        assert (worth.incremental or 0.0) == sum(known)
+    pairs = [row[1:] for row in log if all(isinstance(one, Decision) and one.slates for one in row[1:])]
+    differing = [True for one, other in pairs if one.ranked_by != other.ranked_by]  # type: ignore[union-attr]
+    assert found.ranked_otherwise == len(differing)
 
 
 def chosen(log: Log, side: int) -> list[tuple[int, str, str, float, float]]:

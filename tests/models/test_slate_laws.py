@@ -10,6 +10,7 @@ from hypothesis import given
 from models.decision import Decision, Slate
 from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
+from models.policy_rules import OWED
 from tests.models.contact_oracle import Contact, contacts_of, exceeds
 from tests.models.shelves import GREEDY_ARMS
 from tests.models.shop import NOW
@@ -31,7 +32,18 @@ def fitting(among: set[str], slate: Slate, counting: list[Contact], world: World
     """Those among them that are within the contact limits and what may be spent, beside what counts."""
     at, chosen = world.request.deliver_at, own(counting, world)
     fit = {one for one in among if not exceeds(world, one, slate.channel, at, counting)}
+    fit = {one for one in fit if not crowds(world, one, [action for action, on in chosen if on == slate.channel])}
     return {one for one in fit if not overspends(world, one, slate.channel, chosen)}
+
+
+def crowds(world: World, action_id: str, shown: list[str]) -> bool:
+    """Whether one more would be more of its group than a slate that shows those may have."""
+    catalogue = world.compiled.catalogue
+    actions = {one.id: one for one in catalogue.actions}
+    action = actions[action_id]
+    rules = catalogue.groups.get(action.group)
+    most = 1 if rules is None else rules.per_slate
+    return action.purpose not in OWED and sum(actions[one].group == action.group for one in shown) >= most
 
 
 def own(counting: list[Contact], world: World) -> list[tuple[str, str]]:
@@ -41,13 +53,15 @@ def own(counting: list[Contact], world: World) -> list[tuple[str, str]]:
 
 @LAW
 @given(world=worlds())
-def test_no_decision_exceeds_a_contact_limit_counting_its_own_slates(world: World) -> None:
+def test_no_decision_exceeds_a_limit_counting_its_own_slates_and_no_slate_has_too_many_of_a_group(world: World) -> None:
     at = world.request.deliver_at
     for policy in (POLICY, Policy(GATES, Even())):
         for slate, counting in beside(answered(world, policy), world):
             for one in slate.actions:
                 assert not exceeds(world, one.action_id, slate.channel, at, counting)
                 assert not overspends(world, one.action_id, slate.channel, own(counting, world))
+                shown = [action for action, on in own(counting, world) if on == slate.channel]
+                assert not crowds(world, one.action_id, shown)
                 counting.append((one.action_id, slate.channel, at))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -16,7 +16,7 @@ from tests.models.test_decide import LAW, Even, answered, eligible, fallbacks, g
 from tests.models.test_slate_laws import before_fallbacks, beside, fitting
 from tests.models.worlds import World, worlds
 
-WHYS = {"distinct", "contact_limits", "budget", "ceiling", "fallback", "urgent"}
+WHYS = {"distinct", "contact_limits", "budget", "ceiling", "group", "fallback", "urgent"}
 
 
 def explained(world: World, policy: Policy) -> Decision:
@@ -73,7 +73,10 @@ def test_why_it_is_withheld_reads(world: World) -> None:
             assert one.gate != "distinct" or world.request.distinct
 
 
-def shop(**more: object) -> World:
+LIMITED = [{"id": "g", "limits": [{"contacts": 1, "days": 14}], "per_slate": 20}]
+
+
+def shop(groups: Sequence[Mapping[str, object]] = LIMITED, **more: object) -> World:
     """Three offers of a group that may be contacted once in 14 days, on the web and in the call menu."""
     channels = {
         name: {"direction": "inbound", "consent": "not_needed", "reward_window_days": 7} for name in ("web", "ivr")
@@ -83,7 +86,7 @@ def shop(**more: object) -> World:
         "currency": "EUR",
         "time_zone": "UTC",
         "channels": channels,
-        "groups": [{"id": "g", "limits": [{"contacts": 1, "days": 14}]}],
+        "groups": list(groups),
         "actions": [
             {
                 **action,
@@ -118,6 +121,39 @@ def test_a_limit_that_the_decision_itself_reaches_is_named_with_what_reached_it(
         "at most 1 contact in 14 days",
         "group g: at most 1 contact in 14 days, and this decision has chosen a on web",
     )
+
+
+def test_a_group_of_which_the_slate_has_enough_is_named_and_starts_anew_on_the_next_channel() -> None:
+    """a and b are of one group, c of another; two of a group may be shown, or one."""
+    many, one = (grouped(most) for most in (2, None))
+    web, ivr = answered(many).slates
+    assert [[one.action_id for one in slate.actions] for slate in (web, ivr)] == [["a", "b", "c"]] * 2
+    web, ivr = answered(one).slates
+    assert [[one.action_id for one in slate.actions] for slate in (web, ivr)] == [["a", "c"]] * 2
+    assert told(web) == told(ivr) == [("b", "group")]
+    assert web.withheld[0] == Refusal(
+        "b",
+        "group",
+        "chosen",
+        "a on web",
+        "at most 1 of group g in a slate",
+        "at most 1 of group g in a slate, and this one has a on web",
+    )
+    assert [slate.end_probability for slate in (web, ivr)] == [1.0, 1.0]
+
+
+def test_what_is_owed_is_shown_beside_its_group_and_counts_for_it() -> None:
+    service = {"group": "g", "kind": "service", "value": 9, "success": "accepted"}
+    web, _ = answered(grouped(None, **service)).slates
+    assert [one.action_id for one in web.actions] == ["c"]
+    assert told(web) == [("a", "group"), ("b", "group")]
+    web, _ = answered(grouped(None, **{**service, "value": 0})).slates
+    assert [one.action_id for one in web.actions] == ["a", "c"]
+
+
+def grouped(most: int | None, **more: object) -> World:
+    """Without contact limits."""
+    return shop([] if most is None else [{"id": "g", "per_slate": most}], **{"group": "h", **more})
 
 
 def test_a_budget_that_the_decision_itself_spends_and_a_fallback_are_named() -> None:

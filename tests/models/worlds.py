@@ -157,6 +157,7 @@ def _cases(draw: st.DrawFn) -> Event:
         decision=draw(st.sampled_from([None, "case 1", "case 2"])) if kind in _OF_CASE else None,
         order=draw(st.sampled_from([None, "o0", "o1"])) if kind in _FAILURES else None,
         severity=draw(st.sampled_from([0, 1, 3, 5])) if kind in _OF_CASE else 0,
+        topic=draw(st.sampled_from([None, None, "late", "complaint"])) if kind in _OF_CASE else None,
         lag_days=draw(LAG),
     )
 

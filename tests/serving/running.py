@@ -50,6 +50,14 @@ class Running:
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers=headers, timeout=20.0)
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    def worked(self) -> float:
+        """Seconds of CPU that the workers have used."""
+        return float(sum(times.user + times.system for times in (one.cpu_times() for one in self.workers())))
+
     def kill(self) -> None:
         """kill -9 of the arbiter and every worker at once; of what has ended already, nothing."""
         with suppress(psutil.NoSuchProcess):

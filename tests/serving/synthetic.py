@@ -10,6 +10,7 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
+from features.live_response import PACES
 from features.stores import Store, open_store
 from features.vault import Vault
 from models.bundle import Bundle, Provenance, digest, serialise
@@ -20,6 +21,8 @@ from models.cool_off import CoolOffModel, Rest
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.population import COLUMNS, Population
+from models.response_delay import ResponseDelay
+from models.track_record import TrackRecord
 
 PUBLISHED_AT = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
@@ -31,6 +34,7 @@ channels:
   email: {direction: outbound, consent: opt_out, reward_window_days: 14}
   sms: {direction: outbound, consent: opt_in, reward_window_days: 7}
   web: {direction: inbound, consent: not_needed, reward_window_days: 7, placements: [hero]}
+groups: [{id: appliances, per_slate: 20}]
 categories:
   - {id: laundry}
   - {id: cleaning}
@@ -108,9 +112,11 @@ def put_model(store: Store, version: str, files: Mapping[str, bytes]) -> str:
 
 
 @functools.cache
-def noise_bundle(seed: int = 1, reasons: bool = False, rest: float | None = None) -> Mapping[str, bytes]:
+def noise_bundle(
+    seed: int = 1, reasons: bool = False, rest: float | None = None, lifting: bool = False
+) -> Mapping[str, bytes]:
     """Two small forests, really trained, on noise; and with reasons one that has learned what deliveries lead to. rest:
-    days after a rejection, invented."""
+    days after a rejection, invented. lifting: successes come at once, so that live response counts."""
     any_action = None if rest is None else Rest(rest, at_least=False, people=40)
     rng = np.random.default_rng(seed)
     categories = ("laundry", "cleaning", "care")
@@ -121,8 +127,10 @@ def noise_bundle(seed: int = 1, reasons: bool = False, rest: float | None = None
             response=_forest(response_inputs(), rng, seed),
             calibration=Calibration(1.0, -1.0),
             population=Population(PUBLISHED_AT, categories, rng.uniform(0.1, 0.5, (len(categories), len(COLUMNS)))),
+            track_record=TrackRecord(PUBLISHED_AT, {}, {}, {"email": 0.2, "web": -0.1}),
             contact_reason=_reason_model(seed) if reasons else None,
             cool_off=None if rest is None else CoolOffModel(PUBLISHED_AT, 1.5, {}, {}, {}, any_action, None),
+            response_delay=ResponseDelay(PUBLISHED_AT, {}, (0.0,) * len(PACES)) if lifting else None,
         )
     )
 

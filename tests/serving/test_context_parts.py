@@ -28,7 +28,15 @@ from tests.features.histories import crowd
 NOW = 1_769_850_000_000
 DAY = 86_400_000
 ITEMS = ("washer-1", "vacuum-1", "plan-1")
-RULE = ServiceFirst(severity=2, stale=6 * DAY, delivery=DAY, in_service=(), retention=frozenset())
+RULE = ServiceFirst(
+    severity=2,
+    stale=6 * DAY,
+    delivery=DAY,
+    in_service=(),
+    retention=frozenset(),
+    cancelling=frozenset(),
+    complaints=frozenset(),
+)
 _numbers = itertools.count(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 
 import httpx
 import numpy as np
@@ -83,6 +84,24 @@ def test_a_dry_run_leaves_nothing(client: httpx.Client, store: Store, person: st
     assert store.decision(f"{person}-dry") is None
     assert len(logged(store, person)) == 0
     assert ask(client, customer_id=person)["known"] is False
+
+
+def test_looking_is_counted_as_a_request_and_as_no_decision(client: httpx.Client, person: str) -> None:
+    """Of what is told at once; what workers tell now and then is in tests/flow/test_watching.py."""
+    before = counted(client)
+    ask(client, customer_id=person, dry_run=True, explain=True)
+    assert counted(client) == before
+    ask(client, customer_id=person)
+    assert counted(client) == {**before, "nextbest_decisions_total": before["nextbest_decisions_total"] + 1.0}
+
+
+def counted(client: httpx.Client) -> dict[str, float]:
+    """Sums over labels."""
+    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {
+        name: sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(rf"{name}[{{ ]", line))
+        for name in ("nextbest_decisions_total", "nextbest_effect_failed_total")
+    }
 
 
 def test_explain_changes_nothing_but_adds_reasons_and_who_was_refused(client: httpx.Client, person: str) -> None:

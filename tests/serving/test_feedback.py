@@ -41,6 +41,23 @@ def test_a_report_told_twice_is_one(client: httpx.Client, person: str, chosen: d
     assert sorted(kinds(client, person)) == ["clicked", "displayed"]
 
 
+def test_a_report_of_a_moment_needs_no_message_id(client: httpx.Client, person: str, chosen: dict[str, object]) -> None:
+    told = {"token": chosen["token"], "outcome": "displayed", "occurred_at": "2026-01-01T00:00:00Z"}
+    assert client.post("/feedback", json=told).json() == {"stored": 1, "duplicates": 0}
+    assert client.post("/feedback", json=told).json() == {"stored": 0, "duplicates": 1}
+    later = {**told, "occurred_at": "2026-01-01T00:00:01Z"}
+    assert client.post("/feedback", json=later).json() == {"stored": 1, "duplicates": 0}
+    assert kinds(client, person) == ["displayed", "displayed"]
+
+
+def test_a_report_may_say_when_and_is_known_by_it(client: httpx.Client, person: str, chosen: dict[str, object]) -> None:
+    at = ask(client, customer_id=person, channels=["web"])["decided_at"]
+    report = {"token": chosen["token"], "outcome": "clicked", "occurred_at": at}
+    assert client.post("/feedback", json=report).json() == {"stored": 1, "duplicates": 0}
+    assert client.post("/feedback", json=report).json() == {"stored": 0, "duplicates": 1}
+    assert client.get(f"/customers/{person}").json()["recent"][0]["occurred_at"] == at
+
+
 def test_what_we_and_the_delivering_tool_say_was_sent_is_one_contact(client: httpx.Client, person: str) -> None:
     answer = ask(client, customer_id=person, channels=["email"])
     action = answer["channels"][0]["actions"][0]

@@ -27,7 +27,15 @@ from tests.serving.synthetic import CATALOGUE, PUBLISHED_AT, make_shop, store_ur
 
 DAY = 86_400_000
 NOW = PUBLISHED_AT
-RULE = ServiceFirst(severity=2, stale=14 * DAY, delivery=DAY, in_service=(), retention=frozenset())
+RULE = ServiceFirst(
+    severity=2,
+    stale=14 * DAY,
+    delivery=DAY,
+    in_service=(),
+    retention=frozenset(),
+    cancelling=frozenset(),
+    complaints=frozenset(),
+)
 WEB = Identifier("anonymous_id", "browser-1")
 MAIL = Identifier("email", "ann@example.com")
 

@@ -63,6 +63,9 @@ SENTENCES = [
     (told(Kind.CONSENT_WITHDRAWN), "asked not to be contacted on any channel"),
     (told(Kind.HANDED_OFF, "agent", properties={"inquiry": "late"}), "was passed on to the telephone: late"),
     (told(Kind.HANDOFF_TAKEN, "agent", properties={"agent_id": "ada"}), "was taken over on the telephone by agent ada"),
+    (told(Kind.NOTE_WRITTEN, "agent", properties={"told": "late", "promised": "a call", "agent_id": "ada"}),
+     "a note was written by ada: late; promised: a call"),
+    (told(Kind.NOTE_WRITTEN, "agent"), "a note was written"),
     (told(Kind.FORM_FIELD_CAPTURED, properties={"field": "pin", "value": "1234"}), "filled in the field “pin”"),
     (told(Kind.OTHER, "web"), "Signed Up on the website"),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ that are known."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import numpy as np
 from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord
 from features.instants import render_instant
-from features.published import NOTHING
+from features.live_response import expected_text
+from features.published import NOTHING, Published
 from features.stores import open_store
 from features.stores.protocol import Append, LogDecision, LoggedDecision, Store
 from models.catalogue_file import checked
@@ -21,6 +22,7 @@ from models.columns import CompiledCatalogue, compile_catalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.first_draws import Choice, FirstDraw, first_draws
+from models.live_response import expectations
 from models.policy.version import POLICY, Policy
 from models.scoring import Scorer
 from serving.answers import decision_answer
@@ -61,8 +63,15 @@ def question(logged: LoggedDecision) -> DecisionRequest:
     )  # fmt: skip
 
 
-def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Scorer | None = None) -> Shop:
-    """scorer: None, one that believes what is EXPECTED."""
+def open_shop(
+    folder: Path,
+    arms: Mapping[str, object] | None = None,
+    scorer: Scorer | None = None,
+    owed: Collection[str] = (),
+    incremental: bool = False,
+) -> Shop:
+    """scorer: None, one that believes what is EXPECTED. owed: actions that are a service.
+    incremental: what the catalogue ranks by, where the scorer knows it."""
     store = open_store(f"sqlite:///{folder / 'store.db'}")
     channel = {"direction": "inbound", "consent": "not_needed", "reward_window_days": WINDOW_DAYS}
     document: dict[str, object] = {
@@ -73,7 +82,7 @@ def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Sc
         "actions": [
             {
                 "id": name,
-                "kind": "offer",
+                "kind": "service" if name in owed else "offer",
                 "group": "g",
                 "success": "converted",
                 "value": VALUE[name],
@@ -83,6 +92,8 @@ def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Sc
             for name in EXPECTED
         ],
     }
+    if incremental:
+        document |= {"rank_by": "incremental", "margin": 0.5}
     if arms is not None:
         document["arms"] = arms
     source = checked(document, items_table({ITEM_OF_B: None}))
@@ -93,7 +104,10 @@ def open_shop(folder: Path, arms: Mapping[str, object] | None = None, scorer: Sc
     return Shop(store, compile_catalogue(stored, store.vocabulary), scorer or ByAction(codes))
 
 
-def decide_for(shop: Shop, people: int, each: int, seed: int, at: int = NOW - 30 * DAY, across: str = "each") -> None:
+def decide_for(
+    shop: Shop, people: int, each: int, seed: int, at: int = NOW - 30 * DAY, across: str = "each", model: str = "m",
+    published: Published = NOTHING,
+) -> None:  # fmt: skip
     """Decisions over web and app with `distinct`, so that what web took is out of app's draw; everything chosen is
     displayed, and succeeds by its true chance an hour later."""
     rng = np.random.default_rng(seed)
@@ -104,8 +118,8 @@ def decide_for(shop: Shop, people: int, each: int, seed: int, at: int = NOW - 30
         for number in range(each):
             name = f"d-{at}-{person}-{number}"
             asked = request("web", "app", distinct=True, across=across, deliver_at=at, subject=who.value)
-            made = decide(asked, _nobody(who), shop.compiled, shop.scorer, at, rng, NOTHING)
-            writes.append(_log(shop, who, made, asked, name, at))
+            made = decide(asked, _nobody(who), shop.compiled, shop.scorer, at, rng, published)
+            writes.append(_log(shop, who, made, asked, name, at, model))
             events += _told(made, name, at, rng)
         told.append(Append(who, (Event(f"seen-{person}-{at}", Kind.VIEWED, "Viewed", at - 1, at - 1), *events)))
     shop.store.append(told).result(timeout=60)
@@ -116,7 +130,9 @@ def _nobody(who: Identifier) -> CustomerRecord:
     return CustomerRecord(-1, who.value, known=False)
 
 
-def _log(shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, name: str, at: int) -> LogDecision:
+def _log(
+    shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, name: str, at: int, model: str
+) -> LogDecision:
     answer = decision_answer(made, name, who.value, at, False, True, None).decode()
     told = {
         "channels": list(asked.channels),
@@ -132,8 +148,9 @@ def _log(shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, na
     logged = LoggedDecision(
         decision_id=name, person=-1, customer_id=who.value, decided_at=at,
         request=json.dumps(told), request_digest=name, response=answer, seed=1,
-        arm=made.arm.value, history_version=0, catalogue_version=1, model_version="m", policy_version="p",
+        arm=made.arm.value, history_version=0, catalogue_version=1, model_version=model, policy_version="p",
         code_revision="r", feature_digest="", model_digest="", snapshot=0, subject=who.value, addresses=None,
+        expected=expected_text(expectations(made, shop.compiled)),
     )  # fmt: skip
     return LogDecision(who, logged, decision_events(made, shop.compiled.catalogue.channels, name, at, at))
 

@@ -19,6 +19,7 @@ NOW = 100 * DAY
 RULES = RewardRules(
     window=np.array([-1, 10 * DAY, 3 * DAY] + [-1] * 253, np.int64),
     success=np.array([Kind.CONVERTED, Kind.CLICKED, -1], np.int16),
+    compiled=None,
 )
 
 
@@ -88,7 +89,8 @@ def test_an_unfinished_window_has_no_label_even_after_a_success() -> None:
 
 def test_a_success_recorded_late_matures_late() -> None:
     late = (Told(Kind.SENT, 5), Told(Kind.CONVERTED, 6, lag=20))
-    assert contacts(history(*late), RULES, NOW)["matured_at"][0] == 26 * DAY
+    (found,) = contacts(history(*late), RULES, NOW)
+    assert (found["matured_at"], found["told_at"]) == (26 * DAY, 26 * DAY)
     assert labels(*late, known_at=25 * DAY) == [(5, False)]
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from features.event import Event, Identifier, Kind
 from features.progress import Silent
 from features.stores.protocol import Append
+from features.stores.trials import Trial, TrialKind
 from models.policy.exploration import UNIFORM, Greedy
 from models.policy.gates import GATES
 from models.policy.version import Policy
@@ -21,9 +22,11 @@ from nextbest import app
 from serving.model_loader import NoModel
 from serving.redrawing import as_logged, at_random, by_catalogue
 from serving.replaying import Replayer
-from tests.models.shop import DAY, NOW
+from tests.models.shop import DAY, NOW, ByAction
+from tests.models.test_incremental_ranking import Effects
 from tests.training.draw_world import TRUE, VALUE, WINDOW_DAYS, Shop, decide_for, open_shop
 from training.errors import InvalidFeedback
+from training.offpolicy import sides
 from training.offpolicy.arms import by_arm
 from training.offpolicy.diagnostics import FEWEST, diagnose
 from training.offpolicy.estimators import IPS, SelfNormalisedIPS
@@ -33,7 +36,7 @@ from training.offpolicy.logged import Reading, Reward, feedback_of, read_draws, 
 from training.offpolicy.paired import Policies, compared
 from training.offpolicy.redrawn import Redrawn, redrawn
 from training.offpolicy.report import report
-from training.promotion import Compared, NotEvaluable
+from training.promotion import Compared, Limits, NotEvaluable, Replayed, verdict
 
 PEOPLE, EACH = 150, 4
 ARMS = {"period_days": 36500, "random": 0.25, "holdout": 0.25}
@@ -163,6 +166,52 @@ def test_two_policies_are_compared_on_the_very_same_draws(shop: Shop, reading: R
     assert (few.draws, few.champion_saw, few.difference.low, few.difference.high) == (30, 0, 0.0, 0.0)
     none = compared(certain, policies, *rest, 10)
     assert none == NotEvaluable("7 matured draws are logged, and none left anything to chance")
+
+
+@pytest.fixture(scope="module")
+def by_effect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Ranked by what contacts add, of which b's adds nothing: whoever takes b would take it anyway."""
+    made = open_shop(tmp_path_factory.mktemp("effects"), ARMS, incremental=True)
+    assert isinstance(made.scorer, ByAction)
+    code = made.store.vocabulary.code
+    knowing = replace(made, scorer=Effects(made.scorer, {code("action", "a"): 2.0, code("action", "b"): 0.0}))
+    decide_for(knowing, 30, 2, seed=1)
+    yield knowing
+    made.store.close()
+
+
+def test_who_ranks_by_incremental_value_is_not_judged_by_credited_successes(by_effect: Shop) -> None:
+    draws = read(by_effect).draws
+    assert isinstance(by_effect.scorer, Effects)
+    knowing, plain = by_effect.redraw(), replace(by_effect, scorer=by_effect.scorer.chances).redraw()
+    rest = (by_effect.store.vocabulary, Silent(), Reward.VALUE, np.random.default_rng(1), 10_000)
+    full = [one for one in draws if one.decision.arm == "full"]
+    for champion, challenger, named in (
+        (knowing, plain, "the champion ranks"),
+        (plain, knowing, "the challenger ranks"),
+    ):
+        found = compared(full, Policies(knowing, champion, challenger, 0), *rest)
+        assert isinstance(found, NotEvaluable)
+        assert found.why.startswith(named)
+        assert "success that is credited" in found.why
+        none = NotEvaluable("none")
+        judged = verdict("2", "1", found, none, Replayed(9, ()), Limits(), none, none)
+        assert judged.criteria[0].result == "not evaluable"
+        assert not judged.promoted
+        assert judged.against_trying == ()
+    assert isinstance(compared(full, Policies(knowing, plain, plain, 0), *rest), Compared)
+
+
+def test_a_trial_of_what_ranks_by_incremental_value_says_so(by_effect: Shop, shop: Shop) -> None:
+    trial = Trial(TrialKind.AB, "m8", "aa", "", "m", 0.5, NOW - 60 * DAY, NOW, "Ann", "to see")
+    told, plain = (sides.report(one.store, trial, NOW, Reward.VALUE, 1, Silent()) for one in (by_effect, shop))
+    draws = [one for one in read(by_effect).draws if one.incremental]
+    assert {one.decision.arm for one in draws} >= {"full", "random"}
+    (line,) = [one for one in told.remarks if "incremental" in one]
+    assert line.startswith(f"draws of decisions ranked by incremental value are {len(draws):,}; ")
+    assert line in told.markdown()
+    assert line in told.as_json()
+    assert not any("incremental" in one for one in plain.remarks)
 
 
 def test_a_log_that_comes_out_differently_is_left_out(shop: Shop, reading: Reading) -> None:

@@ -22,12 +22,15 @@ from training.promotion import (
     DIFFERENCE,
     FORCE,
     Compared,
+    Criterion,
     Figures,
     Holdout,
     Limits,
     NotEvaluable,
+    Paced,
     Replayed,
     Result,
+    Skewed,
     Verdict,
     unchanged,
     verdict,
@@ -36,6 +39,8 @@ from training.promotion_text import as_json, markdown
 
 LIMITS = Limits()
 FINE = Replayed(100, ())
+CLEAN = Skewed(0.0, "none of 100 logged decisions made again and 900 logged rows")
+PACE = Paced(1.0, 200, 2.5, 2.5)
 BOTH = Holdout(Figures(0.8, 0.1), Figures(0.8, 0.1), "on 500 contacts")
 
 
@@ -72,7 +77,8 @@ def test_a_better_difference_never_turns_promoted_into_refused(
     before = found.difference
     ahead = replace(before, value=before.value + better, low=before.low + better, high=before.high + better)
     one, other = (
-        verdict("2", "1", each, holdout, replayed, LIMITS) for each in (found, replace(found, difference=ahead))
+        verdict("2", "1", each, holdout, replayed, LIMITS, CLEAN, PACE)
+        for each in (found, replace(found, difference=ahead))
     )
     assert other.promoted or not one.promoted
     assert {reason.partition(":")[0] for reason in other.reasons} <= {
@@ -89,7 +95,7 @@ def test_a_better_difference_never_turns_promoted_into_refused(
 def test_a_refusal_names_every_criterion_that_failed_and_no_other(
     found: Compared | NotEvaluable, holdout: Holdout | NotEvaluable, replayed: Replayed, champion: str | None
 ) -> None:
-    made = verdict("2", champion, found, holdout, replayed, LIMITS)
+    made = verdict("2", champion, found, holdout, replayed, LIMITS, CLEAN, PACE)
     failed = {one.name for one in made.criteria if one.result is Result.FAILED}
     unknown = made.criteria[0].result is Result.NOT_EVALUABLE
     named = failed | ({DIFFERENCE} if unknown and champion is not None else set())
@@ -102,10 +108,38 @@ def test_a_refusal_names_every_criterion_that_failed_and_no_other(
     assert all(reason in markdown(made) for reason in made.reasons)
 
 
+@given(
+    found=st.one_of(_compared, st.just(NotEvaluable("no matured draw is logged"))),
+    holdout=st.one_of(_holdouts, st.just(NotEvaluable("no figures"))),
+    replayed=_replayed,
+    champion=st.sampled_from(["1", None]),
+)
+def test_what_may_serve_may_be_tried_and_what_breaks_a_law_or_is_worse_may_not(
+    found: Compared | NotEvaluable, holdout: Holdout | NotEvaluable, replayed: Replayed, champion: str | None
+) -> None:
+    made = verdict("2", champion, found, holdout, replayed, LIMITS, CLEAN, PACE)
+    against = {reason.partition(":")[0] for reason in made.against_trying}
+    failed = {one.name for one in made.criteria if one.result is Result.FAILED}
+    assert against == failed - {"effective people", "choices without support", "draws that do not come out again"}
+    assert not (made.promoted and against)
+    assert bool(against) >= bool(replayed.decisions and replayed.broken)
+
+
+def test_that_the_log_cannot_tell_speaks_against_promotion_and_not_against_a_trial() -> None:
+    silent = NotEvaluable("240 matured draws are logged, and none left anything to chance")
+    few = replace(EQUAL, effective_people=20.0)
+    for found in (silent, few):
+        made = verdict("2", "1", found, BOTH, FINE, LIMITS, CLEAN, PACE)
+        assert (made.promoted, made.against_trying) == (False, ())
+        assert "nextbest ab start" in made.reasons[0]
+    worse = verdict("2", "1", silent, BOTH, Replayed(9, ("decision d would offer a",)), LIMITS, CLEAN, PACE)
+    assert [one.partition(":")[0] for one in worse.against_trying] == ["offers of what was bought within its window"]
+
+
 @given(champion=st.floats(0.0, 10.0), tolerance=st.floats(0.0, 1.0))
 def test_an_equal_is_within_any_tolerance(champion: float, tolerance: float) -> None:
     found = replace(EQUAL, champion=champion)
-    assert verdict("2", "1", found, BOTH, FINE, Limits(tolerance=tolerance)).promoted
+    assert verdict("2", "1", found, BOTH, FINE, Limits(tolerance=tolerance), CLEAN, PACE).promoted
 
 
 @pytest.mark.parametrize(
@@ -120,9 +154,25 @@ def test_an_equal_is_within_any_tolerance(champion: float, tolerance: float) -> 
     ],
 )
 def test_each_limit_refuses_by_itself(found: Compared, holdout: Holdout, replayed: Replayed, name: str) -> None:
-    assert verdict("2", "1", EQUAL, BOTH, FINE, LIMITS).promoted
-    made = verdict("2", "1", found, holdout, replayed, LIMITS)
+    assert verdict("2", "1", EQUAL, BOTH, FINE, LIMITS, CLEAN, PACE).promoted
+    made = verdict("2", "1", found, holdout, replayed, LIMITS, CLEAN, PACE)
     assert [reason.partition(":")[0] for reason in made.reasons] == [name]
+
+
+@pytest.mark.parametrize(
+    ("champion", "error", "allowed"),
+    [(None, 0.77, True), (None, 0.79, False), (Figures(0.8, 0.1), 0.69, True), (Figures(0.8, 0.1), 0.70, False)],
+)
+def test_what_chance_makes_of_calibration_is_held_against_nobody(
+    champion: Figures | None, error: float, allowed: bool
+) -> None:
+    """With 0.6 of chance 0.5 becomes 0.781, and 0.35 becomes 0.695."""
+    compared = EQUAL if champion else NotEvaluable("there is no champion")
+    few = Holdout(Figures(0.8, error, chance=0.6), champion, "on 300 contacts")
+    many = Holdout(Figures(0.8, error, chance=0.1), champion, "on 30,000 contacts")
+    versions = ("2", "1" if champion else None)
+    verdicts = [verdict(*versions, compared, one, FINE, LIMITS, CLEAN, PACE) for one in (few, many)]
+    assert [one.promoted for one in verdicts] == [allowed, False]
 
 
 @pytest.mark.parametrize(
@@ -136,20 +186,44 @@ def test_each_limit_refuses_by_itself(found: Compared, holdout: Holdout, replaye
 def test_a_log_that_does_not_tell_is_not_evaluable_and_only_a_first_champion_may_do_without(
     found: Compared | NotEvaluable,
 ) -> None:
-    made = verdict("2", "1", found, BOTH, FINE, LIMITS)
+    made = verdict("2", "1", found, BOTH, FINE, LIMITS, CLEAN, PACE)
     assert made.criteria[0].result is Result.NOT_EVALUABLE
     assert "not evaluable off-policy" in made.criteria[0].sentence
     assert FORCE in made.reasons[0]
-    first = verdict("1", None, NotEvaluable("there is no champion"), replace(BOTH, champion=None), FINE, LIMITS)
+    first = verdict(
+        "1", None, NotEvaluable("there is no champion"), replace(BOTH, champion=None), FINE, LIMITS, CLEAN, PACE
+    )
     assert (first.promoted, first.remark.startswith("no champion to compare")) == (True, True)
     poor = Holdout(Figures(1.2, 0.1), None, "on 500 contacts")
-    assert not verdict("1", None, NotEvaluable("there is no champion"), poor, FINE, LIMITS).promoted
+    assert not verdict("1", None, NotEvaluable("there is no champion"), poor, FINE, LIMITS, CLEAN, PACE).promoted
 
 
-def test_skew_is_said_not_to_be_measured() -> None:
-    skew = verdict("2", "1", EQUAL, BOTH, FINE, LIMITS).criteria[-1]
-    assert (skew.name, skew.result, skew.observed) == ("feature skew", Result.NOT_EVALUABLE, None)
-    assert skew.sentence.startswith("not measured")
+def found_of(made: Verdict, name: str) -> Criterion:
+    (found,) = (one for one in made.criteria if one.name == name)
+    return found
+
+
+@given(share=st.floats(0.0, 1.0))
+def test_skew_beyond_the_limit_refuses_whatever_else_is_fine(share: float) -> None:
+    made = verdict("2", "1", EQUAL, BOTH, FINE, LIMITS, Skewed(share, "told"), PACE)
+    assert made.promoted == (share <= LIMITS.skew)
+    assert found_of(made, "feature skew").observed == share
+
+
+@given(ratio=st.floats(0.01, 100.0))
+def test_a_slower_decision_refuses_whatever_else_is_fine(ratio: float) -> None:
+    made = verdict("2", "1", EQUAL, BOTH, FINE, LIMITS, CLEAN, replace(PACE, ratio=ratio))
+    assert made.promoted == (ratio <= LIMITS.slower)
+    assert made.against_trying == made.reasons
+    assert found_of(made, "time of a decision").observed == ratio
+
+
+def test_what_cannot_be_measured_is_neither_good_nor_bad() -> None:
+    nothing = NotEvaluable("nothing is logged")
+    made = verdict("2", "1", EQUAL, BOTH, FINE, LIMITS, nothing, nothing)
+    assert made.promoted
+    for name in ("feature skew", "time of a decision"):
+        assert (found_of(made, name).result, found_of(made, name).sentence) == (Result.NOT_EVALUABLE, nothing.why)
 
 
 def test_what_serves_already_may_be_promoted_again() -> None:

@@ -4,7 +4,9 @@ scientist."""
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from features.event import Kind
-from features.progress import Silent
+from features.progress import Advance, Silent
 from features.stores.protocol import Store
 from models import bundle
 from models.document_fields import moment_of
@@ -27,8 +29,9 @@ from tests.training.small_shop import BEGIN, DAY, as_table, events, open_shop
 from training import run
 from training.champions import Grounds, How
 from training.errors import NotRegistered, RegistryAway
-from training.registry import CHALLENGER, CHAMPION, DIGEST_TAG, MODEL_NAME, PREVIOUS, Registry
-from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings
+from training.registry import CHALLENGER, CHAMPION, DIGEST_TAG, EXPERIMENT, MODEL_NAME, PREVIOUS, Registry, RunRecord
+from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings, read_trees
+from training.tuning import Search
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -52,6 +55,7 @@ class Trained:
     home: Path
     first: run.Run
     second: run.Run
+    chosen: tuple[str, ...]
 
 
 def some_rejected(rows: pa.Table) -> pa.Table:
@@ -71,8 +75,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     uri = f"sqlite:///{home / 'mlflow.db'}"
     registry = Registry(uri, home / "artifacts")
     first = run.learn(store, registry, SETTINGS, None, Silent(), evaluated=True)
-    second = run.learn(store, registry, replace(SETTINGS, seed=1), None, Silent(), evaluated=False)
-    yield Trained(store, registry, MlflowClient(uri, uri), home, first, second)
+    search = Search(trials=3, minutes=None)
+    chosen: list[str] = []
+    other = replace(SETTINGS, seed=1)
+    second = run.learn(store, registry, other, None, Silent(), evaluated=False, search=search, tell=chosen.extend)
+    yield Trained(store, registry, MlflowClient(uri, uri), home, first, second, tuple(chosen))
     store.close()
 
 
@@ -84,11 +91,17 @@ def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> Non
     assert any(name.startswith("Next purchase") for name in kept.data.metrics)
     files = {entry.path for entry in trained.client.list_artifacts(trained.first.registered.run_id)}
     assert {"calibration.png", "gain.png", "importance.png", run.CARD, run.TABLES} <= files
-    assert {"contact_reasons.png", run.REASONS} <= files
+    assert {"contact_reasons.png", run.REASONS, "calibration_by_channel.png"} <= files
+    card = mlflow.artifacts.load_text(f"{kept.info.artifact_uri}/{run.CARD}")
+    for channel in ("mail", "email"):
+        assert kept.data.metrics[f"calibration.channel.{channel}.ratio"] > 0.0
+        assert f"| channel {channel} | " in card
     assert (
         kept.data.metrics["Contact reasons/log loss/nextbest"] < kept.data.metrics["Contact reasons/log loss/base rate"]
     )
-    remark, again, rests = trained.first.remarks
+    remark, again, rests, late, effect = trained.first.remarks
+    assert effect.startswith("incremental")
+    assert late.startswith("delays of successes")
     assert rests.startswith("cool-offs: of 10 actions and ")
     assert {"cool_off.png", run.COOL_OFFS} <= files
     assert kept.data.metrics["cool_off.any_action_days"] < 56.0
@@ -109,6 +122,28 @@ def test_a_run_keeps_all_that_shaped_the_model(trained: Trained) -> None:
     assert trained.first.evaluation is not None
     for method, setting in trained.first.evaluation.settings.items():
         assert params[f"baseline.{method.replace('(', '').replace(')', '')}"] == setting
+
+
+def test_each_trial_of_a_search_is_a_run_below_that_of_the_version(trained: Trained) -> None:
+    parent = trained.client.get_run(trained.second.registered.run_id)
+    below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    runs = trained.client.search_runs([parent.info.experiment_id], below, order_by=["start_time ASC"])
+    assert sorted(one.info.run_name for one in runs) == ["trial 0", "trial 1", "trial 2"]
+    assert {one.info.status for one in runs} == {"FINISHED"}
+    losses = {one.info.run_name: one.data.metrics["validation.log_loss_best"] for one in runs}
+    assert parent.data.metrics["tuning.log_loss"] == min(losses.values()) <= losses["trial 0"]
+    assert parent.data.metrics["tuning.log_loss_before"] == losses["trial 0"]
+    chosen = next(one for one in runs if losses[one.info.run_name] == min(losses.values()))
+    trees = {name: value for name, value in chosen.data.params.items() if name.startswith("response.")}
+    assert trees.items() <= parent.data.params.items()
+    (remark,) = trained.chosen
+    assert remark.startswith("tuned: 3 trials")
+    assert remark not in trained.second.remarks
+    for text in (run.CARD, "tuning.md"):
+        kept = mlflow.artifacts.load_text(f"{parent.info.artifact_uri}/{text}")
+        assert remark in kept or kept.count("\n") == 4
+    first = trained.client.get_run(trained.first.registered.run_id)
+    assert not any(name.startswith("tuning.") for name in first.data.params)
 
 
 def test_a_version_names_its_bundle_by_digest(trained: Trained) -> None:
@@ -221,11 +256,52 @@ def test_a_registry_that_is_away_is_one_error(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_is_added_to_the_run_of_the_same_data(trained: Trained) -> None:
-    """By a machine of any size."""
-    settings = replace(SETTINGS, seed=1, threads=SETTINGS.threads + 1)
+    """By a machine of any size, told what a search chose."""
+    chosen = read_trees(trained.client.get_run(trained.second.registered.run_id).data.params["tuning.chosen"])
+    settings = replace(SETTINGS, seed=1, threads=SETTINGS.threads + 1, response=chosen)
     trained_again = Registry(f"sqlite:///{trained.home / 'mlflow.db'}", trained.home / "artifacts")
     found = run.judge(trained.store, trained_again, settings, None, Silent())
     kept = trained.client.get_run(trained.second.registered.run_id).data
     for name, value in found.flat().items():
         assert kept.metrics[name] == pytest.approx(value)
     assert kept.params["baseline.ALS implicit"] == found.settings["ALS (implicit)"]
+
+
+class StoppedAt:
+    """Ctrl-C when a step of that name begins."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    @contextmanager
+    def step(self, title: str, total: float | None = None) -> Iterator[Advance]:
+        if title.startswith(self._title):
+            raise KeyboardInterrupt
+        with Silent().step(title, total) as advance:
+            yield advance
+
+
+def test_what_a_search_chose_outlives_a_training_that_is_stopped(trained: Trained) -> None:
+    told: list[str] = []
+    asked, search = (SETTINGS, None, StoppedAt("Record the run")), Search(trials=1, minutes=None)
+    before = trained.registry.versions()
+    with pytest.raises(KeyboardInterrupt):
+        run.learn(trained.store, trained.registry, *asked, evaluated=False, search=search, tell=told.extend)
+    (line,) = told
+    assert read_trees(line.rpartition("--response ")[2]) == SETTINGS.response
+    assert trained.registry.versions() == before
+
+
+def test_an_evaluation_reaches_a_run_that_searches_have_buried(tmp_path: Path) -> None:
+    """More trials than one answer holds, all of them later."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    registry = Registry(uri, tmp_path / "artifacts")
+    old = registry.note(EXPERIMENT, RunRecord({}, {}, {run.DATASET_TAG: "ab"}, {}, {}))
+    trials = [(f"{number:032x}", f"trial {number}", number + 1) for number in range(1_100)]
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection, connection:
+        connection.execute("CREATE TEMP TABLE trial AS SELECT * FROM runs")
+        for trial in trials:
+            connection.execute("UPDATE trial SET run_uuid = ?, name = ?, start_time = start_time + ?", trial)
+            connection.execute("INSERT INTO runs SELECT * FROM trial")
+    assert registry.attach({run.DATASET_TAG: "ab"}, {}, {"judged": 0.5}, {}) == 1
+    assert registry.figures(old).metrics == {"judged": 0.5}

@@ -19,7 +19,7 @@ from features.stores.protocol import Store
 from models import bundle
 from models.affinity import HORIZON
 from models.bundle import Bundle, Provenance
-from models.inputs import affinity_columns
+from models.inputs import AFFINITY_INPUT, affinity_columns, response_inputs
 from models.local_time import utc_offset
 from models.population import COLUMNS, Population
 from models.reasons import SHOWN, reasons
@@ -34,9 +34,12 @@ from training.growing import fit_calibration
 from training.settings import TrainingSettings
 from training.table import Dataset, Pairs
 from training.tables import BASE_RATE, OURS
+from training.track_records import track_records
 from training.train import PARTS, Trained, choose_splits, response_rows, train
+from training.watching.reference import reference_of
 
 SETTINGS = TrainingSettings(rounds=60, affinity_rounds=30, resamples=20, refits=3, negatives=2_000, judged=2_000)
+AFFINITY = response_inputs().index(AFFINITY_INPUT)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,16 @@ def test_parts_are_disjoint_and_each_is_known_before_the_next(dataset: Dataset) 
         assert dataset.exposures.success[masks[name]].sum() >= 0.2 * total
 
 
+def test_a_reference_is_of_what_was_judged(dataset: Dataset, trained: Trained) -> None:
+    made, compiled, part = reference_of(trained, 1), dataset.compiled, trained.backtest.parts["test"]
+    scores = trained.backtest.calibration.apply(trained.backtest.raw)
+    assert sum(one.contacts for rates in made.rates.values() for one in rates.values()) == len(dataset.exposures)
+    for channel, one in made.scores.items():
+        here = compiled.all.channel[part.exposures.pairs.candidate] == compiled.channel_codes[channel]
+        assert one.share[0] == pytest.approx(np.average(scores[here] <= one.edges[0], weights=part.sample.weight[here]))
+    assert ({"mail", "email"}, len(made.features)) == (made.scores.keys(), 40)
+
+
 def test_an_affinity_model_saw_nothing_after_its_cutoff(shop: Store, dataset: Dataset, trained: Trained) -> None:
     """Of a store that ends at the cutoff, the very same model is learned."""
     for known in trained.backtest.fits[-2:]:
@@ -117,21 +130,19 @@ def test_each_exposure_uses_the_latest_model_before_it(trained: Trained) -> None
     part = trained.backtest.parts["train"]
     early = part.exposures.pairs.moment < cutoffs[0]
     assert early.any()
-    assert np.isnan(part.sample.columns[early][:, -2:]).all()
-    assert np.isfinite(part.sample.columns[~early][:, -2]).all()
+    assert np.isnan(part.sample.columns[early][:, AFFINITY : AFFINITY + 2]).all()
+    assert np.isfinite(part.sample.columns[~early][:, AFFINITY]).all()
 
 
 def test_a_row_is_what_it_was_when_later_events_are_taken_away(shop: Store, trained: Trained) -> None:
     cutoff = trained.backtest.fits[-2].population.as_of
     earlier = table.read(shop, cutoff, Silent())
     everything = trained.dataset
-    count = len(earlier.exposures)
-    chosen = np.linspace(0, count - 1, 60).astype(np.intp)
-    some = earlier.exposures.take(chosen)
+    some = earlier.exposures.take(np.linspace(0, len(earlier.exposures) - 1, 60).astype(np.intp))
     fits = [fit for fit in trained.backtest.fits if fit.population.as_of <= cutoff]
     truncated = replace(earlier, histories=tuple(_until(records, cutoff) for records in everything.histories))
-    now = response_rows(everything, some, fits)
-    then = response_rows(truncated, some, fits)
+    now = response_rows(everything, some, fits, trained.backtest.records)
+    then = response_rows(truncated, some, fits, track_records(truncated))
     assert now.tobytes() == then.tobytes()
 
 
@@ -141,10 +152,8 @@ def _until(records: np.ndarray, moment: int) -> np.ndarray:
 
 def test_the_row_that_trained_is_the_row_that_serves(shop: Store, trained: Trained) -> None:
     """Bit for bit, through the store as of that moment and the scorer in service."""
-    dataset, fits = trained.dataset, trained.backtest.fits
+    dataset, fits, records = trained.dataset, trained.backtest.fits, trained.backtest.records
     fit = fits[-2]
-    serving = replace(trained.bundle, affinity=fit.forest, population=fit.population)
-    scorer = ModelScorer(bundle.load(bundle.serialise(serving)), "1")
     compiled = dataset.compiled
     people = {entry.person: entry.customer_id for entry in shop.scan(0, 1)}
     numbers = sorted(people)
@@ -155,20 +164,22 @@ def test_the_row_that_trained_is_the_row_that_serves(shop: Store, trained: Train
         moment, candidate = int(one.pairs.moment[0]), int(one.pairs.candidate[0])
         record = shop.read_as_of(customer_identifier(people[numbers[int(one.pairs.person[0])]]), moment)
         offset = utc_offset(record.time_zone, compiled.catalogue.time_zone, moment)
+        known = max((each for each in records if each.as_of <= moment), key=lambda each: each.as_of)
+        serving = replace(trained.bundle, affinity=fit.forest, population=fit.population, track_record=known)
+        scorer = ModelScorer(bundle.load(bundle.serialise(serving)), "1")
         scores = scorer.score(record, moment, offset, compiled.all, compiled)
-        columns = response_rows(dataset, one, fits)
+        columns = response_rows(dataset, one, fits, records)
         assert scores.rows[candidate].tobytes() == columns[0, : scores.rows.shape[1]].tobytes()
         learned = trained.bundle.calibration.apply(trained.bundle.response.raw(columns))
         assert scores.response[candidate].tobytes() == learned[0].tobytes()
-        probability = 1 / (1 + np.exp(-columns[0, -2]))
+        probability = 1 / (1 + np.exp(-columns[0, AFFINITY]))
         assert scores.affinity[candidate] == pytest.approx(probability)
 
 
 def test_somebody_unknown_gets_probabilities_too(shop: Store, trained: Trained) -> None:
     scorer = ModelScorer(trained.bundle, "1")
     record = shop.read(customer_identifier("nobody"))
-    compiled = trained.dataset.compiled
-    scores = scorer.score(record, trained.dataset.known_at, 0, compiled.all, compiled)
+    scores = scorer.score(record, trained.dataset.known_at, 0, trained.dataset.compiled.all, trained.dataset.compiled)
     assert not record.known
     assert ((scores.response > 0) & (scores.response < 1)).all()
     assert np.isfinite(scores.affinity).all()
@@ -180,7 +191,7 @@ def test_the_reasons_add_up_to_the_score(shop: Store, trained: Trained) -> None:
     compiled = trained.dataset.compiled
     record = shop.read(customer_identifier("c-1"))
     scores = scorer.score(record, trained.dataset.known_at, 0, compiled.all, compiled)
-    additions = scorer.additions(scores.rows, compiled.all.category, compiled)
+    additions = scorer.additions(scores.rows, compiled.all, compiled)
     log_odds = np.log(scores.response / (1 - scores.response))
     usual = log_odds - additions.log_odds.sum(axis=1)
     np.testing.assert_allclose(usual, usual[0], rtol=0, atol=1e-9)
@@ -355,7 +366,7 @@ def test_drawn_rows_stand_for_all_rows(dataset: Dataset) -> None:
 def test_affinity_ranks_what_people_buy_above_what_they_do_not(trained: Trained) -> None:
     dataset, fit = trained.dataset, trained.backtest.fits[-1]
     drawn = affinity.draw(dataset, dataset.known_at - 2 * HORIZON, np.random.default_rng(2))
-    rows = table.feature_rows(dataset, drawn.pairs, dataset.compiled.categories)
+    rows = table.feature_rows(dataset, drawn.pairs, table.every_category)
     figures = fit.population.by_number(dataset.compiled.catalogue.categories)
     raw = fit.forest.raw(affinity_columns(rows, figures[drawn.pairs.category]))
     assert raw[drawn.label].mean() > raw[~drawn.label].mean() + 1

@@ -39,13 +39,28 @@ def by_arm(
     draws: Sequence[Draw], reward: Reward, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES
 ) -> tuple[ArmResult, ...]:
     """By name of the arm; an arm of fewer than FEWEST_PEOPLE is left out. Raises InvalidFeedback."""
+    names = [one.decision.arm for one in draws]
+    return by_name(draws, names, Arm.FULL.value, reward, rng, level, resamples)
+
+
+def by_name(
+    draws: Sequence[Draw],
+    names: Sequence[str],
+    reference: str,
+    reward: Reward,
+    rng: np.random.Generator,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+) -> tuple[ArmResult, ...]:
+    """names: of what each draw counts for, drawn by lot for its person. reference: of these, what the others may be
+    ahead of. Raises InvalidFeedback."""
     if not draws:
         raise InvalidFeedback("draws is 0; arms are compared on matured decisions; let their reward windows pass")
-    arm = np.array([one.decision.arm for one in draws])
+    arm = np.array(names)
     person = np.array([one.decision.person for one in draws], np.int64)
-    gained, full = earned(draws, reward), arm == Arm.FULL.value
+    gained, full = earned(draws, reward), arm == reference
     found = []
-    for name in sorted(set(arm.tolist())):
+    for name in sorted(set(names)):
         here = arm == name
         people = len(np.unique(person[here]))
         if people < FEWEST_PEOPLE:
@@ -53,7 +68,7 @@ def by_arm(
         terms, theirs = (Terms(gained * mask, mask.astype(np.float64)) for mask in (here, full))
         own = bootstrapped(terms, person, rng, level, resamples)
         compared = None
-        if name != Arm.FULL.value and full.any():
+        if name != reference and full.any():
             compared = bootstrapped_difference(terms, theirs, person, rng, level, resamples)
         some = [one for one, inside in zip(draws, here, strict=True) if inside]
         if all(one.action is None for one in some):  # which earns nothing, for certain
@@ -72,10 +87,11 @@ def report(
     return reading.remarks, table(by_arm(reading.draws, reward, np.random.default_rng(seed)))
 
 
-def table(results: Sequence[ArmResult]) -> str:
+def table(results: Sequence[ArmResult], what: str = "arm", reference: str = Arm.FULL.value) -> str:
     """As Markdown."""
     lines = [
-        "| arm | draws | people | per draw | ahead of full | took an action | mean chance of what was drawn |",
+        f"| {what} | draws | people | per draw | ahead of {reference} "
+        "| took an action | mean chance of what was drawn |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in results:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.special import ndtri
 
 from training.errors import InvalidFeedback
 from training.offpolicy.estimators import Bounds, Estimator, Terms
@@ -61,6 +62,16 @@ def bootstrapped_difference(
     if _alike(challenger, champion):
         return Interval(0.0, 0.0, 0.0, 0.0, level, METHOD)
     return _studentised([(1.0, challenger), (-1.0, champion)], person, rng, level, resamples)
+
+
+def linearised(terms: Terms, person: NDArray[np.int64], level: float = LEVEL) -> Interval:
+    """Of a ratio of sums, by its residuals and the normal distribution: cheap where many are wanted, and right where
+    each has many people; a figure with few successes needs one of the others. Infinite where nobody differs. Raises
+    InvalidFeedback."""
+    _check_level(level)
+    value, error = terms.value, _error([(1.0, terms)], person)
+    away = error * float(ndtri((1.0 + level) / 2.0)) if error > 0.0 else np.inf
+    return Interval(value, error, value - away, value + away, level, "linearisation over people")
 
 
 def bernstein(

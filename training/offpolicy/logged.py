@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,15 +30,22 @@ from features.progress import Progress
 from features.stores.protocol import CatalogueStore, DecisionLog, HistoryStore, LoggedDecision
 from features.vocabulary import Vocabulary
 from models.catalogue import Catalogue, Channel
-from models.columns import compile_catalogue
+from models.columns import CompiledCatalogue, compile_catalogue
 from models.delivery import LoggedDelivery
 from models.first_draws import Choice
+from models.policy_rules import RankBy
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
 from training.offpolicy.feedback import NO_ACTION, UNNAMED, Feedback
 
 NEGLIGIBLE = 1e-12
 """A remaining chance below which it is rounding."""
+
+CREDITED = (
+    "what a draw earns is the success that is credited to it, and not what it added to sales: who leaves alone whoever "
+    "buys anyway earns nothing for that here"
+)
+"""Of a ranking by incremental value."""
 
 
 class Reward(StrEnum):
@@ -56,8 +64,8 @@ class Draw:
     """One logged draw. channels: that the draw was over, in order, more than one for the best of all. channel, action:
     where and what was drawn, None for no action; then channel is the first of them. propensity: of what was drawn.
     no_action: of drawing no action. value: of the drawn action at that time, in the catalogue's currency, 0 of none.
-    success: see above. slate: the place of its slate in `taken`, which is what all of the decision's slates took, rank
-    by rank, as models.first_draws wants it."""
+    success: see above. incremental: its decision ranked marketing by incremental value. slate: the place of its slate
+    in `taken`, which is what all of the decision's slates took, rank by rank, as models.first_draws wants it."""
 
     decision: LoggedDecision
     slate: int
@@ -69,6 +77,7 @@ class Draw:
     no_action: float
     value: float
     success: bool
+    incremental: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,14 @@ class Reading:
             "decisions about people who object to profiling": self.objecting,
             "decisions that could not be read": self.unreadable,
         }
-        return tuple(f"{what} are {count:,}; they are left out" for what, count in left.items() if count)
+        lines = [f"{what} are {count:,}; they are left out" for what, count in left.items() if count]
+        versions = Counter(one.decision.model_version for one in self.draws)
+        if incremental := sum(one.incremental for one in self.draws):
+            lines.append(f"draws of decisions ranked by incremental value are {incremental:,}; {CREDITED}")
+        if len(versions) > 1:
+            several = ", ".join(f"{version} ({count:,})" for version, count in sorted(versions.items()))
+            lines.append(f"draws are by the model versions {several}; each counts with the chances of its own version")
+        return tuple(lines)
 
 
 class _Action(msgspec.Struct, frozen=True):
@@ -109,7 +125,10 @@ class _Slate(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
+    """ranked_by: earlier versions ranked by response, and did not say so."""
+
     channels: tuple[_Slate, ...]
+    ranked_by: RankBy = RankBy.RESPONSE
 
 
 class _Question(LoggedDelivery, frozen=True):
@@ -122,9 +141,10 @@ def read_draws(store: LogStore, since: int, known_at: int, progress: Progress, l
     stored = store.catalogue()
     if stored is None:
         raise NothingToLearn("catalogue is absent; rewards need its actions; import or publish one first")
-    catalogue = compile_catalogue(stored, store.vocabulary).catalogue
+    compiled = compile_catalogue(stored, store.vocabulary)
+    catalogue = compiled.catalogue
     chosen = store.newest_decisions(since, limit)
-    outcomes = _outcomes(store, catalogue, known_at, progress)
+    outcomes = _outcomes(store, compiled, known_at, progress)
     draws: list[Draw] = []
     left = {"unmatured": 0, "objecting": 0, "unreadable": 0}
     with progress.step("Read decisions", total=len(chosen)) as advance:
@@ -155,8 +175,8 @@ class _Outcomes:
         return self.succeeded.get((text_code(decision_id), *codes), held_until + 1) <= held_until
 
 
-def _outcomes(store: HistoryStore, catalogue: Catalogue, known_at: int, progress: Progress) -> _Outcomes:
-    rules = reward_rules(catalogue, store.vocabulary)
+def _outcomes(store: HistoryStore, compiled: CompiledCatalogue, known_at: int, progress: Progress) -> _Outcomes:
+    rules = reward_rules(compiled, store.vocabulary)
     succeeded: dict[tuple[int, int, int], int] = {}
     objecting: set[int] = set()
     with progress.step("Read outcomes", total=store.people()) as advance:
@@ -178,9 +198,10 @@ def _rows(logged: LoggedDecision, catalogue: Catalogue, outcomes: _Outcomes, kno
         return "objecting"
     try:
         question = msgspec.json.decode(logged.request, type=_Question)
-        slates = msgspec.json.decode(logged.response, type=_Answer).channels
+        answer = msgspec.json.decode(logged.response, type=_Answer)
     except msgspec.DecodeError:
         return "unreadable"
+    slates, incremental = answer.channels, answer.ranked_by is RankBy.INCREMENTAL
     channels = [catalogue.channels.get(slate.channel) for slate in slates]
     if None in channels:
         return "unreadable"
@@ -193,7 +214,7 @@ def _rows(logged: LoggedDecision, catalogue: Catalogue, outcomes: _Outcomes, kno
     for number, group in enumerate(groups):
         ours = [catalogue.channels[slate.channel] for slate in group]
         if max(begins + one.reserve + _window(one) for one in ours) <= known_at:
-            draws.append(_draw(logged, number, taken, group, begins, catalogue, outcomes))
+            draws.append(_draw(logged, number, taken, group, begins, catalogue, outcomes, incremental=incremental))
     return draws if draws or not slates else "unmatured"
 
 
@@ -210,18 +231,20 @@ def _draw(
     begins: int,
     catalogue: Catalogue,
     outcomes: _Outcomes,
+    *,
+    incremental: bool,
 ) -> Draw:
     names = tuple(slate.channel for slate in group)
     no_action = group[0].no_action.selection_probability
     drawn = next(((slate.channel, slate.actions[0]) for slate in group if slate.actions), None)
     if drawn is None:
-        return Draw(logged, number, taken, names, names[0], None, no_action, no_action, 0.0, False)
+        return Draw(logged, number, taken, names, names[0], None, no_action, no_action, 0.0, False, incremental)
     channel, action = drawn
     success = outcomes.success(
         logged.decision_id, action.action_id, channel, begins + catalogue.channels[channel].reserve
     )
-    chance = action.selection_probability
-    return Draw(logged, number, taken, names, channel, action.action_id, chance, no_action, action.value, success)
+    drawn_with = action.selection_probability, no_action, action.value
+    return Draw(logged, number, taken, names, channel, action.action_id, *drawn_with, success, incremental)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

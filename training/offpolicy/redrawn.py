@@ -12,6 +12,7 @@ from features.progress import Progress
 from features.stores.protocol import LoggedDecision
 from features.vocabulary import Vocabulary
 from models.first_draws import Choice, FirstDraw
+from models.policy_rules import RankBy
 from training.offpolicy.feedback import NO_ACTION, Feedback
 from training.offpolicy.logged import Draw, Reward, assembled
 
@@ -29,7 +30,8 @@ class Redrawn:
     target: float64[m], the chances of both. different: draws left out, for the logging policy decided anew does not
     give what was taken, or no action, the chance that was logged; what is left of a log of which many differ is no fair
     sample of it. unknown: left out, for one of the policies could not be decided
-    anew, or could not have drawn what earlier channels had."""
+    anew, or could not have drawn what earlier channels had. incremental: draws that the target ranks by incremental
+    value."""
 
     draws: tuple[Draw, ...]
     feedback: Feedback
@@ -37,6 +39,7 @@ class Redrawn:
     target: NDArray[np.float64]
     different: int
     unknown: int
+    incremental: int
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -58,7 +61,7 @@ def redrawn(
 ) -> Redrawn:
     """Raises InvalidFeedback when no draw is left."""
     kept: list[tuple[Draw, dict[Choice | None, float], dict[Choice | None, float]]] = []
-    different = unknown = 0
+    different = unknown = incremental = 0
     found: dict[str, tuple[Sequence[FirstDraw | None] | None, Sequence[FirstDraw | None] | None]] = {}
     with progress.step("Decide anew", total=len(draws)) as advance:
         for one in draws:
@@ -73,7 +76,13 @@ def redrawn(
                 different += 1
             else:
                 kept.append((one, ours, theirs))
-    return _joined(kept, vocabulary, reward, different, unknown)
+                incremental += _is_incremental(found[key][1], one.slate)
+    return _joined(kept, vocabulary, reward, different, unknown, incremental)
+
+
+def _is_incremental(found: Sequence[FirstDraw | None] | None, slate: int) -> bool:
+    draw = None if found is None else found[slate]
+    return draw is not None and draw.ranked_by is RankBy.INCREMENTAL
 
 
 def _chances(found: Sequence[FirstDraw | None] | None, slate: int) -> dict[Choice | None, float] | None:
@@ -92,6 +101,7 @@ def _joined(
     reward: Reward,
     different: int,
     unknown: int,
+    incremental: int,
 ) -> Redrawn:
     start, taken = [0], []
     action: list[int] = []
@@ -106,4 +116,4 @@ def _joined(
     places = (np.array(start, np.int64), np.array(action, np.int64), np.array(taken, np.int64))
     columns = np.array(chances, np.float64).reshape(-1, 2)
     feedback = assembled(draws, *places, reward)
-    return Redrawn(draws, feedback, columns[:, 0].copy(), columns[:, 1].copy(), different, unknown)
+    return Redrawn(draws, feedback, columns[:, 0].copy(), columns[:, 1].copy(), different, unknown, incremental)

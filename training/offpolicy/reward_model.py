@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import InvalidFeedback
-from training.growing import grow_matrix, matrix
+from training.growing import Tables, grow_matrix, matrix
 from training.offpolicy.feedback import Feedback
 from training.settings import REWARD
 
@@ -41,7 +41,7 @@ def by_forest(rounds: int = 100, seed: int = 0) -> Fit:
 
     def fit(columns: NDArray[np.float64], reward: NDArray[np.float64]) -> Predict:
         names = [f"input {place}" for place in range(columns.shape[1])]
-        return grow_matrix(matrix(columns, reward, names), REWARD, rounds, seed).raw
+        return grow_matrix(Tables(matrix(columns, reward, names)), REWARD, rounds, seed).raw
 
     return fit
 

@@ -23,6 +23,7 @@ from features.stores.import_columns import checked_customers, checked_events, fi
 from features.stores.protocol import Append, BulkReceipt, InvalidImport
 from features.stores.sql.group import EVENT_ROWS, MESSAGE_ROWS, TRAIT_ROWS
 from features.stores.sql.messages import source_code
+from features.stores.sql.names import Name, insert_names, name_of
 from features.stores.sql.orders import import_orders
 from features.stores.sql.people import PersonState, ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
@@ -240,6 +241,7 @@ def import_customers(session: Session, rules: Rules, table: pa.Table) -> BulkRec
     sequences = iter(session.numbers("sequence", len(customers)))
     changes: list[tuple[object, ...]] = []
     touched: dict[int, ProfileState] = {}
+    names: list[Name] = []
     for customer in customers:
         state = profiles.of(customer.identifier, ALWAYS)
         profiles.known_since(state, customer.identifier, ALWAYS)
@@ -253,8 +255,10 @@ def import_customers(session: Session, rules: Rules, table: pa.Table) -> BulkRec
             sequence = next(sequences)
             changes.append((state.profile, sequence, 0, json_text(differing)))
             state.person.merge_traits(differing, sequence)
+            names.extend(name_of(profiles.rules.vault, state.profile, differing, state.person.traits))
     profiles.store()
     session.insert(TRAIT_ROWS, changes)
+    insert_names(session, names)
     store_people(session, profiles.people.values())
     profiles.settle()
     people = len({one.person.person for one in touched.values()})

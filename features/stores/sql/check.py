@@ -12,9 +12,11 @@ from features.history import EVENT, NO_CHANNEL, Records, page
 from features.partition import Person, Strength
 from features.stores import packed
 from features.stores.protocol import CheckReport
+from features.stores.sql import stock
 from features.stores.sql.assembly import Assembled, assemble
 from features.stores.sql.orders import lost_orders
 from features.stores.sql.rebuild import everybody
+from features.stores.sql.responses import uncounted
 from features.stores.sql.session import Session, columns, value
 from features.stores.sql.snapshots import damaged
 from features.stores.sql.spending import miscounted
@@ -62,7 +64,9 @@ def check(session: Session, vault: Vault) -> CheckReport:
             faults.extend(f"person {made.person.root}: {fault}" for fault in found)
     faults.extend(_strays(session))
     faults.extend(miscounted(session))
+    faults.extend(uncounted(session))
     faults.extend(damaged(session))
+    faults.extend(stock.damaged(session))
     return CheckReport(people, events, tuple(faults))
 
 
@@ -121,6 +125,7 @@ _CLAIMS = f"""(SELECT o.profile FROM claim o WHERE NOT EXISTS
                 AND c.anchor IS NOT NULL AND i.strength >= {Strength.NOBODY:d}))"""  # noqa: S608
 _OWNED = (
     *((name, "person") for name in ("event", "message", "order_of", "sealed", "trait_change", "decision", "charge")),
+    ("exposure", "person"),
     (_CLAIMS, "profile"),
 )
 

@@ -18,6 +18,7 @@ from features.event import LOG_ONLY, ORDERS, Event
 from features.history import text_code
 from features.stores import packed
 from features.stores.acceptance import json_text
+from features.stores.desk import RecordView
 from features.stores.protocol import (
     Append,
     Appended,
@@ -31,12 +32,15 @@ from features.stores.protocol import (
     StoreError,
 )
 from features.stores.sql.decisions import insert_decisions, select_decisions
+from features.stores.sql.desk import Views, store_views
 from features.stores.sql.letters import Buried, make_room
 from features.stores.sql.messages import MessageKey, message_keys
+from features.stores.sql.names import Name, insert_names, name_of
 from features.stores.sql.orders import Order, insert_orders
 from features.stores.sql.people import ProfileState, store_people
 from features.stores.sql.profiles import Profiles, Rules
 from features.stores.sql.regroup import Regrouped
+from features.stores.sql.responses import Responses
 from features.stores.sql.session import Row, Session, columns, table
 from features.stores.sql.snapshots import KeptSnapshots, Snapshots
 from features.stores.sql.spending import Spending
@@ -82,7 +86,7 @@ class Letters:
     letters: tuple[DeadLetter, ...]
 
 
-Member = Appends | Decisions | Letters
+Member = Appends | Decisions | Letters | Views
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -101,10 +105,11 @@ Codes = Sequence[tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What a process keeps from one group to the next."""
+    """What a process keeps from one group to the next. part: of the tallies, see features.stores.sql.responses."""
 
     vocabulary: SharedVocabulary
     snapshots: KeptSnapshots
+    part: int
 
 
 def write_group(session: Session, process: Process, rules: Rules, members: Sequence[Member]) -> Written:
@@ -114,6 +119,7 @@ def write_group(session: Session, process: Process, rules: Rules, members: Seque
         Profiles(session, rules),
         Spending(session),
         Snapshots(session, process.snapshots),
+        Responses(session, process.part),
     )
     group.load(members)
     results: list[object] = []
@@ -126,7 +132,12 @@ def write_group(session: Session, process: Process, rules: Rules, members: Seque
     regrouped = group.profiles.settle()
     # What left for the letters of all is told once.
     left = iter((group.left,))
-    return [next(left, 0) if one is None else _finished(one, regrouped) for one in results], group.publish
+    told = (next(left, 0) if one is _BURIED else _finished(one, regrouped) for one in results)
+    return list(told), group.publish
+
+
+_BURIED = object()
+"""The result of letters, until it is known how many left for them."""
 
 
 def _finished(result: object, regrouped: Regrouped) -> object:
@@ -156,6 +167,7 @@ class _Group:
     profiles: Profiles
     spending: Spending
     snapshots: Snapshots
+    responses: Responses
     messages: set[MessageKey] = field(default_factory=set)
     keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     decisions: dict[str, LoggedDecision] = field(default_factory=dict)
@@ -166,14 +178,17 @@ class _Group:
     orders: set[Order] = field(default_factory=set)
     decision_rows: list[LoggedDecision] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+    views: list[RecordView] = field(default_factory=list)
+    names: list[Name] = field(default_factory=list)
     left: int = 0
 
     def load(self, members: Sequence[Member]) -> None:
-        writes = [write for member in members if not isinstance(member, Letters) for write in member.writes]
+        writes = [write for member in members if isinstance(member, Appends | Decisions) for write in member.writes]
         appends = [write for write in writes if isinstance(write, Append)]
         decisions = [write for write in writes if isinstance(write, LogDecision)]
         self.profiles.load(appends, [write.identifier for write in decisions])
         self.spending.load(appends, decisions)
+        self.responses.load([(write, self._root(write)) for write in appends])
         self.snapshots.load(decisions)
         events = [event for write in writes for event in write.events]
         self.keys = message_keys(self.session, {event.message_id for event in events})
@@ -183,6 +198,10 @@ class _Group:
         self.decisions = {one.decision_id: one for one in select_decisions(self.session, self._vault, ids)}
         changes = sum(bool(write.traits) for write in appends)
         self.sequences = iter(self.session.numbers("sequence", len(told) - len(self.messages) + changes))
+
+    def _root(self, write: Append) -> int | None:
+        profile = self.profiles.told_of(write)
+        return None if profile is None else profile.person.person
 
     @property
     def _vault(self) -> Vault:
@@ -197,6 +216,9 @@ class _Group:
         """The member's result; raises the StoreError that refuses it, having changed nothing."""
         if isinstance(member, Letters):
             self.letters.extend(member.letters)
+            return _BURIED
+        if isinstance(member, Views):
+            self.views.extend(member.views)
             return None
         if isinstance(member, Decisions):
             for write in member.writes:
@@ -286,6 +308,7 @@ class _Group:
         changes = json_text(traits)
         self.trait_rows.append((profile.profile, sequence, moment, changes))
         profile.person.merge_traits(json.loads(changes), sequence)
+        self.names.extend(name_of(self._vault, profile.profile, traits, profile.person.traits))
 
     def _log(self, write: LogDecision, codes: Codes) -> DecisionReceipt:
         earlier = self.decisions.get(write.decision.decision_id)
@@ -299,6 +322,7 @@ class _Group:
         self.decisions[decision.decision_id] = decision
         self._add_events(profile, write.events, codes)
         self.spending.decided(decision.decision_id, profile.profile, write.charges)
+        self.responses.decided(write, profile.profile)
         return DecisionReceipt(decision, replayed=False)
 
     def _add_events(self, profile: ProfileState, events: Sequence[Event], codes: Codes) -> dict[int, int]:
@@ -311,6 +335,7 @@ class _Group:
             self.messages.add(key)
             stored[at] = sequence = next(self.sequences)
             self.spending.told(event)
+            self.responses.told(event, profile)
             record = packed.record_of(event, sequence, channel, item, action)
             if event.kind not in LOG_ONLY:
                 profile.add_record(record, sequence, event.recorded_at)
@@ -335,7 +360,10 @@ class _Group:
         self.snapshots.store()
         insert_decisions(self.session, self._vault, self.decision_rows)
         self.spending.store()
+        self.responses.store()
         self._bury()
+        store_views(self.session, self._vault, self.views)
+        insert_names(self.session, self.names)
 
     def publish(self) -> None:
         """Once it is durable."""

@@ -12,6 +12,7 @@ from features.stores.protocol import DeadLetter, StoreCorrupt
 from features.stores.sql import audit, identities, reads, timeline
 from features.stores.sql.claims import Claims
 from features.stores.sql.decisions import select_decisions_of
+from features.stores.sql.desk import viewed
 from features.stores.sql.letters import naming, select_letters
 from features.stores.sql.rights import Subject
 from features.stores.sql.session import Session
@@ -40,6 +41,7 @@ def holdings(
         decisions=tuple(sorted(decisions, key=lambda one: (one.decided_at, one.decision_id))),
         letters=_letters(session, vault, who),
         audit=audit.about(session, vault, {who.customer_id, *identity.names}),
+        views=viewed(session, vault, {who.customer_id, *identity.names}),
     )
 
 

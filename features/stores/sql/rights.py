@@ -14,8 +14,10 @@ from features.stores.sql.audit import Note, note
 from features.stores.sql.boundaries import keep_withdrawals, leave_boundary
 from features.stores.sql.claims import Claims
 from features.stores.sql.letters import naming, unbury
+from features.stores.sql.names import delete_names
 from features.stores.sql.orders import delete_orders
 from features.stores.sql.reads import members
+from features.stores.sql.responses import delete_exposures
 from features.stores.sql.session import Session, columns, table, value
 from features.stores.sql.spending import delete_charges
 from features.stores.withdrawals import in_force
@@ -34,6 +36,8 @@ DELETED_FROM: Final = (
     *HELD,
     "order_of",
     "charge",
+    "exposure",
+    "name_of",
     "person",
     "claim",
     "identifier",
@@ -103,6 +107,8 @@ def erase(
     _leave_tombstones(session, vault, gone)
     delete_orders(session, vault, gone.profiles)
     delete_charges(session, gone.profiles)
+    delete_exposures(session, gone.profiles)
+    delete_names(session, gone.profiles)
     counts[HELD["message"]] = _delete_messages(session, gone.profiles)
     counts |= {called: _delete(session, name, gone.profiles) for name, called in HELD.items() if name != "message"}
     _delete_claims(session, gone)

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from features.live_response import NO_LIFTS, Lift, Lifts
 from features.published import NOTHING, Published
 from features.spending import Spent
 from features.stores.protocol import LogDecision
@@ -25,7 +26,17 @@ from features.stores.sql.session import Session, columns, table, value
 
 T = TypeVar("T")
 
-_SNAPSHOT_ROWS = table("snapshot", number="integer", digest="bytes", day="integer", spent="bytes", unavailable="bytes")
+_SNAPSHOT_ROWS = table(
+    "snapshot",
+    number="integer",
+    digest="bytes",
+    day="integer",
+    spent="bytes",
+    unavailable="bytes",
+    model="text",
+    lifts="bytes",
+    prices="integer",
+)
 _PART_ROWS = table("snapshot_part", digest="bytes", snapshot="integer", content="bytes")
 _DIGEST = columns(digest="bytes")
 _PARTS = "FROM wanted w CROSS JOIN snapshot_part p WHERE p.digest = w.digest"
@@ -45,23 +56,35 @@ _amounts = attrgetter("contacts_today", "contacts_ever", "money_today", "money_e
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """As it is stored: the same for the same contents. spent, unavailable: the digests of their parts, one after
-    another."""
+    """As it is stored: the same for the same contents. spent, unavailable, lifts: the digests of their parts, one after
+    another. model, lifts: None where there are no lifts, as in what was kept before there were any; prices likewise."""
 
     day: int
     spent: bytes
     unavailable: bytes
+    model: str | None
+    lifts: bytes | None
+    prices: int | None
     parts: _Parts
 
     @property
     def digest(self) -> bytes:
-        return _digest_of(self.day, self.spent, self.unavailable)
+        return _digest_of(self.day, self.spent, self.unavailable, self.model, self.lifts, self.prices)
 
 
 def _form(published: Published) -> _Form:
     spent = _parts({action: _amounts(one) for action, one in published.spent.items()})
     unavailable = _parts_of_items(published.unavailable)
-    return _Form(published.day, b"".join(spent), b"".join(unavailable), {**spent, **unavailable})
+    lifts = _parts({_joint(*one): lift for one, lift in published.lifts.by.items()}) if published.lifts else {}
+    model, lifted = (published.lifts.model, b"".join(lifts)) if lifts else (None, None)
+    parts = {**spent, **unavailable, **lifts}
+    prices = published.prices or None
+    return _Form(published.day, b"".join(spent), b"".join(unavailable), model, lifted, prices, parts)
+
+
+def _joint(action: str, channel: str) -> str:
+    """One name of the two, neither of which has a NUL."""
+    return f"{action}\0{channel}"
 
 
 @lru_cache(4)
@@ -83,8 +106,13 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()[:_SIZE]
 
 
-def _digest_of(day: int, spent: bytes, unavailable: bytes) -> bytes:
-    return hashlib.sha256(b"%d %d " % (day, len(spent)) + spent + unavailable).digest()
+def _digest_of(
+    day: int, spent: bytes, unavailable: bytes, model: str | None, lifts: bytes | None, prices: int | None
+) -> bytes:
+    whole = hashlib.sha256(b"%d %d " % (day, len(spent)) + spent + unavailable)
+    if model is not None and lifts is not None:
+        whole.update(b" %d " % len(lifts) + lifts + model.encode())
+    return whole.digest() if prices is None else hashlib.sha256(b"%d %b" % (prices, whole.digest())).digest()
 
 
 class KeptSnapshots:
@@ -148,7 +176,10 @@ class Snapshots:
         contents = {digest: content for form in forms.values() for digest, content in form.parts.items()}
         new = [(one, brought[one], zlib.compress(contents[one])) for one in sorted(brought.keys() - held.keys())]
         self.session.insert(_PART_ROWS, new, "ON CONFLICT DO NOTHING")
-        rows = [(number, form.digest, form.day, form.spent, form.unavailable) for number, form in forms.items()]
+        rows = [
+            (number, form.digest, form.day, form.spent, form.unavailable, form.model, form.lifts, form.prices)
+            for number, form in forms.items()
+        ]
         self.session.insert(_SNAPSHOT_ROWS, sorted(rows, key=lambda row: row[1]))
 
     def publish(self) -> None:
@@ -165,12 +196,13 @@ def snapshot(session: Session, number: int) -> Published | None:
     """None: there is none, or it is not whole any more."""
     if number == 0:
         return NOTHING
-    found = session.rows("SELECT s.day, s.spent, s.unavailable FROM snapshot s WHERE s.number = ?", (number,))
+    query = "SELECT s.day, s.model, s.prices, s.spent, s.unavailable, s.lifts FROM snapshot s WHERE s.number = ?"
+    found = session.rows(query, (number,))
     if not found:
         return None
-    ((day, spent, unavailable),) = found
-    listed = [_digests(bytes(one)) for one in (spent, unavailable)]
-    wanted = [(one,) for one in sorted({*listed[0], *listed[1]})]
+    day, model, prices, *lists = found[0]
+    listed = [_digests(bytes(one or b"")) for one in lists]
+    wanted = [(one,) for one in sorted(set().union(*listed))]
     contents = {
         bytes(digest): content
         for digest, packed in session.wanted(_DIGEST, f"SELECT p.digest, p.content {_PARTS}", wanted)
@@ -180,7 +212,11 @@ def snapshot(session: Session, number: int) -> Published | None:
         return None
     amounts = _joined([contents[one] for one in listed[0]], dict[str, _Amounts])
     items = _joined([contents[one] for one in listed[1]], dict[str, int])
-    return Published(day, {action: Spent(*one) for action, one in amounts.items()}, frozenset(items))
+    named = _joined([contents[one] for one in listed[2]], dict[str, Lift])
+    lifts = {(action, channel): lift for (action, channel), lift in ((one.split("\0"), named[one]) for one in named)}
+    spent = {action: Spent(*one) for action, one in amounts.items()}
+    lifted = NO_LIFTS if model is None else Lifts(model, lifts)
+    return Published(day, spent, frozenset(items), lifted, prices or 0)
 
 
 def _digests(listed: bytes) -> list[bytes]:
@@ -219,15 +255,16 @@ def damaged(session: Session) -> Iterator[str]:
 
 
 def _not_whole(session: Session) -> Iterator[str]:
-    query = """SELECT s.number, s.digest, s.day, s.spent, s.unavailable FROM snapshot s
+    query = """SELECT s.number, s.digest, s.day, s.spent, s.unavailable, s.model, s.lifts, s.prices FROM snapshot s
                WHERE s.number > ? ORDER BY s.number LIMIT ?"""
     last = 0
     while rows := session.rows(query, (last, _AT_A_TIME)):
         last = rows[-1][0]
-        listed = {row[0]: {*_digests(bytes(row[3])), *_digests(bytes(row[4]))} for row in rows}
+        listed = {row[0]: {*(one for at in (3, 4, 6) for one in _digests(bytes(row[at] or b"")))} for row in rows}
         there = _by_digest(session, f"SELECT p.digest, p.snapshot {_PARTS}", sorted(set().union(*listed.values())))
-        for number, digest, day, spent, unavailable in rows:
-            if _digest_of(day, bytes(spent), bytes(unavailable)) != digest:
+        for number, digest, day, spent, unavailable, model, lifts, prices in rows:
+            lifted = None if lifts is None else bytes(lifts)
+            if _digest_of(day, bytes(spent), bytes(unavailable), model, lifted, prices) != digest:
                 yield f"snapshot {number} is not what was kept"
             if absent := len(listed[number] - there.keys()):
                 yield f"snapshot {number} has lost {absent} of its parts"

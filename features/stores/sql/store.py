@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -11,9 +12,7 @@ from typing import TYPE_CHECKING
 
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
-from features.published import Published
-from features.spending import Counts
-from features.stores.acceptance import check_append, check_decision, check_item_states
+from features.stores.acceptance import check_append, check_decision
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.keeping import ServingModel
@@ -33,7 +32,6 @@ from features.stores.protocol import (
     StoredCatalogue,
     StoreError,
 )
-from features.stores.shared import ItemState
 from features.stores.sql import (
     admin,
     audit,
@@ -41,18 +39,19 @@ from features.stores.sql import (
     letters,
     omission,
     reads,
+    responses,
     rights,
-    snapshots,
-    spending,
-    stock,
     then,
     timeline,
+    trials,
 )
 from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import versions
 from features.stores.sql.check import check
 from features.stores.sql.decisions import newest_decisions, select_decisions, select_decisions_of
+from features.stores.sql.desk import DeskTables
+from features.stores.sql.everybody import Everybody
 from features.stores.sql.group import Appends, Decisions, Letters, Process, write_group
 from features.stores.sql.holdings import holdings
 from features.stores.sql.profiles import Rules
@@ -60,6 +59,7 @@ from features.stores.sql.session import Engine, MustBeAlone, Session, value
 from features.stores.sql.snapshots import KeptSnapshots
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.stores.sql.writer import WriterThread
+from features.stores.trials import Trial
 from features.vault import Vault
 
 if TYPE_CHECKING:
@@ -67,24 +67,22 @@ if TYPE_CHECKING:
 
     from features.vocabulary import Vocabulary
 
-
 _CHECK_VALUE = "identity_check"
 
 
-class SQLStore:
-    """Implements features.stores.protocol.Store and features.stores.people.Timeline. Safe to use from any thread; not
-    to be carried over a fork."""
+class SQLStore(Everybody, DeskTables):
+    """Implements features.stores.protocol.Store and its Timeline. Safe from any thread, not over a fork."""
 
     def __init__(self, engine: Engine, rules: Rules) -> None:
         """Raises StoreError for another vault than the store's."""
-        self._engine = engine
         self._vault = rules.vault
         self._rules = rules
         self._local = local()
         self._closed = False
         self._shared = SharedVocabulary()
-        process = Process(self._shared, KeptSnapshots())
-        self._writer = WriterThread(engine, lambda session, members: write_group(session, process, rules, members))
+        process = Process(self._shared, KeptSnapshots(), secrets.randbelow(responses.PARTS))
+        writer = WriterThread(engine, lambda session, members: write_group(session, process, rules, members))
+        super().__init__(engine, writer)
         try:
             self._recognise()
         except BaseException:
@@ -268,28 +266,6 @@ class SQLStore:
         with self._engine.reading() as session:
             return tuple(select_decisions_of(session, self._vault, person, limit))
 
-    # What is true of everybody together
-
-    def spent(self, actions: Collection[str], day: int) -> Counts:
-        with self._engine.reading() as session:
-            return spending.spent(session, actions, day)
-
-    def snapshot(self, number: int) -> Published | None:
-        with self._engine.moment() as session:
-            return snapshots.snapshot(session, number)
-
-    def feed_items(self, states: Sequence[ItemState], at: int) -> int:
-        check_item_states(states, at)
-        return self._writer.alone(lambda session: stock.feed_items(session, states, at))
-
-    def stock_version(self) -> int:
-        with self._engine.reading() as session:
-            return stock.stock_version(session)
-
-    def unavailable_items(self) -> frozenset[str]:
-        with self._engine.reading() as session:
-            return stock.unavailable(session)
-
     def newest_decisions(self, since: int, limit: int) -> tuple[str, ...]:
         with self._engine.reading() as session:
             return newest_decisions(session, since, limit)
@@ -298,7 +274,7 @@ class SQLStore:
         with self._engine.moment() as session:
             return then.record_of(session, self._vault, decision_id)
 
-    # Catalogue and bundles
+    # Catalogue, bundles and trials
 
     def publish_catalogue(
         self, document: str, items: bytes, expected_version: int | None, published_at: int, author: str, note: str
@@ -332,6 +308,20 @@ class SQLStore:
     def serving(self) -> ServingModel | None:
         with self._engine.reading() as session:
             return admin.serving(session)
+
+    def add_trial(self, trial: Trial) -> int:
+        return self._writer.alone(lambda session: trials.add_trial(session, trial))
+
+    def trials(self, limit: int) -> tuple[Trial, ...]:
+        with self._engine.reading() as session:
+            return trials.trials(session, limit)
+
+    def trial_version(self) -> int:
+        with self._engine.reading() as session:
+            return trials.trial_version(session)
+
+    def log_shadows(self, scores: Sequence[tuple[str, str]]) -> int:
+        return self._writer.alone(lambda session: trials.log_shadows(session, scores))
 
     # Keys, settings, dead letters
 

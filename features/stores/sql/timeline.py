@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from features.cases import REASONED
 from features.consent import CONSENT_KINDS
 from features.event import Event, Identifier, Kind
 from features.history import EVENT, Records
@@ -16,8 +17,10 @@ from features.stores.sql.session import Row, Session, columns
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.vault import Vault
 
+_STATED = CONSENT_KINDS | REASONED
+"""Kinds whose topic stands where an order would (features.stores.packed)."""
 _TERMS = frozenset({Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
-_KIND_AT = 1 + (EVENT.fields["kind"][1] if EVENT.fields else 0)
+KIND_AT = 1 + (EVENT.fields["kind"][1] if EVENT.fields else 0)
 _TEXTS = "e.sequence, e.record, e.source, e.message, e.line, e.name, e.order_id, e.decision_id, e.properties"
 _PLACE = columns(person="integer", sequence="integer")
 
@@ -55,7 +58,7 @@ def _log(session: Session, root: int, kinds: Collection[Kind] | None) -> tuple[l
     query = "SELECT e.person, e.record FROM person p CROSS JOIN event e WHERE p.root = ? AND e.person = p.person"
     values: list[object] = [root]
     if kinds is not None:
-        query += f" AND substr(e.record, {_KIND_AT}, 1) IN ({', '.join('?' * len(kinds))})"
+        query += f" AND substr(e.record, {KIND_AT}, 1) IN ({', '.join('?' * len(kinds))})"
         values += [bytes([kind]) for kind in kinds]
     rows = session.rows(query, values) if kinds is None or kinds else []
     return [row[0] for row in rows], packed.events(b"".join([row[1] for row in rows]))
@@ -80,7 +83,7 @@ def logged(
         return
     marks = ", ".join("?" * len(kinds))
     query = f"""SELECT p.root, p.name, {_TEXTS} FROM event e JOIN person p ON p.person = e.person
-                WHERE substr(e.record, {_KIND_AT}, 1) IN ({marks}) ORDER BY p.root, e.sequence"""  # noqa: S608
+                WHERE substr(e.record, {KIND_AT}, 1) IN ({marks}) ORDER BY p.root, e.sequence"""  # noqa: S608
     words = _Words(session, shared, vault)
     for person, name, *row in session.stream(query, [bytes([kind]) for kind in kinds]):
         yield person, words.logged(name, tuple(row))
@@ -101,33 +104,33 @@ class _Words:
         if profile != self._names[0]:
             self._names = (profile, self._vault.open(profile))
         sequence, record, source, message, line, name, order_id, decision_id, properties = row
-        (one,) = packed.events(record)
-        kind, text = Kind(int(one["kind"])), self._vocabulary.text
-        stated = kind in CONSENT_KINDS
+        told = packed.Fields(*packed.RECORD.unpack(record))
+        kind, text = Kind(told.kind), self._vocabulary.text
+        stated = kind in _STATED
         event = Event(
             message_id=str(message) if source == 0 else f"{self._sources[source]}:{message}",
             kind=kind,
             name=name if name is not None else kind.name.replace("_", " ").capitalize(),
-            occurred_at=int(one["occurred_at"]),
-            recorded_at=int(one["recorded_at"]),
+            occurred_at=told.occurred_at,
+            recorded_at=told.recorded_at,
             line=line,
-            channel=text("channel", int(one["channel"])),
-            item=text("item", int(one["item"])),
-            action=text("action", int(one["action"])),
+            channel=text("channel", told.channel),
+            item=text("item", told.item),
+            action=text("action", told.action),
             order=None if stated else order_id,
             decision=decision_id,
-            quantity=float(one["quantity"]),
-            amount=float(one["amount"]),
-            severity=int(one["severity"]),
+            quantity=told.quantity,
+            amount=told.amount,
+            severity=told.severity,
             properties=properties,
             topic=order_id if stated else None,
-            ends_at=_end(one, kind, decision_id),
+            ends_at=_end(told, kind, decision_id),
         )
         return LoggedEvent(sequence, self._names[1], event)
 
 
-def _end(one: np.void, kind: Kind, decision_id: str | None) -> int | None:
+def _end(told: packed.Fields, kind: Kind, decision_id: str | None) -> int | None:
     """Of a subscription's term or of a reservation (features.stores.packed.record_of)."""
     if kind == Kind.RESERVED:
-        return int(one["order"]) or None
-    return int(one["decision"]) if kind in _TERMS and decision_id is None and one["decision"] != 0 else None
+        return told.order or None
+    return told.decision if kind in _TERMS and decision_id is None and told.decision != 0 else None

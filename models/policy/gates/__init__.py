@@ -44,5 +44,6 @@ GATES: tuple[Gate, ...] = (
     Excluded(),
     OutsideHoldout(),
 )
-"""Cheap first; the funnel counts the first that refuses. The arm is last, so that what it counts is what the holdout
-alone withheld."""
+"""The funnel counts the first that refuses, so the order is for people: what is so for everybody, whom it reaches and
+may reach, what befell them, what is left of the shares, and at last the request and the arm, so that what the arm
+counts is what the holdout alone withheld. As every gate judges every candidate, no order saves anything."""

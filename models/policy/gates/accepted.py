@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event import NO_CODE, Kind
-from features.history import Records, as_of
+from features.history import Records
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.promoted import promotes, things_of
@@ -42,7 +42,9 @@ class NotPending:
 
 def _pending(situation: Situation) -> dict[int, int]:
     """By place in the catalogue's actions, when it was last accepted (ms UTC), unless that has come to an end."""
-    known = as_of(situation.customer.page, situation.moment)
+    if Kind.ACCEPTED not in situation.kinds:
+        return {}
+    known = situation.known
     accepted = known[(known["kind"] == Kind.ACCEPTED) & (known["action"] != NO_CODE)]
     pending: dict[int, int] = {}
     for code in np.unique(accepted["action"]).tolist():

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event import Kind
-from features.history import as_of
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
@@ -71,8 +70,9 @@ def _named(address: str) -> str:
 
 def _failed_at(situation: Situation, channel: int) -> int | None:
     """When a message on the channel last failed for good (ms UTC), if nothing has arrived since."""
-    known = as_of(situation.customer.page, situation.moment)
-    known = known[known["channel"] == channel]
+    if Kind.ADDRESS_FAILED not in situation.kinds:
+        return None
+    known = situation.known[situation.known["channel"] == channel]
     failed = known["occurred_at"][known["kind"] == Kind.ADDRESS_FAILED]
     arrived = known["occurred_at"][np.isin(known["kind"], _ARRIVES)]
     if len(failed) == 0 or (len(arrived) and int(arrived.max()) > int(failed.max())):

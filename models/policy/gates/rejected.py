@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event import Kind
-from features.history import as_of
 from models.cool_off import Resting
 from models.document_fields import text_of
 from models.policy.gate import Account
@@ -56,17 +55,16 @@ def _why(resting: Resting) -> str:
 
 def _rejections(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """int64[candidates], twice: when the action, and when any action of its group, was last rejected; NEVER."""
-    known = as_of(situation.customer.page, situation.moment)
-    rejected = known[(known["kind"] == Kind.REJECTED) & (known["action"] >= 0)]
-    columns, facts = situation.candidates.candidates, situation.compiled.facts
-    newest = np.full(len(columns.action), NEVER, np.int64)
-    in_group = newest.copy()
-    for action, at in zip(rejected["action"].tolist(), rejected["occurred_at"].tolist(), strict=True):
-        newest[columns.action == action] = np.maximum(newest[columns.action == action], at)
-        group = int(facts.action_group[action]) if action < len(facts.action_group) else -1
-        if group >= 0:
-            in_group[columns.group == group] = np.maximum(in_group[columns.group == group], at)
-    return newest, in_group
+    columns, group_of = situation.candidates.candidates, situation.compiled.facts.action_group
+    by_action = np.full(len(group_of) + 1, NEVER, np.int64)
+    by_group = np.full(len(situation.compiled.groups) + 1, NEVER, np.int64)  # the last one is for none
+    if Kind.REJECTED in situation.kinds:
+        known = situation.known
+        told = known[(known["kind"] == Kind.REJECTED) & (known["action"] >= 0) & (known["action"] < len(group_of))]
+        np.maximum.at(by_action, told["action"], told["occurred_at"])
+        np.maximum.at(by_group, group_of[told["action"]], told["occurred_at"])
+        by_group[-1] = NEVER
+    return by_action[columns.action], by_group[columns.group]
 
 
 def _ends(

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.event import Kind
-from features.history import as_of
 from features.journey import Handoff, Journey, handoffs, present
 from models.columns import TRIGGER_CODES
 from models.document_fields import text_of
@@ -72,7 +71,7 @@ def _unanswered(situation: Situation, waiting: NDArray[np.bool_]) -> NDArray[np.
     if not calling:
         return np.zeros(len(action), np.bool_)
     since = max(lost_at(one, situation.compiled.catalogue.journey) for one in calling)
-    known = as_of(situation.customer.page, situation.moment)
+    known = situation.known
     answers = known[_IS_ANSWER[known["kind"]] & (known["occurred_at"] >= since)]
     return ~np.isin(action, answers["action"])
 

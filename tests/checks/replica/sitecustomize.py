@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-HIDDEN = frozenset({"implicit", "matplotlib", "mlflow", "pandas", "polars", "sklearn", "threadpoolctl"})
+HIDDEN = frozenset({"implicit", "matplotlib", "mlflow", "optuna", "pandas", "polars", "sklearn", "threadpoolctl"})
 
 
 class _Hidden:

@@ -45,6 +45,7 @@ def catalogue(tables: JourneyTables, lines: pl.DataFrame) -> CatalogueSource:
         "repurchase": {"rule": "after", "days": USUAL_GAP_DAYS},
         "channels": {name: _channel(*settings) for name, settings in _CHANNELS.items()},
         "categories": [*_categories(tables, lines)],
+        "groups": _groups(tables),
         "actions": [*_actions(tables, lines)],
     }
     return checked(document, _items(tables, lines))
@@ -145,6 +146,13 @@ def basket_values(lines: pl.DataFrame) -> dict[str, float]:
         .sort("category")
     )
     return dict(spend.select("category", "amount").iter_rows())
+
+
+def _groups(tables: JourneyTables) -> list[JsonValue]:
+    """A group is a type of campaign, which says how coupons were mailed and not what they are for: a slate may have
+    many of one."""
+    types = offers(tables)["campaign_type"].unique().sort().to_list()
+    return [{"id": slug(one), "per_slate": 20} for one in types]
 
 
 def _actions(tables: JourneyTables, lines: pl.DataFrame) -> list[JsonValue]:

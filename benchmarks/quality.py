@@ -1,0 +1,199 @@
+"""How well we foretell, beside others: same data, same splits, same metric code, in one run.
+
+    python benchmarks/quality.py --ta-feng FOLDER
+
+Next purchase: what is in a customer's last basket, from all the baskets before? Ours is the ranker that
+training/next_purchase learns from histories of our own event log. What has a setting, ours or a peer's, got it from
+earlier baskets than the judged. Judged are recall and NDCG of the best ten, and the intervals are over customers. Data:
+Ta-Feng in the two published splits (a folder; see benchmarks/parts/next_basket_files.py), and The Complete Journey
+(extra `demo`), categories and products.
+--small: tiny SYNTHETIC baskets instead, which measure nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.parts import next_basket_files
+from benchmarks.parts.next_basket_files import NotThere
+from benchmarks.parts.next_basket_peers import DEPTH, OPTIONS, SEED, Peer
+from features.progress import Progress, Terminal
+from features.stores import open_store
+from training import table
+from training.errors import NothingToLearn
+from training.metrics import listed_ndcg, listed_recall
+from training.next_purchase.baskets import Baskets, baskets
+from training.next_purchase.ranker import Settings, fit, rank
+from training.sources import complete_journey
+from training.sources.errors import SourceMissing
+from training.tables import OURS, people_weights, tabulate
+
+METRICS = ("recall@10", "NDCG@10")
+RESAMPLES, TUNED_ON = 1_000, 400
+SPLITS: Mapping[str, str | None] = {
+    "reality-check split": "tafeng",
+    "fair split": "fair_tafeng",
+    "categories": None,
+    "products": None,
+}
+"""The tasks: the name of Ta-Feng's files; None: a level of The Complete Journey."""
+
+FOREVER = np.iinfo(np.int64).max
+PUBLISHED = "Published for Ta-Feng, at 10: TIFUKNN recall .130, NDCG .105; time-aware item weighting (RecSys 2023, own \
+preprocessing) .157, .127."
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """baskets: the last of each of `judged` (int64[asked], ascending) is foretold from the others."""
+
+    name: str
+    baskets: Baskets
+    judged: NDArray[np.int64]
+
+
+def ta_feng(folder: Path, files: Mapping[str, str], people: int) -> Iterator[Task]:
+    """Raises NotThere."""
+    for title, name in files.items():
+        split = next_basket_files.read(folder, name)
+        everything = baskets(split.histories, np.arange(split.items, dtype=np.int32), FOREVER)
+        yield task(f"Ta-Feng, {title}", everything, split.judged, people)
+
+
+def journey(levels: Sequence[str], people: int, progress: Progress) -> Iterator[Task]:
+    """Raises SourceMissing."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"sqlite:///{folder}/store.db")
+        complete_journey.import_into(store, progress)
+        dataset = table.read(store, None, progress)
+        store.close()
+    category = dataset.compiled.facts.category
+    things = {"categories": category, "products": np.arange(len(category), dtype=np.int32)}
+    for level in levels:
+        everything = baskets(dataset.histories, things[level], FOREVER)
+        used, number = np.unique(everything.thing, return_inverse=True)
+        everything = replace(everything, thing=number.astype(np.int32), things=len(used))
+        yield task(f"The Complete Journey, {level}", everything, np.ones(everything.people, np.bool_), people)
+
+
+def synthetic() -> Task:
+    """Customers with tastes and habits; nothing of the real world in them."""
+    rng = np.random.default_rng(SEED)
+    histories = []
+    for customer in range(60):
+        taste = rng.dirichlet(np.full(40, 0.1))
+        orders = [np.unique(rng.choice(40, 4, p=taste)).tolist() for _ in range(rng.integers(4, 8))]
+        histories.append(next_basket_files.records(orders, customer))
+    everything = baskets(histories, np.arange(40, dtype=np.int32), FOREVER)
+    return task("SYNTHETIC baskets", everything, np.ones(60, np.bool_), 60)
+
+
+def task(name: str, everything: Baskets, judged: NDArray[np.bool_], people: int) -> Task:
+    """Those who have a basket before the last; at most `people` of them, by lot."""
+    return Task(name, everything, _by_lot(np.flatnonzero(judged & (everything.count() > 1)), people))
+
+
+def _by_lot(people: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    if len(people) <= count:
+        return people
+    return np.sort(np.random.default_rng(SEED).choice(people, count, replace=False))
+
+
+def tuned(known: Baskets, options: Mapping[str, Peer]) -> tuple[str, Peer]:
+    """The option with the best NDCG on the last basket of `known`."""
+    if len(options) == 1:
+        return next(iter(options.items()))
+    asked = _by_lot(np.flatnonzero(known.count() > 1), TUNED_ON)
+    before = known.without_last(1)
+    worth = {name: float(_worth(known, asked, peer(before, asked))[:, 1].mean()) for name, peer in options.items()}
+    chosen = max(worth, key=worth.__getitem__)
+    return chosen, options[chosen]
+
+
+def _worth(everything: Baskets, asked: NDArray[np.int64], listed: NDArray[np.int64]) -> NDArray[np.float64]:
+    """float64[asked, METRICS] of lists, int64[asked, DEPTH], against the last basket of each."""
+    truth = everything.last()[asked]
+    row = np.broadcast_to(np.arange(len(asked))[:, None], listed.shape)
+    found = (np.asarray(truth[row.ravel(), np.maximum(listed, 0).ravel()]).reshape(listed.shape) > 0) & (listed >= 0)
+    relevant = np.diff(truth.indptr).astype(np.int64)
+    return np.column_stack([listed_recall(found, relevant), listed_ndcg(found, relevant, DEPTH)])
+
+
+def judge(one: Task, settings: Settings, progress: Progress) -> str:
+    """A table, and what was chosen."""
+    known = one.baskets.without_last(1)
+    each: dict[str, NDArray[np.float64]] = {}
+    notes = []
+    begun = time.perf_counter()
+    ranker = fit(known, settings, progress)
+    each[OURS] = _worth(one.baskets, one.judged, rank(ranker, known, one.judged, DEPTH, progress))
+    notes.append(f"{OURS} took {time.perf_counter() - begun:,.0f} s to learn and to rank")
+    with progress.step("Ask the peers", total=len(OPTIONS)) as advance:
+        for name, options in OPTIONS.items():
+            chosen, peer = tuned(known, options)
+            each[name] = _worth(one.baskets, one.judged, peer(known, one.judged))
+            notes += [f"{name}: {chosen}"] if chosen else []
+            advance()
+    draws = people_weights(len(one.judged), RESAMPLES, np.random.default_rng(SEED))
+    drawn = {name: draws @ values / draws.sum(axis=1, keepdims=True) for name, values in each.items()}
+    size = len(one.judged), len(one.judged), int(one.baskets.last()[one.judged].sum())
+    found = tabulate(one.name, METRICS, drawn, *size)
+    about = (
+        f"{size[0]:,} customers judged of {one.baskets.people:,}; {known.things:,} things; {len(known):,} baskets known"
+    )
+    return "\n\n".join([found.markdown(), f"{about}. {'; '.join(notes)}."])
+
+
+def tasks(told: argparse.Namespace, progress: Progress) -> Iterator[Task]:
+    """Raises NotThere, SourceMissing."""
+    if told.small:
+        yield synthetic()
+        return
+    wanted = SPLITS if told.only is None else {told.only: SPLITS[told.only]}
+    files = {title: name for title, name in wanted.items() if name is not None}
+    if files and told.ta_feng is None:
+        print("The Ta-Feng data were not given (--ta-feng FOLDER).\n")
+    elif files:
+        print(PUBLISHED, end="\n\n")
+        yield from ta_feng(told.ta_feng, files, told.people)
+    levels = [title for title, name in wanted.items() if name is None]
+    if levels:
+        yield from journey(levels, told.people, progress)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ta-feng", type=Path, metavar="FOLDER", help="where the published splits of Ta-Feng are")
+    parser.add_argument("--only", choices=SPLITS, help="one task alone")
+    parser.add_argument("--people", type=int, default=FOREVER, metavar="N", help="judge at most N customers, by lot")
+    parser.add_argument("--small", action="store_true", help="tiny synthetic baskets: does it run at all?")
+    told = parser.parse_args(arguments)
+    if told.people < 1:
+        parser.error(f"--people is {told.people}; somebody has to be judged; give 1 or more")
+    settings = Settings(rounds=5, forests=1) if told.small else Settings()
+    progress = Terminal(Console(stderr=True))
+    try:
+        for one in tasks(told, progress):
+            print(judge(one, settings, progress), end="\n\n", flush=True)
+    except (NotThere, NothingToLearn) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except SourceMissing as error:
+        print(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""The console as an application: its addresses, and what holds for every one of them.
+
+Whoever is not signed in sees the page to sign in and nothing else; what changes something must come from a page of
+ours; every error is a page of ours; nothing is kept by a cache or loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from serving import metrics
+from serving.body import ClientGone
+from serving.console import accounts, acting, answering, answers, customer, finding, insight, live, notices, sign_in
+from serving.console.accounts import Hashing
+from serving.console.provider import Provider
+from serving.console.roles import May
+from serving.console.visit import Person, Visit, form_of, is_partial, is_to_be_noted, person_of, require_ours
+from serving.errors import Refusal, forbidden, method_not_allowed, not_found, too_many_requests
+from serving.failures import refusal_for
+from serving.person import Known
+from serving.runtime import Runtime
+
+logger = logging.getLogger("nextbest.console")
+
+CONSOLE: Final = sign_in.HOME
+_OF_ADDRESS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+"""What tells of the console's addresses, and only to those who are signed in."""
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """may: what whoever asks must be allowed to; None: to be signed in is enough. open: not even that.
+    patient: has the time of a batch, for it asks others. passive: an open page asks it by itself, which is no use of
+    the session."""
+
+    method: str
+    path: str
+    handler: Handler
+    may: May | None = None
+    open: bool = False
+    patient: bool = False
+    passive: bool = False
+
+
+async def _static(visit: Visit) -> Response:
+    name = visit.path["name"]
+    found = answering.static_files().get(name)
+    if found is None:
+        raise not_found("file", name, "the console has no such file", "load the page again")
+    content, media_type = found
+    return Response(content, media_type=media_type, headers={"Cache-Control": answering.FOREVER})
+
+
+Served = Callable[[Visit, Known], Awaitable[Response]]
+
+
+def _of_customers() -> tuple[Address, ...]:
+    """The longer addresses first: an id may hold a slash."""
+    at = f"{CONSOLE}/customers/{{customer_id:path}}"
+    parts: tuple[tuple[str, str, Handler], ...] = (
+        ("GET", "facts", customer.facts),
+        ("GET", "say", customer.say),
+        ("GET", "why-not", customer.why),
+        ("GET", "timeline", customer.timeline),
+        ("POST", "confirm", customer.confirm),
+        ("GET", "live", _of(live.live)),
+        ("POST", "answer", _of(answers.answer)),
+        ("POST", "take-back", _of(answers.take_back)),
+        ("GET", "answer/{answer_id}", _of(answers.settled)),
+        ("POST", "note", _of(acting.note)),
+        ("POST", "call", _of(acting.call_reason)),
+        ("POST", "case/open", _of(acting.open_case)),
+        ("POST", "case/close", _of(acting.close_case)),
+        ("POST", "hand-over", _of(acting.hand_over)),
+        ("POST", "take", _of(acting.take)),
+        ("POST", "consent", _of(acting.consent)),
+    )
+    within = (
+        Address(method, f"{at}/{part}", handler, May.CUSTOMERS, passive=part == "live")
+        for method, part, handler in parts
+    )
+    return (*within, Address("GET", at, customer.view, May.CUSTOMERS))
+
+
+def _of(served: Served) -> Handler:
+    """About the customer of the address, once whoever asks may see them."""
+
+    async def handler(visit: Visit) -> Response:
+        return await served(visit, customer.customer_of(visit))
+
+    return handler
+
+
+class Console:
+    """ASGI application for all below CONSOLE. runtime: of this worker, once it has started."""
+
+    def __init__(self, runtime: Callable[[], Runtime]) -> None:
+        self._runtime = runtime
+        self._in_flight = 0
+        hashing, provider = Hashing.made(), Provider()
+        addresses = (
+            Address("GET", CONSOLE, sign_in.home),
+            Address("GET", f"{CONSOLE}/sign-in", sign_in.form, open=True),
+            Address("POST", f"{CONSOLE}/sign-in", partial(sign_in.enter, hashing=hashing), open=True),
+            Address("GET", f"{CONSOLE}/link/{{token}}", sign_in.by_link, open=True),
+            Address("GET", f"{CONSOLE}/oidc", provider.begin, open=True, patient=True),
+            Address("GET", f"{CONSOLE}/oidc/back", provider.back, open=True, patient=True),
+            Address("POST", f"{CONSOLE}/sign-out", sign_in.leave),
+            Address("GET", f"{CONSOLE}/find", finding.find, May.CUSTOMERS),
+            *_of_customers(),
+            Address("GET", f"{CONSOLE}/actions", insight.actions, May.ACTIONS),
+            Address("GET", f"{CONSOLE}/models", insight.models, May.MODELS),
+            Address("GET", f"{CONSOLE}/letters", insight.letters, May.LETTERS),
+            Address("GET", f"{CONSOLE}/notices", notices.show, May.NOTICES),
+            Address("POST", f"{CONSOLE}/notices/preview", notices.preview, May.NOTICES),
+            Address("POST", f"{CONSOLE}/notices/post", notices.post, May.NOTICES),
+            Address("POST", f"{CONSOLE}/notices/end", notices.end, May.NOTICES),
+            Address("POST", f"{CONSOLE}/notices/pause", notices.pause, May.NOTICES),
+            Address("POST", f"{CONSOLE}/notices/resume", notices.resume, May.NOTICES),
+            Address("GET", f"{CONSOLE}/static/{{name}}", _static, open=True),
+        )
+        self._routes = [(Route(one.path, _unused, methods=None), one) for one in addresses]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        runtime = self._runtime()
+        name, answer = await self._answer(runtime, request)
+        if answer is None:
+            return
+        headers = answering.security_headers(runtime.settings)
+        answer.headers.update({key: value for key, value in headers.items() if key.lower() not in answer.headers})
+        answer.headers.setdefault("cache-control", "no-store")
+        metrics.REQUESTS.labels(name, str(answer.status_code)).inc()
+        metrics.DURATION.labels(name).observe(time.perf_counter() - started)
+        await answer(scope, receive, send)
+
+    async def _answer(self, runtime: Runtime, request: Request) -> tuple[str, Response | None]:
+        """The address as it was declared, and what is answered there; None when nobody waits for it any more."""
+        name, visit = "unknown", Visit(runtime, request, None, {}, {})
+        self._in_flight += 1
+        try:
+            visit = replace(visit, person=person_of(runtime, request))
+            address, path = self._address(request)
+            name = f"{address.method} {address.path}"
+            if visit.person is None and not address.open:
+                return name, _to_sign_in(request)
+            visit = await self._admitted(replace(visit, path=path), address)
+            settings = runtime.settings
+            async with asyncio.timeout(settings.batch_timeout if address.patient else settings.timeout):
+                return name, await address.handler(visit)
+        except ClientGone:
+            return name, None
+        except Exception as error:  # noqa: BLE001 - nothing may leave without a page of ours
+            refusal = refusal_for(error)
+            if visit.person is None and refusal.status in _OF_ADDRESS:
+                return name, _to_sign_in(request)
+            return name, _error_page(visit, refusal)
+        finally:
+            self._in_flight -= 1
+
+    def _address(self, request: Request) -> tuple[Address, dict[str, str]]:
+        """Raises Refusal."""
+        method = "GET" if request.method == "HEAD" else request.method
+        allowed = []
+        for route, address in self._routes:
+            match, found = route.matches(request.scope)
+            if match is Match.NONE:
+                continue
+            if address.method == method:
+                return address, found["path_params"]
+            allowed.append(address.method)
+        if allowed:
+            raise method_not_allowed(request.url.path, ", ".join(allowed))
+        raise not_found("page", request.url.path, "the console has no such page", "go back")
+
+    async def _admitted(self, visit: Visit, address: Address) -> Visit:
+        """With its form. Raises Refusal unless whoever asks may."""
+        runtime, person = visit.runtime, visit.person
+        most = runtime.settings.max_in_flight
+        if self._in_flight > most:
+            raise too_many_requests(self._in_flight, most)
+        visit = replace(visit, form=await form_of(runtime, visit.request))
+        if address.method == "POST":
+            require_ours(visit.request, visit.form, person)
+        if person is not None:
+            if not address.passive:
+                await _note_use(runtime, person)
+            if address.may is not None and address.may not in person.pages:
+                raise forbidden("account", person.name, f"may not see {address.may}", "ask whoever runs nextbest")
+        return visit
+
+
+async def _note_use(runtime: Runtime, person: Person) -> None:
+    moment = accounts.now()
+    if is_to_be_noted(person, moment):
+        await asyncio.to_thread(runtime.store.touch_session, person.session.digest, moment)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """A part of a page cannot become another page by itself: htmx is told to go there."""
+    if is_partial(request):
+        return Response(status_code=401, headers={"HX-Redirect": f"{CONSOLE}/sign-in"})
+    there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return answering.redirect(
+        f"{CONSOLE}/sign-in?next={quote(there)}" if request.method == "GET" else f"{CONSOLE}/sign-in"
+    )
+
+
+def _error_page(visit: Visit, refusal: Refusal) -> Response:
+    template = "fault.html" if visit.partial else "error.html"
+    answer = answering.page(template, visit, refusal.status.value, refusal=refusal)
+    answer.headers.update(dict(refusal.headers))
+    return answer
+
+
+async def _unused(_request: Request) -> None:
+    """Routes serve to match addresses only."""

@@ -1,0 +1,209 @@
+"""Figures of everybody for those who look after actions and models: counted from the newest logged decisions and what
+came of them. Nothing here reads a clock or a store."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from features.stores.desk import DecidedContact, Lately
+from models.catalogue import Action, Catalogue
+
+Z: Final = 1.959964
+"""Of a normal distribution: 95 % lie within so many standard errors."""
+REFERENCE: Final = "full"
+
+
+class _Chosen(msgspec.Struct, frozen=True):
+    action_id: str
+
+
+class _Slate(msgspec.Struct, frozen=True):
+    channel: str
+    actions: list[_Chosen]
+    funnel: dict[str, int]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    channels: list[_Slate]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """successes of trials, with a 95 % interval (Wilson 1927); NaN of no trials."""
+
+    successes: int
+    trials: int
+
+    @property
+    def rate(self) -> float:
+        return self.successes / self.trials if self.trials else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        if not self.trials:
+            return math.nan, math.nan
+        n, p = self.trials, self.rate
+        middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+        half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+        return min(p, max(0.0, middle - half)), max(p, min(1.0, middle + half))  # rounding aside
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFigures:
+    """On one channel. chosen: by the decisions looked at. expected: the mean of the model's probability over the
+    contacts, NaN of none. maturity: 0..1 of its exposure ceiling, 1 without one. live: whether it runs now."""
+
+    action_id: str
+    channel: str
+    name: str
+    chosen: int
+    response: Share
+    expected: float
+    maturity: float
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Of the slates of one channel, or of all: steps are (gate, how many it was the first to refuse), in the order of
+    the gates."""
+
+    slates: int
+    candidates: int
+    steps: tuple[tuple[str, int], ...]
+    eligible: int
+    chosen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArmFigures:
+    """people: for whom decisions were made. response: of contacts. ahead: of the reference arm's response, with its
+    95 % interval over people; NaN where there is nothing to compare."""
+
+    arm: str
+    people: int
+    response: Share
+    ahead: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    decisions: int
+    actions: tuple[ActionFigures, ...]
+    funnel: Funnel
+    by_channel: Mapping[str, Funnel]
+    arms: tuple[ArmFigures, ...]
+
+
+def overview(lately: Lately, catalogue: Catalogue, spent: Callable[[str], int], moment: int) -> Overview:
+    """spent: contacts of an action so far, as its ceiling counts them. moment: ms UTC."""
+    slates = [slate for *_, text in lately.decisions for slate in msgspec.json.decode(text, type=_Answer).channels]
+    channels = sorted({slate.channel for slate in slates})
+    return Overview(
+        decisions=len(lately.decisions),
+        actions=_actions(slates, lately.contacts, catalogue, spent, moment),
+        funnel=funnel(slates),
+        by_channel={channel: funnel([one for one in slates if one.channel == channel]) for channel in channels},
+        arms=arms(lately),
+    )
+
+
+def funnel(slates: Sequence[_Slate]) -> Funnel:
+    counts = Counter[str]()
+    order = dict.fromkeys(gate for slate in slates for gate in slate.funnel)
+    for slate in slates:
+        counts.update(slate.funnel)
+    steps = tuple((gate, counts[gate]) for gate in order if gate not in {"candidates", "eligible"})
+    chosen = sum(len(slate.actions) for slate in slates)
+    return Funnel(len(slates), counts["candidates"], steps, counts["eligible"], chosen)
+
+
+def _actions(
+    slates: Iterable[_Slate],
+    contacts: Iterable[DecidedContact],
+    catalogue: Catalogue,
+    spent: Callable[[str], int],
+    moment: int,
+) -> tuple[ActionFigures, ...]:
+    chosen = Counter((one.action_id, slate.channel) for slate in slates for one in slate.actions)
+    told: dict[tuple[str, str], list[DecidedContact]] = {}
+    for contact in contacts:
+        told.setdefault((contact.action, contact.channel), []).append(contact)
+    known = {action.id: action for action in catalogue.actions}
+    pairs = {(action.id, one.channel) for action in catalogue.actions for one in action.treatments}
+    made = [
+        _figures(known.get(one[0]), one, chosen[one], told.get(one, []), spent, moment)
+        for one in sorted({*pairs, *chosen, *told})
+    ]
+    return tuple(sorted(made, key=lambda one: (-one.chosen, one.name, one.channel)))
+
+
+def _figures(
+    action: Action | None,
+    of: tuple[str, str],
+    chosen: int,
+    contacts: Sequence[DecidedContact],
+    spent: Callable[[str], int],
+    moment: int,
+) -> ActionFigures:
+    response = Share(sum(one.succeeded for one in contacts), len(contacts))
+    expected = float(np.mean([one.expected for one in contacts])) if contacts else math.nan
+    live = action is not None and (action.starts_at or 0) <= moment < (action.ends_at or math.inf)
+    ceiling = None if action is None else action.ceiling
+    maturity = 1.0 if ceiling is None else min(1.0, spent(of[0]) / ceiling.until)
+    name = of[0] if action is None else action.name
+    return ActionFigures(*of, name, chosen, response, expected, maturity, live)
+
+
+def arms(lately: Lately) -> tuple[ArmFigures, ...]:
+    """The reference first, then by name."""
+    people: dict[str, set[int]] = {}
+    for arm, person, _ in lately.decisions:
+        people.setdefault(arm, set()).add(person)
+    by_arm = {arm: _by_person([one for one in lately.contacts if one.arm == arm]) for arm in people}
+    reference = by_arm.get(REFERENCE, np.zeros((0, 2)))
+    order = sorted(people, key=lambda arm: (arm != REFERENCE, arm))
+    return tuple(_arm(arm, len(people[arm]), by_arm[arm], reference) for arm in order)
+
+
+def _by_person(contacts: Iterable[DecidedContact]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """float64[people, (contacts, successes)]."""
+    counted: dict[int, list[int]] = {}
+    for one in contacts:
+        row = counted.setdefault(one.person, [0, 0])
+        row[0] += 1
+        row[1] += one.succeeded
+    return np.array(list(counted.values()), np.float64).reshape(-1, 2)
+
+
+def _arm(
+    arm: str,
+    people: int,
+    own: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    reference: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+) -> ArmFigures:
+    response = Share(int(own[:, 1].sum()), int(own[:, 0].sum()))
+    if arm == REFERENCE or len(own) < 2 or len(reference) < 2:
+        return ArmFigures(arm, people, response, math.nan, (math.nan, math.nan))
+    ahead = _ratio(own) - _ratio(reference)
+    error = math.sqrt(_variance(own) + _variance(reference))
+    return ArmFigures(arm, people, response, ahead, (ahead - Z * error, ahead + Z * error))
+
+
+def _ratio(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
+    return float(rows[:, 1].sum() / rows[:, 0].sum())
+
+
+def _variance(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
+    """Of the ratio of sums over people, who are drawn and not their contacts (linearised; Cochran 1977, 6.4)."""
+    people = len(rows)
+    residuals = rows[:, 1] - _ratio(rows) * rows[:, 0]
+    return float(residuals @ residuals * people / (people - 1) / rows[:, 0].sum() ** 2)

@@ -1,0 +1,177 @@
+"""What a customer's page is made of, besides what to say: read beside the event loop, as of one present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from features.event import Kind
+from features.identity import customer_identifier
+from features.instants import parse_instant
+from features.journey import LONGEST_WAIT
+from features.stores.people import Identity
+from models.contact_moment import question
+from serving.console import happenings, wording
+from serving.console.naming import Named, further
+from serving.console.visit import Visit
+from serving.contact_reasons import ContactReasonsAnswer, reasons_of
+from serving.context import context_of
+from serving.customers import owned_by
+from serving.know_answers import ContextAnswer, HandoffAnswer, OwnedAnswer, TimelineAnswer
+from serving.person import Known
+from serving.runtime import Runtime
+
+REASONS: Final = 3
+OWNED: Final = 40
+_SHOWN: Final[Mapping[str, str]] = {
+    "phone": "Telephone",
+    "email": "E-mail",
+    "loyalty_card": "Card",
+    "user_id": "Customer id",
+}
+_SEVERITIES: Final = {1: "low", 2: "medium", 3: "high", 4: "critical"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """type: in words. value: as it may be shown."""
+
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """confirmed: this session has made sure that it is the caller; until then identifiers are masked and further facts
+    left out. since: in words."""
+
+    customer_id: str
+    named: Named
+    since: str
+    identifiers: tuple[Identified, ...]
+    facts: Mapping[str, str]
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """shown: the newest, by name. more: how many there are beyond."""
+
+    shown: tuple[tuple[str, OwnedAnswer], ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What may change while the page is open. newest: the sequence of the newest event that is in it; version: of the
+    history that decisions read. speaking: a call or chat is under way. names: of actions, by id."""
+
+    known: Known
+    newest: int
+    context: ContextAnswer
+    speaking: bool
+    zone: str
+    currency: str
+    severities: Mapping[int, str]
+    names: Mapping[str, str]
+
+    @property
+    def customer_id(self) -> str:
+        return self.known.record.customer_id
+
+    @property
+    def version(self) -> int:
+        return self.known.record.version
+
+    @property
+    def present(self) -> int:
+        return self.known.moment
+
+    @property
+    def waiting(self) -> list[HandoffAnswer]:
+        return [one for one in self.context.handoffs if one.state != "taken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The whole page."""
+
+    now: Now
+    who: Who
+    reasons: ContactReasonsAnswer
+    owned: Owned
+    timeline: TimelineAnswer
+
+
+def read_now(runtime: Runtime, known: Known) -> Now:
+    """What is told in between is in it twice rather than not at all."""
+    catalogue = runtime.catalogue().catalogue
+    names = {action.id: action.name for action in catalogue.actions}
+    newest = max(runtime.store.newest_told(known.identifier), known.record.version)
+    context = context_of(runtime, known, runtime.settings.console_channel, catalogue)
+    return Now(known, newest, context, speaking(known), catalogue.time_zone, catalogue.currency, _SEVERITIES, names)
+
+
+def speaking(known: Known) -> bool:
+    """Whether a call or chat is under way; one that began longer ago is over whatever was told of it."""
+    page = known.record.page
+    lately = page[page["occurred_at"] > known.moment - 2 * LONGEST_WAIT]
+    return question(lately, known.moment).moment < known.moment
+
+
+def read(visit: Visit, known: Known) -> Desk:
+    runtime, customer_id = visit.runtime, known.record.customer_id
+    compiled = runtime.catalogue()
+    reasons = reasons_of(runtime, runtime.in_force, compiled, known.identifier, known.moment, REASONS, customer_id)
+    return Desk(
+        now=read_now(runtime, known),
+        who=who(visit, known),
+        reasons=reasons,
+        owned=_owned(runtime, known),
+        timeline=happenings.first(runtime, known),
+    )
+
+
+def who(visit: Visit, known: Known) -> Who:
+    store, record = visit.runtime.store, known.record
+    confirmed = store.confirmed(visit.who.session.digest, record.customer_id)
+    identity = store.identity(customer_identifier(record.customer_id))
+    named = Named.of(record.traits)
+    return Who(
+        customer_id=record.customer_id,
+        named=named,
+        since=_since(named, known, visit.runtime.catalogue().catalogue.time_zone),
+        identifiers=() if identity is None else _identifiers(identity, confirmed),
+        facts=further(record.traits) if confirmed else {},
+        confirmed=confirmed,
+    )
+
+
+def _identifiers(identity: Identity, confirmed: bool) -> tuple[Identified, ...]:
+    held = {(one.type, one.value) for one in identity.identifiers if not one.severed and one.type in _SHOWN}
+    shown = sorted(held, key=lambda one: (list(_SHOWN).index(one[0]), one[1] or ""))
+    return tuple(
+        Identified(_SHOWN[type_], "kept unreadable" if value is None else value if confirmed else wording.masked(value))
+        for type_, value in shown
+        if type_ != "user_id" or confirmed
+    )
+
+
+def _since(named: Named, known: Known, zone: str) -> str:
+    """As it was told, else the oldest that the page still holds of them."""
+    if named.since:
+        try:
+            return f"customer since {wording.month(parse_instant(named.since), zone)}"
+        except ValueError:
+            return f"customer since {named.since}"
+    page = known.record.page
+    lasting = page["occurred_at"][page["kind"] != Kind.RESERVED]
+    return f"first heard of in {wording.month(int(lasting.min()), zone)}" if len(lasting) else ""
+
+
+def _owned(runtime: Runtime, known: Known) -> Owned:
+    names = runtime.item_names.of_version(runtime.in_force.catalogue_version)
+    found = owned_by(known.record, runtime.store.vocabulary, known.moment)
+    shown = tuple((names(one.item) if one.item else "something", one) for one in found[:OWNED])
+    return Owned(shown, len(found) - len(shown))

@@ -1,0 +1,109 @@
+"""Signing in and out: by password, or by a one-time link that somebody with the store at hand has made."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from features.stores.desk import DeskSession
+from serving.console import accounts
+from serving.console.accounts import Hashing
+from serving.console.answering import page, redirect
+from serving.console.roles import May
+from serving.console.visit import COOKIE, Visit, needs_tls, new_token
+from serving.errors import Refusal
+from serving.security import digest
+
+HOME = "/console"
+
+
+async def form(visit: Visit) -> Response:
+    if visit.person is not None:
+        return redirect(_inside(visit.request.query_params.get("next", "")))
+    return page("sign_in.html", visit, 200, **_shown(visit, visit.request.query_params.get("next", "")))
+
+
+async def enter(visit: Visit, hashing: Hashing) -> Response:
+    name, following = visit.form.get("name", ""), visit.form.get("next", "")
+    try:
+        account = await accounts.password_holder(
+            visit.runtime.store, hashing, name, visit.form.get("password", ""), visit.peer
+        )
+    except Refusal as refusal:
+        fault = refusal.body.rule
+        shown = _shown(visit, following, name[:64], fault)
+        answer = page("sign_in.html", visit, refusal.status.value, **shown)
+        answer.headers.update(dict(refusal.headers))
+        return answer
+    return await opened(visit, account.name, _inside(following))
+
+
+async def by_link(visit: Visit) -> Response:
+    token = visit.path["token"]
+    name = await asyncio.to_thread(visit.runtime.store.take_link, digest(token), accounts.now())
+    if name is None or visit.runtime.store.account(name) is None:
+        fault = "the link was used already, or its time is over; make another with `nextbest accounts link`"
+        return page("sign_in.html", visit, 403, **_shown(visit, "", fault=fault))
+    return await opened(visit, name, HOME)
+
+
+def refused(visit: Visit, fault: str) -> Response:
+    """The page to sign in, and why another way did not work."""
+    return page("sign_in.html", visit, 403, **_shown(visit, "", fault=fault))
+
+
+def _shown(visit: Visit, following: str, name: str = "", fault: str = "") -> dict[str, str]:
+    provider = urlsplit(visit.runtime.settings.oidc_issuer).hostname or ""
+    return {"next": following, "name": name, "fault": fault, "provider": provider}
+
+
+async def leave(visit: Visit) -> Response:
+    await asyncio.to_thread(visit.runtime.store.close_session, visit.who.session.digest)
+    answer = redirect(f"{HOME}/sign-in")
+    answer.headers["set-cookie"] = _cookie(visit, "", 0)
+    return answer
+
+
+async def home(visit: Visit) -> Response:
+    """Where whoever signed in begins."""
+    pages = visit.who.pages
+    if May.CUSTOMERS in pages:
+        query = visit.request.url.query
+        return redirect(f"{HOME}/find" + (f"?{query}" if query else ""))
+    first = next((one for one in (May.ACTIONS, May.MODELS, May.LETTERS) if one in pages), None)
+    return redirect(f"{HOME}/{first}") if first else page("empty.html", visit)
+
+
+async def opened(visit: Visit, account: str, address: str) -> Response:
+    """A session of a token that nobody had before, so that none can be planted."""
+    token, moment, settings = new_token(), accounts.now(), visit.runtime.settings
+    ends_at = moment + settings.console_session_hours * 3_600_000
+    session = DeskSession(digest(token), account, moment, moment, ends_at)
+    await asyncio.to_thread(visit.runtime.store.open_session, session)
+    answer = redirect(address)
+    answer.headers["set-cookie"] = _cookie(visit, token, settings.console_session_hours * 3600)
+    return answer
+
+
+def _cookie(visit: Visit, token: str, seconds: int) -> str:
+    framed = bool(visit.runtime.settings.console_ancestors)
+    return session_cookie(token, seconds, framed, needs_tls(visit.request))
+
+
+def session_cookie(token: str, seconds: int, framed: bool, tls: bool) -> str:
+    """framed: inside somebody else's page it must be sent along, which browsers do over TLS only, and for that page
+    alone."""
+    parts = [f"{COOKIE}={token}", f"Path={HOME}", f"Max-Age={seconds}", "HttpOnly"]
+    parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
+    if tls and not framed:
+        parts.append("Secure")
+    return "; ".join(parts)
+
+
+def _inside(address: str) -> str:
+    """Where to go on, which is inside of the console whatever somebody put into a link."""
+    parts = urlsplit(address)
+    safe = not parts.scheme and not parts.netloc and (parts.path == HOME or parts.path.startswith(f"{HOME}/"))
+    return address if safe and "\\" not in address else HOME

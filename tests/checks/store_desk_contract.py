@@ -1,0 +1,172 @@
+"""Accounts, sessions, links, failed sign-ins, views and answers of the console; part of the store's contract."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from features.event import Kind
+from features.live_response import Expectation, expected_text
+from features.naming import key_of
+from features.stores.desk import Account, Answered, DeskSession, Lately, RecordView
+from features.stores.protocol import Append, Store
+from tests.checks.store_examples import NOON, append, event, log_decision, user
+
+ADA = Account("ada", frozenset({"agent", "lead"}), "$argon2$", "", NOON)
+BOB = Account("bob", frozenset(), "", "https://id.example", NOON + 1)
+DAY = 86_400_000
+
+
+def session(digest: str, account: str = "ada", expires_at: int = NOON + DAY) -> DeskSession:
+    return DeskSession(digest, account, NOON, NOON, expires_at)
+
+
+def view(customer: str, what: str = "viewed", of: str = "s-1") -> RecordView:
+    return RecordView(NOON, "ada", of, customer, what)
+
+
+class DeskContract:
+    """Takes the fixtures `store` and `other`, a second handle on the same store."""
+
+    def test_accounts_are_there_for_every_process(self, store: Store, other: Store) -> None:
+        assert (store.accounts(), store.account("ada"), store.remove_account("ada")) == ((), None, False)
+        store.put_account(BOB)
+        store.put_account(ADA)
+        assert other.accounts() == (ADA, BOB)
+        changed = replace(ADA, roles=frozenset({"agent"}))
+        other.put_account(changed)
+        assert store.account("ada") == changed
+        assert other.remove_account("bob")
+        assert store.accounts() == (changed,)
+
+    def test_a_session_ends_with_its_time_its_closing_and_its_account(self, store: Store, other: Store) -> None:
+        store.put_account(ADA)
+        for one in (session("a"), session("b"), session("c", expires_at=NOON + 5), session("d", "bob")):
+            store.open_session(one)
+        other.touch_session("a", NOON + 9)
+        other.touch_session("a", NOON + 3)
+        assert store.session("a") == replace(session("a"), seen_at=NOON + 9)
+        store.close_session("b")
+        assert (other.session("b"), other.session("absent")) == (None, None)
+        store.open_session(replace(session("e"), created_at=NOON + 5))
+        assert other.session("c") is None
+        assert store.close_sessions("bob") == 1
+        assert store.remove_account("ada")
+        assert [other.session(digest) for digest in "ade"] == [None] * 3
+
+    def test_a_link_is_taken_once_however_many_take_it(self, store: Store, other: Store) -> None:
+        store.add_link("x", "ada", NOON + 10)
+        store.add_link("late", "ada", NOON + 10)
+        with ThreadPoolExecutor(4) as pool:
+            taken = list(pool.map(lambda one: one.take_link("x", NOON), [store, other] * 4))
+        assert sorted(filter(None, taken)) == ["ada"]
+        assert store.take_link("late", NOON + 10) is None
+        assert store.take_link("absent", NOON) is None
+
+    def test_failures_are_counted_by_name_and_leave(self, store: Store, other: Store) -> None:
+        for at in range(3):
+            store.note_failures(["ada", "10.0.0.1"], NOON + at, NOON)
+        store.note_failures(["10.0.0.1"], NOON + 3, NOON)
+        assert other.failures(["ada"], NOON) == 3
+        assert other.failures(["ada", "10.0.0.1"], NOON) == 4
+        assert other.failures(["ada", "10.0.0.1"], NOON + 3) == 1
+        assert other.failures([], NOON) == 0
+        store.forget_failures(["ada"])
+        assert other.failures(["ada"], NOON) == 0
+        store.note_failures(["eve"], NOON + DAY, NOON + DAY)
+        assert other.failures(["10.0.0.1"], NOON) == 0
+
+    def test_who_looked_at_whom_is_kept_without_a_name(self, store: Store, other: Store) -> None:
+        append(store, "c-17", event("m-1"))
+        views = store.log_views([view("c-17"), view("c-18")])
+        assert views.result(30) is None
+        store.log_views([view("c-17", "confirmed")]).result(30)
+        newest = other.views(10)
+        assert [(one.account, one.what) for one in newest] == [
+            ("ada", "confirmed"),
+            ("ada", "viewed"),
+            ("ada", "viewed"),
+        ]
+        assert [one.what for one in other.views(10, "c-17")] == ["confirmed", "viewed"]
+        assert "c-17" not in repr(newest)
+        copy = json.loads(other.export(user("c-17"), NOON, "test") or "")
+        assert [one["what"] for one in copy["views"]] == ["viewed", "confirmed"]
+        assert "ada" not in json.dumps(copy["views"])
+        assert other.confirmed("s-1", "c-17")
+        assert not other.confirmed("s-2", "c-17")
+        assert not other.confirmed("s-1", "c-18")
+
+    def test_a_view_leaves_the_record_as_it_is(self, store: Store) -> None:
+        append(store, "c-1", event("m-1"))
+        before = store.read(user("c-1")).version
+        store.log_views([view("c-1")]).result(30)
+        assert store.read(user("c-1")).version == before
+        assert store.check().faults == ()
+
+    def test_whatever_is_told_of_a_person_is_seen_by_who_watches(self, store: Store, other: Store) -> None:
+        assert other.newest_told(user("c-1")) == 0
+        append(store, "c-1", event("m-1"))
+        first = other.newest_told(user("c-1"))
+        version = store.read(user("c-1")).version
+        append(store, "c-1", event("m-2", kind=Kind.NOTE_WRITTEN))
+        assert other.newest_told(user("c-1")) > first > 0
+        assert store.read(user("c-1")).version == version
+        assert store.check().faults == ()
+        seen = other.newest_told(user("c-1"))
+        store.log_decisions([log_decision("c-1", "d-1")]).result(30)
+        assert other.newest_told(user("c-1")) == seen
+        append(store, "c-2", event("m-3"))
+        assert other.newest_told(user("c-1")) < other.newest_told(user("c-2"))
+
+    def test_what_was_decided_lately_is_read_with_what_came_of_it(self, store: Store, other: Store) -> None:
+        assert other.decided_lately(0, 10) == Lately((), ())
+        expected = expected_text([Expectation("a-1", "email", 0.25, int(Kind.CLICKED), DAY)])
+        made = log_decision("ann", "d-1")
+        made = replace(made, decision=replace(made.decision, expected=expected))
+        store.log_decisions([made, log_decision("bob", "d-2")]).result(30)
+        seen = other.decided_lately(0, 10)
+        assert sorted(arm for arm, *_ in seen.decisions) == [made.decision.arm] * 2
+        assert (seen.contacts, other.decided_lately(0, 1).decisions[0][1]) == ((), store.resolve(user("bob")))
+        sent = event("s", kind=Kind.SENT, action="a-1", channel="email", decision="d-1")
+        append(store, "ann", sent)
+        (contact,) = other.decided_lately(0, 10).contacts
+        assert (contact.person, contact.succeeded) == (store.resolve(user("ann")), False)
+        append(store, "ann", event("k", kind=Kind.CLICKED, action="a-1", channel="email", decision="d-1"))
+        (contact,) = other.decided_lately(0, 10).contacts
+        assert (contact.action, contact.channel, contact.expected, contact.succeeded) == ("a-1", "email", 0.25, True)
+
+    def test_a_name_with_a_postcode_leads_to_whoever_told_it_until_they_are_erased(
+        self, store: Store, other: Store
+    ) -> None:
+        key = key_of("Müller", "sw1a 1aa")
+        assert key is not None
+        told = [Append(user("ann"), (event("m-1"),), {"lastName": "MULLER", "first_name": "Ann"})]
+        store.append(told).result(30)
+        assert other.named(key, 5) == ()
+        store.append([Append(user("ann"), (event("m-2"),), {"postcode": "SW1A1AA"})]).result(30)
+        store.append([Append(user("bob"), (event("m-3"),), {"name": "Bob Müller", "address": {"zip": "SW1A 1AA"}})])
+        store.append([Append(user("eve"), (event("m-4"),), {"name": "Eve", "postcode": "E1"})]).result(30)
+        assert other.named(key, 5) == ("ann", "bob")
+        assert len(other.named(key, 1)) == 1
+        store.append([Append(user("ann"), (event("m-5"),), {"postcode": "E1"})]).result(30)
+        assert other.named(key, 5) == ("ann", "bob")  # who asks looks at the traits of now
+        store.erase(user("bob"), NOON, "test")
+        assert other.named(key, 5) == ("ann",)
+
+    def test_an_answer_is_told_or_taken_back_and_never_both(self, store: Store, other: Store) -> None:
+        kept = [Answered(f"n-{number}", "ada", NOON + number, f"told {number} ☎") for number in range(3)]
+        for one in kept:
+            store.keep_answer(one)
+        assert other.due_answers(NOON + 1, 10) == tuple(kept[:2])
+        assert other.due_answers(NOON + 1, 1) == (kept[0],)
+        assert not other.take_back("n-0", "bob")
+        assert other.take_back("n-0", "ada")
+        assert not store.take_back("n-0", "ada")
+        assert store.claim_answer("n-1")
+        assert not other.take_back("n-1", "ada")
+        assert not store.claim_answer("n-0")
+        assert other.due_answers(NOON + 1, 10) == (kept[1],)
+        store.answer_told("n-1")
+        assert not store.take_back("n-1", "ada")
+        assert other.due_answers(NOON + 9, 10) == (kept[2],)

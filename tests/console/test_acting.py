@@ -1,0 +1,239 @@
+"""What an agent does is an event in the one history, and other open consoles of the customer see it at once, without
+anything moving under a pointer or being taken from whoever types."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from features.event import Event, Kind
+from features.history import text_code
+from features.identity import customer_identifier
+from features.stores import open_store
+from models.contact_moment import reason_under_way
+from tests.console.browser import picture
+from tests.console.call_centre import MINUTE, CallCentre
+from tests.console.conftest import SignedIn
+from tests.console.test_sign_in import HERE, entered, proof
+from tests.serving.running import started, wait_until_ready
+from tests.serving.synthetic import store_url
+
+
+def events(centre: CallCentre, customer: str, kind: Kind) -> list[Event]:
+    store = open_store(store_url(centre.running.home))
+    try:
+        return [one.event for one in store.timeline(customer_identifier(customer), None, 50, frozenset({kind}))]
+    finally:
+        store.close()
+
+
+def opened(page: Page, form: str) -> None:
+    page.locator(".act summary").filter(has_text=re.compile(f"^{form}$")).click()
+
+
+def test_a_note_is_what_the_next_agent_sees_first(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    first, next_one = sign_in("agent"), sign_in("second")
+    for page in (first, next_one):
+        page.goto(f"/console/customers/{customer}")
+    first.get_by_label("What you told them").fill("The parcel is in Leeds 📦")
+    first.get_by_label("What you promised").fill("a call back")
+    first.get_by_label("By when").fill("2026-02-01")
+    first.get_by_role("button", name="Write the note").click()
+    expect(first.get_by_text("The note is written")).to_be_visible()
+    expect(next_one.locator("#facts")).to_contain_text("The parcel is in Leeds 📦")
+    expect(next_one.locator("#facts h2").first).to_have_text("Told and promised")
+    expect(next_one.locator("#facts")).to_contain_text("by 2026-02-01")
+    expect(first.get_by_label("What you told them")).to_have_value("")
+    expect(next_one.locator("#fresh")).to_be_hidden()  # no decision reads a note
+    (note,) = centre.get(f"/customers/{customer}/context")["notes"]  # type: ignore[misc]
+    assert (note["agent_id"], note["promised"], note["due"]) == ("agent", "a call back", "2026-02-01")
+    picture(next_one, "note")
+
+
+def test_a_change_moves_no_button_and_takes_nothing_from_whoever_types(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    page.get_by_label("What you told them").fill("half a sente")
+    buttons = page.locator(".next button:visible")
+    places = [box.bounding_box() for box in buttons.all()]
+    for number in range(4):
+        centre.later(MINUTE)
+        centre.track(customer, "Case Opened", case_id=f"k-{number}", severity="high", reason=f"broken {number}")
+    expect(page.locator("#facts")).to_contain_text("broken 3")
+    expect(page.locator("#timeline")).to_contain_text("broken 3")
+    expect(page.locator("#fresh")).to_be_visible()
+    expect(page.locator(".held")).to_have_count(0)
+    seen = page.locator(".next button:visible:not(#fresh button)").all()
+    assert [box.bounding_box() for box in seen] == places
+    expect(page.get_by_label("What you told them")).to_have_value("half a sente")
+    page.get_by_role("button", name="Decide again").click()
+    expect(page.locator(".held")).to_contain_text("Offers are held back")
+    expect(page.get_by_label("What you told them")).to_have_value("half a sente")
+    expect(page.locator("#fresh")).to_be_hidden()
+
+
+def test_a_case_is_opened_and_closed(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    opened(page, "Case")
+    page.get_by_label("What is wrong").fill("Complaint")
+    page.get_by_label("How bad").select_option("high")
+    page.get_by_role("button", name="Open a case").click()
+    expect(page.get_by_text("is open.")).to_be_visible()
+    expect(page.locator("#facts")).to_contain_text("Complaint")
+    (case,) = events(centre, customer, Kind.CASE_OPENED)
+    assert (case.severity, case.topic) == (3, "complaint")
+    refused = centre.client.post(
+        "/recommend",
+        json={"customer_id": customer, "channels": ["agent"], "dry_run": True, "explain": True},
+        headers={"Authorization": f"Bearer {centre.key}"},
+    ).json()["channels"][0]["refused"]
+    assert {one["rule"] for one in refused} == {"complaint"}
+    page.get_by_label("Case to close").fill(case.decision or "")
+    page.get_by_label("How it ended").fill("drum replaced")
+    page.get_by_role("button", name="Close it").click()
+    expect(page.get_by_text("is closed.")).to_be_visible()
+    assert centre.get(f"/customers/{customer}/context")["cases"] == []
+
+
+def test_the_reason_of_a_call_is_told_with_its_end(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    centre.later(MINUTE)
+    centre.track(customer, "Call Started")
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    opened(page, "Call reason")
+    page.get_by_label("What they call about").fill("billing")
+    page.get_by_role("button", name="Log it and end the call").click()
+    expect(page.get_by_text("The reason is logged.")).to_be_visible()
+    (end,) = events(centre, customer, Kind.CALL_ENDED)
+    assert '"reason":"billing"' in end.properties
+    expect(page.get_by_role("button", name="Log a call about it")).to_be_visible()
+
+
+def test_the_reason_of_a_call_that_nobody_told_of_is_what_decisions_know_of_it(
+    sign_in: SignedIn, centre: CallCentre
+) -> None:
+    customer = centre.customer()
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    opened(page, "Call reason")
+    page.get_by_label("What they call about").fill("Cancellation ")
+    page.get_by_role("button", name="Log a call about it").click()
+    expect(page.get_by_text("The reason is logged.")).to_be_visible()
+    store = open_store(store_url(centre.running.home))
+    try:
+        known = store.read(customer_identifier(customer))
+    finally:
+        store.close()
+    (began,) = known.page[known.page["kind"] == Kind.CALL_STARTED]
+    assert reason_under_way(known.page, int(began["occurred_at"])) == text_code("cancellation")
+
+
+def test_a_journey_is_handed_over_and_taken(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    centre.later(MINUTE)
+    centre.track(customer, "Call Started")
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    opened(page, "Hand over")
+    page.get_by_label("Where to").select_option("chat")
+    page.get_by_label("What the customer wants").fill("a picture of the damage is needed")
+    page.get_by_label("Why it is passed on").fill("needs a picture")
+    page.get_by_role("button", name="Hand over", exact=True).click()
+    expect(page.get_by_text("It is handed on")).to_be_visible()
+    (handed,) = centre.get(f"/customers/{customer}/context")["handoffs"]  # type: ignore[misc]
+    assert (handed["to_channel"], handed["inquiry"]) == ("chat", "a picture of the damage is needed")
+    headers = {"Authorization": f"Bearer {centre.key}"}
+    back = {"to_channel": "agent", "inquiry": "the picture is here", "reason": "done", "handoff_id": f"h-{customer}"}
+    answer = centre.client.post(f"/customers/{customer}/handoff", json=back, headers=headers)
+    assert answer.status_code == 200, answer.text
+    page.reload()
+    page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_text("You have taken it over.")).to_be_visible()
+    states = {one["handoff_id"]: one for one in centre.get(f"/customers/{customer}/context")["handoffs"]}  # type: ignore[attr-defined]
+    assert (states[f"h-{customer}"]["state"], states[f"h-{customer}"]["taken_by"]) == ("taken", "agent")
+
+
+@pytest.mark.parametrize(
+    ("about", "says", "held"),
+    [
+        ("by e-mail", "No", [("email", None, False)]),
+        ("about Offers", "No", [(None, "offers", False)]),
+        ("about Offers", "Yes", [(one, "offers", True) for one in ("agent", "chat", "email", "store", "web")]),
+    ],
+)
+def test_consent_holds_from_the_next_decision_on(
+    sign_in: SignedIn, centre: CallCentre, about: str, says: str, held: list[tuple[str | None, str | None, bool]]
+) -> None:
+    customer = centre.customer()
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    opened(page, "Consent")
+    page.get_by_label("May we contact them").select_option(label=about)
+    page.get_by_label(says, exact=True).check()
+    page.get_by_role("button", name="Record it").click()
+    expect(page.get_by_text("From now on the customer")).to_be_visible()
+    told = centre.get(f"/customers/{customer}/context")["consents"]
+    found = {(one["channel"], one["topic"], one["granted"]) for one in told}  # type: ignore[attr-defined]
+    assert set(held) <= found
+
+
+def test_a_form_that_is_sent_twice_counts_once_and_a_wrong_one_keeps_what_was_typed(
+    sign_in: SignedIn, centre: CallCentre
+) -> None:
+    customer = centre.customer()
+    with entered(centre, "agent") as client:
+        page = client.get(f"/console/customers/{customer}").text
+        once = re.search(r'name="once" value="([\w-]+)"', page)
+        assert once
+        told = {"proof": proof(page), "once": once[1], "told": "4111 1111 1111 1111 was charged"}
+        for _ in range(2):
+            assert client.post(f"/console/customers/{customer}/note", data=told, headers=HERE).status_code == 200
+        wrong = [
+            ("note", {"told": " "}),
+            ("note", {"once": ""}),
+            ("case/open", {"reason": "x", "severity": "fatal"}),
+            ("consent", {"about": "fax/", "answer": "no"}),
+            ("consent", {"about": "/no-topic", "answer": "no"}),
+            ("answer", {"token": "x.y", "outcome": "accepted"}),
+        ]
+        for path, fields in wrong:
+            answer = client.post(f"/console/customers/{customer}/{path}", data={**told, **fields}, headers=HERE)
+            assert answer.status_code == 422, path
+        assert client.get("/console/customers/nobody-at-all").status_code == 404
+        assert client.get(f"/console/customers/{customer}/timeline?before=x").status_code == 422
+    (note,) = events(centre, customer, Kind.NOTE_WRITTEN)
+    assert "4111" not in note.properties
+    shown = sign_in("agent")
+    shown.goto(f"/console/customers/{customer}")
+    shown.get_by_label("What you promised").fill("x" * 100)
+    shown.evaluate("document.querySelector('#note-promised').setAttribute('maxlength', 9999)")
+    shown.get_by_label("What you promised").fill("x" * 2500)
+    shown.get_by_role("button", name="Write the note").click()
+    expect(shown.get_by_role("alert").filter(has_text="at most 2000 characters")).to_be_visible()
+    expect(shown.get_by_label("What you promised")).to_have_value("x" * 2500)
+
+
+def test_a_service_that_is_asked_to_end_does_not_wait_for_open_consoles(centre: CallCentre) -> None:
+    customer = centre.customer()
+    with entered(centre, "agent") as client:
+        cookies = dict(client.cookies)
+    beside = started(centre.running.home, BENTOML_HOME=str(centre.running.home / "beside"))
+    try:
+        wait_until_ready(beside)
+        with httpx.stream(
+            "GET", f"{beside.url}/console/customers/{customer}/live", cookies=cookies, timeout=30
+        ) as told:
+            lines = told.iter_lines()
+            assert next(lines) == "retry: 1000"
+            beside.process.terminate()
+            beside.process.wait(15)
+    finally:
+        beside.kill()

@@ -1,0 +1,135 @@
+"""Learns to rank the things that a person may buy next, from each person's latest baskets and what came before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import lightgbm as lgb
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from features.progress import Progress
+from models.forest import Forest
+from training.errors import NothingToLearn
+from training.growing import Tables, grow_matrix, in_parallel, matrix
+from training.next_purchase.baskets import Baskets
+from training.next_purchase.crowd import crowd
+from training.next_purchase.questions import INPUTS, Questions, evidence, questions
+from training.settings import SHARED
+
+LAMBDA = {
+    **SHARED,
+    "objective": "lambdarank",
+    "lambdarank_truncation_level": 20,
+    "max_bin": 127,
+    "num_leaves": 15,
+    "learning_rate": 0.1,
+    "min_data_in_leaf": 50,
+    "feature_fraction": 0.5,
+}
+"""LambdaMART: Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", 2010."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """seed: of every draw. threads: the result does not depend on it. latest: so many of each person's last baskets are
+    learned from, each foretold from what everybody had bought before it. learners: at most how many people, by lot, for
+    each of these. others: the chance that a candidate that was not bought is learned from. rounds: trees of each
+    forest. forests: whose mean ranks; they differ in their seed only."""
+
+    seed: int = 20240229
+    threads: int = 2
+    latest: int = 1
+    learners: int = 3_000
+    others: float = 0.2
+    rounds: int = 80
+    forests: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """Forests over INPUTS; the sum of their scores ranks the candidates of one person, and says nothing beyond that."""
+
+    forests: tuple[Forest, ...]
+
+    def score(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n] for float64[n, INPUTS]."""
+        return np.asarray(np.sum([forest.raw(columns) for forest in self.forests], axis=0), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Candidates of some people, one list after another. size: int64[lists]."""
+
+    columns: NDArray[np.float64]
+    bought: NDArray[np.bool_]
+    size: NDArray[np.int64]
+
+
+def fit(known: Baskets, settings: Settings, progress: Progress) -> Ranker:
+    """Sees nothing but `known`. Raises NothingToLearn when no basket after another holds a candidate."""
+    lists: list[_Lists] = []
+    with progress.step("Draw what came next", total=settings.latest) as advance:
+        for back in range(settings.latest):
+            rng = np.random.default_rng([settings.seed, back])
+            lists += _lists(known.without_last(back + 1), known.without_last(back).last(), settings, rng)
+            advance()
+    if not any(part.bought.any() for part in lists):
+        raise NothingToLearn("baskets that foretell a later one are none; ranking is learned from them; import more")
+    told = matrix(
+        np.concatenate([part.columns for part in lists]), np.concatenate([part.bought for part in lists]), INPUTS
+    )
+    told.set_group(np.concatenate([part.size for part in lists]))
+    return Ranker(tuple(_grown(told, settings, progress)))
+
+
+def rank(ranker: Ranker, known: Baskets, asked: NDArray[np.int64], depth: int, progress: Progress) -> NDArray[np.int64]:
+    """int64[asked, depth]: the things likeliest next, best first, -1 beyond the candidates. asked: people with a basket
+    at least, ascending."""
+    found = np.full((len(asked), depth), -1, np.int64)
+    with progress.step("Rank things for everybody", total=len(asked)) as advance:
+        for part in questions(evidence(crowd(known), asked)):
+            _place(part, ranker.score(part.columns), asked, found)
+            advance(len(np.unique(part.person)))
+    return found
+
+
+def _place(part: Questions, score: NDArray[np.float64], asked: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+    order = np.lexsort((part.thing, -score, part.person))
+    person, thing = part.person[order], part.thing[order]
+    place = np.arange(len(person)) - np.searchsorted(person, person)
+    kept = place < found.shape[1]
+    found[np.searchsorted(asked, person[kept]), place[kept]] = thing[kept]
+
+
+def _lists(known: Baskets, next_one: sp.csr_array, settings: Settings, rng: np.random.Generator) -> list[_Lists]:
+    people = np.flatnonzero(known.count() > 0)
+    if len(people) > settings.learners:
+        people = np.sort(rng.choice(people, settings.learners, replace=False))
+    if len(people) == 0:
+        return []
+    return [_list(part, next_one, settings, rng) for part in questions(evidence(crowd(known), people))]
+
+
+def _list(part: Questions, next_one: sp.csr_array, settings: Settings, rng: np.random.Generator) -> _Lists:
+    """People who bought none of their candidates teach no order and are left out."""
+    people, row = np.unique(part.person, return_inverse=True)
+    bought = next_one[people].toarray()[row, part.thing] > 0.0
+    useful = np.bincount(row, bought)[row] > 0
+    kept = useful & (bought | (rng.random(len(bought)) < settings.others))
+    size = np.bincount(row[kept], minlength=len(people))
+    return _Lists(part.columns[kept], bought[kept], size[size > 0])
+
+
+def _grown(told: lgb.Dataset, settings: Settings, progress: Progress) -> list[Forest]:
+    told.construct()
+    with progress.step("Learn to rank", total=settings.forests) as advance:
+
+        def grown(number: int) -> Forest:
+            forest = grow_matrix(Tables(told), LAMBDA, settings.rounds, settings.seed + number)
+            advance()
+            return forest
+
+        return in_parallel([partial(grown, number) for number in range(settings.forests)], settings.threads)

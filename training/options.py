@@ -1,0 +1,40 @@
+"""What `nextbest train` and `nextbest evaluate` may be told, for their help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Seed = Annotated[int | None, typer.Option(help="Of every draw; the same seed and history give the same trees.")]
+Until = Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is looked at.")]
+Evaluated = Annotated[
+    bool, typer.Option("--evaluate/--no-evaluate", help="Also compare with the baselines; takes as long again.")
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--tune",
+        metavar="MINUTES",
+        help="First search so long for better trees of the response model; what is chosen depends on the machine too.",
+    ),
+]
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        "--tune-trials",
+        metavar="N",
+        help="The same with N trials at most; the same seed and history choose the same trees.",
+    ),
+]
+Trees = Annotated[
+    str,
+    typer.Option(
+        "--response",
+        metavar="NAME=VALUE,...",
+        help="Trees of the response model, as a search tells what it chose: num_leaves=15,learning_rate=0.1.",
+    ),
+]
+Value = Annotated[
+    bool, typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency.")
+]
