@@ -6,7 +6,6 @@ utc_offset is in milliseconds east of UTC at the moment. All else about columns 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numba
 import numpy as np
@@ -17,6 +16,7 @@ from features.definitions import FEATURES
 from features.history import EVENT, Records
 from features.kernel import fill
 from features.kernel_codes import Plan
+from features.once import once
 from features.plan import plan_of_columns
 
 Matrix = NDArray[np.float64]
@@ -86,7 +86,7 @@ def table(
     return out
 
 
-@lru_cache(maxsize=1)
+@once
 def warm() -> None:
     """Compiles, or loads from the cache beside the sources: half a minute the first time ever, well under a second
     after. Done by the first call at the latest. From then on exactly the declared dtypes are taken, contiguous,

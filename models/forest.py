@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from features.compiled import Compiled
+from features.once import once
 from models.forest_additions import explain, rule
 from models.forest_codes import EDGE, NODE, Trees
 from models.forest_kernel import add_up
@@ -89,7 +89,7 @@ class Forest:
         return rows, beside, shared
 
 
-@lru_cache(maxsize=1)
+@once
 def warm() -> None:
     """Compiles, or loads from the cache beside the sources. Done by the first score at the latest; from then on it is a
     TypeError, and no second compilation, to hand the kernel other arrays."""

@@ -18,6 +18,9 @@ from models.forest import Forest
 from training.backbone import staircases
 
 FOLDS = 3
+PLENTY = 800
+"""Successes judged from which on fewer folds do: a slope fitted on so many is wrong by a few hundredths by chance, much
+less than what is expected of any forest, see SLOPE."""
 _FLAT = 1e-9
 
 SLOPE, OFFSET = 0.1, 0.2
@@ -72,10 +75,11 @@ def grow(
     patience: int = 0,
     *,
     backbone: bool = False,
+    table: lgb.Dataset | None = None,
 ) -> Forest:
     """A forest of `rounds` trees; with a validation sample as many as did best on it, looked for `patience` further.
-    backbone: begun with the trees of training.backbone, which are no rounds."""
-    tables = tables_of(sample, inputs, seed, validation, backbone=backbone)
+    backbone: begun with the trees of training.backbone, which are no rounds. table: of the sample; None: made."""
+    tables = tables_of(sample, inputs, seed, validation, backbone=backbone, table=table)
     return grow_matrix(tables, parameters, rounds, seed, patience)
 
 
@@ -89,10 +93,11 @@ def best_rounds(
     patience: int,
     *,
     backbone: bool,
+    table: lgb.Dataset | None = None,
 ) -> int:
     """How many of at most `rounds` do best on the validation sample; at least 1, also where too little is there to
-    split."""
-    tables = tables_of(sample, inputs, seed, validation, backbone=backbone)
+    split. table: as in grow."""
+    tables = tables_of(sample, inputs, seed, validation, backbone=backbone, table=table)
     return max(1, grow_matrix(tables, parameters, rounds, seed, patience).rounds - tables.begun)
 
 
@@ -110,8 +115,26 @@ class Tables:
         return 0 if self.before is None else self.before.num_trees()
 
 
-def tables_of(sample: Sample, inputs: Sequence[str], seed: int, validation: Sample | None, *, backbone: bool) -> Tables:
-    grown = matrix(sample.columns, sample.label, inputs, sample.weight)
+def shared_table(sample: Sample, inputs: Sequence[str], *, backbone: bool) -> lgb.Dataset | None:
+    """Of which the tables of parts are made by `part_of`: sorting values into bins costs as much as growing half of a
+    forest. None with a backbone, whose trees are summed up in the table of each forest."""
+    return None if backbone else matrix(sample.columns, sample.label, inputs, sample.weight).construct()
+
+
+def part_of(table: lgb.Dataset | None, chosen: NDArray[np.bool_]) -> lgb.Dataset | None:
+    return None if table is None else table.subset(np.flatnonzero(chosen).tolist())
+
+
+def tables_of(
+    sample: Sample,
+    inputs: Sequence[str],
+    seed: int,
+    validation: Sample | None,
+    *,
+    backbone: bool,
+    table: lgb.Dataset | None = None,
+) -> Tables:
+    grown = matrix(sample.columns, sample.label, inputs, sample.weight) if table is None else table
     before = staircases(grown, sample, inputs, seed) if backbone else None
     if validation is None:
         return Tables(grown, None, before)
@@ -155,22 +178,32 @@ def calibrate_across_people(
     threads: int,
     *,
     backbone: bool = False,
+    table: lgb.Dataset | None = None,
 ) -> Calibration:
     """The calibration of a forest grown so on `sample`: fitted on the rows `judged`, each scored by a forest that had
     not seen its person. So what the forest learned by heart does not pass for knowledge, and no contact is held
-    back. It is held towards none, see SLOPE."""
+    back. Of many successes a part of the people does, see PLENTY. It is held towards none, see SLOPE. table: as in
+    grow."""
     raw = np.full(len(sample.label), np.nan)
 
     def score(fold: int) -> None:
         asked = sample.person % FOLDS == fold
         if asked.all() or not (asked & judged).any():
             return
-        forest = grow(sample.take(~asked), inputs, parameters, rounds, seed, backbone=backbone)
+        told, part = (inputs, parameters, rounds, seed), part_of(table, ~asked)
+        forest = grow(sample.take(~asked), *told, backbone=backbone, table=part)
         raw[asked & judged] = forest.raw(sample.columns[asked & judged])
 
-    in_parallel([partial(score, fold) for fold in range(FOLDS)], threads)
+    folds = folds_needed(sample.person[judged], sample.label[judged])
+    in_parallel([partial(score, fold) for fold in range(folds)], threads)
     known = np.isfinite(raw)
     return held_calibration(raw[known], sample.label[known], sample.weight[known])
+
+
+def folds_needed(person: NDArray[np.int32], label: NDArray[np.bool_]) -> int:
+    """The first of FOLDS that hold PLENTY of successes together, else all."""
+    successes = np.bincount(person[label] % FOLDS, minlength=FOLDS)
+    return int(np.searchsorted(np.cumsum(successes)[:-1], PLENTY)) + 1
 
 
 def held_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:

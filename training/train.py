@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from models.bundle import Bundle, Provenance
 from models.calibration import Calibration
-from models.forest import Forest
 from models.inputs import affinity_columns, response_columns, response_inputs
 from models.population import COLUMNS
 from models.track_record import TrackRecord
 from training import affinity
 from training.affinity import AffinityFit
 from training.errors import NothingToLearn
-from training.growing import Sample, best_rounds, calibrate_across_people, grow, joined
+from training.growing import Sample, best_rounds, calibrate_across_people, grow, joined, part_of, shared_table
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures, every_offer, feature_rows
 from training.track_records import track_records, track_rows
@@ -160,15 +159,18 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress, d
     made = drawn_parts(dataset, settings, progress) if drawn is None else drawn
     parts, backbone = made.parts, begins_with_backbone(dataset.exposures)
     with progress.step("Learn response, judged on later contacts", total=2) as advance:
-        told = (*_told(settings.rounds, settings), parts["validation"].sample, settings.patience)
-        rounds = best_rounds(parts["train"].sample, *told, backbone=backbone)
-        advance()
         before = joined([parts["train"].sample, parts["validation"].sample])
-        late = _grow(before, rounds, settings, backbone=backbone)
+        judged = np.arange(len(before.label)) >= len(parts["train"].sample.label)
+        table = shared_table(before, response_inputs(), backbone=backbone)
+        told = (*_told(settings.rounds, settings), parts["validation"].sample, settings.patience)
+        train_table = part_of(table, ~judged)
+        rounds = best_rounds(parts["train"].sample, *told, backbone=backbone, table=train_table)
         advance()
-    judged = np.arange(len(before.label)) >= len(parts["train"].sample.label)
+        late = grow(before, *_told(rounds, settings), backbone=backbone, table=table)
+        advance()
     with progress.step("Calibrate response on unseen people", total=1) as advance:
-        calibration = _calibrated(before, judged, rounds, settings, backbone=backbone)
+        unseen = (before, judged, *_told(rounds, settings), settings.threads)
+        calibration = calibrate_across_people(*unseen, backbone=backbone, table=table)
         advance()
     raw = late.raw(parts["test"].sample.columns)
     return Backtest(made.splits, parts, made.fits, made.records, rounds, backbone, raw, calibration)
@@ -180,9 +182,12 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress, draw
     tested = backtest(dataset, settings, progress, drawn)
     sample, judged = everything(tested.parts, settings)
     with progress.step("Learn response from everything", total=2) as advance:
-        forest = _grow(sample, tested.rounds, settings, backbone=tested.backbone)
+        told, backbone = _told(tested.rounds, settings), tested.backbone
+        table = shared_table(sample, response_inputs(), backbone=backbone)
+        forest = grow(sample, *told, backbone=backbone, table=table)
         advance()
-        calibration = _calibrated(sample, judged, tested.rounds, settings, backbone=tested.backbone)
+        unseen = (sample, judged, *told, settings.threads)
+        calibration = calibrate_across_people(*unseen, backbone=backbone, table=table)
         advance()
     latest = tested.fits[-1]
     provenance = Provenance(
@@ -268,13 +273,3 @@ def _thinned(sample: Sample, limit: int, rng: np.random.Generator) -> Sample:
 
 def _told(rounds: int, settings: TrainingSettings) -> tuple[tuple[str, ...], Mapping[str, object], int, int]:
     return response_inputs(), settings.response.told(), rounds, settings.seed
-
-
-def _grow(sample: Sample, rounds: int, settings: TrainingSettings, *, backbone: bool) -> Forest:
-    return grow(sample, *_told(rounds, settings), backbone=backbone)
-
-
-def _calibrated(
-    sample: Sample, judged: NDArray[np.bool_], rounds: int, settings: TrainingSettings, *, backbone: bool
-) -> Calibration:
-    return calibrate_across_people(sample, judged, *_told(rounds, settings), settings.threads, backbone=backbone)

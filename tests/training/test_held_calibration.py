@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.calibration import Calibration
-from training.growing import OFFSET, SLOPE, held_calibration
+from training.growing import OFFSET, PLENTY, SLOPE, folds_needed, held_calibration
 from training.metrics import losses
 
 
@@ -42,3 +42,10 @@ def test_a_held_calibration_is_the_minimum_of_its_loss() -> None:
     least = loss(found.slope, found.offset)
     for slope, offset in ((1e-3, 0.0), (-1e-3, 0.0), (0.0, 1e-3), (0.0, -1e-3)):
         assert loss(found.slope + slope, found.offset + offset) > least
+
+
+def test_of_plenty_of_successes_fewer_people_are_asked() -> None:
+    person = np.arange(3 * PLENTY, dtype=np.int32)
+    success = np.ones(len(person), np.bool_)
+    for successes, folds in ((PLENTY, 1), (PLENTY - 1, 2), (PLENTY // 2, 2), (PLENTY // 2 - 1, 3), (0, 3)):
+        assert folds_needed(person, success & (person < 3 * successes)) == folds
