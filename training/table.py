@@ -192,9 +192,12 @@ def feature_rows(
     rows = np.empty((len(pairs), len(names()) if only is None else len(only)), np.float64)
     number = dataset.prices.numbers_at(pairs.moment)
     for one in np.unique(number).tolist():
-        place = np.flatnonzero(number == one)
         compiled = repriced(dataset.compiled, dataset.prices, one)
-        rows[place] = _rows_at(dataset, pairs.take(place), candidates(compiled), compiled.facts, only)
+        asked = (candidates(compiled), compiled.facts, only)
+        if (number == one).all():
+            return _rows_at(dataset, pairs, *asked)
+        place = np.flatnonzero(number == one)
+        rows[place] = _rows_at(dataset, pairs.take(place), *asked)
     return rows
 
 

@@ -29,23 +29,39 @@ def track_records(dataset: Dataset) -> tuple[TrackRecord, ...]:
     moments = {dataset.known_at}
     if len(moment):
         moments |= set(np.quantile(moment, np.linspace(0.0, 1.0, MOMENTS), method="lower").tolist())
-    return tuple(track_record(dataset.exposures, dataset.compiled, int(one)) for one in sorted(moments))
+    return _measured(dataset.exposures, dataset.compiled, sorted(int(one) for one in moments))
 
 
 def track_record(exposures: Exposures, compiled: CompiledCatalogue, moment: int) -> TrackRecord:
     """Sees no contact that had not matured by `moment` (ms UTC); without a success nothing is known of any."""
-    known = exposures.matured_at <= moment
-    candidate, success = exposures.pairs.candidate[known], exposures.success[known]
-    if not success.any():
+    return _measured(exposures, compiled, [moment])[0]
+
+
+def _measured(exposures: Exposures, compiled: CompiledCatalogue, moments: Sequence[int]) -> tuple[TrackRecord, ...]:
+    """As of each of the moments, which ascend; contacts are looked at once."""
+    rows, count = len(compiled.action), len(moments)
+    matured = np.searchsorted(moments, exposures.matured_at)
+    cell = matured * rows + exposures.pairs.candidate
+    contacts, successes = (
+        np.bincount(cell[which], minlength=(count + 1) * rows).reshape(count + 1, rows).cumsum(axis=0)
+        for which in (np.ones(len(cell), np.bool_), exposures.success)
+    )
+    return tuple(_record(contacts[one], successes[one], compiled, moment) for one, moment in enumerate(moments))
+
+
+def _record(
+    contacts: NDArray[np.int64], successes: NDArray[np.int64], compiled: CompiledCatalogue, moment: int
+) -> TrackRecord:
+    """contacts, successes: int64[rows of compiled.all], known by `moment`."""
+    if not successes.any():
         return TrackRecord(moment, {}, {}, {})
     actions, groups = compiled.catalogue.actions, compiled.groups
     group = np.array([groups.index(one.group) for one in actions], np.intp)
-    number = compiled.action[candidate]
-    channel = np.searchsorted(compiled.row_start, candidate, side="right") - 1
-    expected = np.full(len(success), float(success.mean()))
-    by_channel = _ratio(channel, success, expected, np.ones(len(compiled.catalogue.channels)), HELD["channel"])
-    by_group = _ratio(group[number], success, expected, np.ones(len(groups)), HELD["group"])
-    by_action = _ratio(number, success, expected, by_group[group], HELD["action"])
+    channel = np.searchsorted(compiled.row_start, np.arange(len(contacts)), side="right") - 1
+    told = (successes, contacts * (successes.sum() / contacts.sum()))
+    by_channel = _ratio(channel, *told, np.ones(len(compiled.catalogue.channels)), HELD["channel"])
+    by_group = _ratio(group[compiled.action], *told, np.ones(len(groups)), HELD["group"])
+    by_action = _ratio(compiled.action, *told, by_group[group], HELD["action"])
     return TrackRecord(
         moment,
         dict(zip((one.id for one in actions), np.log(by_action).tolist(), strict=True)),
@@ -71,13 +87,13 @@ def track_rows(
 
 
 def _ratio(
-    kind: NDArray[np.intp],
-    success: NDArray[np.bool_],
+    kind: NDArray[np.intp] | NDArray[np.int32],
+    successes: NDArray[np.int64],
     expected: NDArray[np.float64],
     above: NDArray[np.float64],
     held: float,
 ) -> NDArray[np.float64]:
-    """float64[len(above)]: of successes to what was expected, held towards `above`."""
+    """float64[len(above)]: of successes to what was expected, by the kind of each row, held towards `above`."""
     count = len(above)
-    came, foreseen = np.bincount(kind, success, count), np.bincount(kind, expected, count)
+    came, foreseen = np.bincount(kind, successes, count), np.bincount(kind, expected, count)
     return np.asarray((came + held * above) / (foreseen + held), np.float64)
