@@ -18,7 +18,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 REPLICA = ROOT / "tests" / "checks" / "replica"
-_PATIENCE = 120.0
+_PATIENCE = 240.0
 _PORTS = range(20_000, 32_000)
 """Below those that the kernel gives to clients: until the server has taken it, one of them may have it again."""
 _dice = random.SystemRandom()
