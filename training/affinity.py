@@ -54,14 +54,16 @@ def bought_within(bought: Purchases, person: int, moment: int, until: int) -> ND
     return found
 
 
-def draw(dataset: Dataset, moment: int, rng: np.random.Generator) -> Drawn:
+def draw(dataset: Dataset, moment: int, limit: int, rng: np.random.Generator) -> Drawn:
     """Rows at `moment`: of everybody who had bought something, or will first do so within HORIZON (those are what a new
-    customer looks like)."""
+    customer looks like); of `limit` of them, each as likely as another, where they are more."""
     bought, count = dataset.purchases, len(dataset.purchases.leaf)
     first = np.full(bought.people, np.iinfo(np.int64).max)
     filled = np.flatnonzero(np.diff(bought.start))
     first[filled] = bought.at[bought.start[filled]]
     people = np.flatnonzero(first <= moment + HORIZON)
+    if len(people) > limit:
+        people = np.sort(rng.choice(people, limit, replace=False))
     label = np.array([bought_within(bought, person, moment, moment + HORIZON) for person in people.tolist()])
     own = np.array([bought_within(bought, person, 0, moment) for person in people.tolist()])
     chance = np.where(label, DRAWN_BOUGHT, np.where(own, DRAWN_OWN, DRAWN_OTHER)).reshape(len(people), count)
@@ -105,7 +107,7 @@ def fit_all(dataset: Dataset, settings: TrainingSettings, progress: Progress) ->
     samples: dict[int, Sample] = {}
     with progress.step("Draw purchase moments", total=len(needed)) as advance:
         for moment in needed:
-            samples[moment] = _sample(dataset, moment, settings.seed)
+            samples[moment] = _sample(dataset, moment, settings)
             advance()
     with progress.step("Learn affinity, as of each cutoff", total=len(wanted)) as advance:
 
@@ -126,8 +128,8 @@ def learned_from(moments: NDArray[np.int64], cutoff: int, settings: TrainingSett
     return [int(moment) for moment in moments[moments + HORIZON <= cutoff][-settings.affinity_moments :]]
 
 
-def _sample(dataset: Dataset, moment: int, seed: int) -> Sample:
-    drawn = draw(dataset, moment, np.random.default_rng([seed, moment]))
+def _sample(dataset: Dataset, moment: int, settings: TrainingSettings) -> Sample:
+    drawn = draw(dataset, moment, settings.affinity_people, np.random.default_rng([settings.seed, moment]))
     rows = feature_rows(dataset, drawn.pairs, every_category)
     figures = population(dataset, moment).by_number(dataset.compiled.catalogue.categories)
     return Sample(affinity_columns(rows, figures[drawn.pairs.category]), drawn.label, drawn.weight, drawn.pairs.person)

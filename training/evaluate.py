@@ -262,7 +262,8 @@ def _plain_affinity(dataset: Dataset, asked: Rankings, settings: TrainingSetting
     """Learns from the very rows that ours learns from, but raw counts of them."""
     samples = []
     for moment in affinity.learned_from(affinity.grid(dataset), int(asked.pairs.moment[0]), settings):
-        drawn = affinity.draw(dataset, moment, np.random.default_rng([settings.seed, moment]))
+        rng = np.random.default_rng([settings.seed, moment])
+        drawn = affinity.draw(dataset, moment, settings.affinity_people, rng)
         samples.append(
             Sample(baselines.raw_counts(dataset.purchases, drawn.pairs), drawn.label, drawn.weight, drawn.pairs.person)
         )

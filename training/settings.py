@@ -90,7 +90,8 @@ def trees_of(given: Mapping[str, float]) -> ResponseTrees:
 class TrainingSettings:
     """seed: of every draw. threads: LightGBM's and implicit's; the result does not depend on it.
 
-    affinity_moments: moments, 28 days apart, that one affinity model learns from. affinity_rounds: trees. refits: at
+    affinity_moments: moments, 28 days apart, that one affinity model learns from; affinity_people: at most how many are
+    drawn at each. affinity_rounds: trees. refits: at
     most how many affinity models that saw earlier data only are fitted for the exposures' sake, besides the last.
     negatives: failed contacts drawn (with weights that make up for the rest) per split to learn from; judged: the same
     to be judged on. rounds: at most how many trees of the response model; patience: rounds without a better
@@ -101,6 +102,7 @@ class TrainingSettings:
     seed: int = 20240229
     threads: int = 2
     affinity_moments: int = 3
+    affinity_people: int = 20_000
     affinity_rounds: int = 160
     refits: int = 4
     negatives: int = 40_000

@@ -207,12 +207,13 @@ def _rows_at(
     """At one state of prices."""
     rows = np.empty((len(pairs), len(names()) if only is None else len(only)), np.float64)
     home = dataset.compiled.catalogue.time_zone
-    edges = np.flatnonzero(np.diff(pairs.person, prepend=-1, append=-1))
-    for first, after in pairwise(edges):
-        person = int(pairs.person[first])
-        moments, start = np.unique(pairs.moment[first:after], return_index=True)
-        offsets = np.array([utc_offset(dataset.zones[person], home, int(moment)) for moment in moments], np.int64)
-        start = np.append(start, after - first).astype(np.int64)
+    another = np.diff(pairs.person, prepend=-1, append=-1) != 0
+    each = np.flatnonzero(another | (np.diff(pairs.moment, prepend=-1, append=-1) != 0))
+    for begin, end in pairwise(np.flatnonzero(another[each]).tolist()):
+        first, after = int(each[begin]), int(each[end])
+        person, moments = int(pairs.person[first]), pairs.moment[each[begin:end]]
+        offsets = np.array([utc_offset(dataset.zones[person], home, at) for at in moments.tolist()], np.int64)
+        start = each[begin : end + 1] - first
         rows[first:after] = build.table(
             dataset.histories[person],
             moments,

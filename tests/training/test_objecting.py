@@ -76,7 +76,8 @@ def test_nothing_is_learned_of_them_nor_judged_by_them(shop: Store) -> None:
     for part in trained.backtest.parts.values():
         assert absent.isdisjoint(part.exposures.pairs.person.tolist())
     for moment in affinity.grid(dataset):
-        assert absent.isdisjoint(affinity.draw(dataset, int(moment), np.random.default_rng(1)).pairs.person.tolist())
+        drawn = affinity.draw(dataset, int(moment), 10**6, np.random.default_rng(1))
+        assert absent.isdisjoint(drawn.pairs.person.tolist())
     evaluation = evaluate(dataset, trained.backtest, SETTINGS, Silent())
     assert all(judged.people <= PEOPLE - 3 for judged in evaluation.next_purchase)
     assert evaluation.markdown().endswith(dataset.remarks[0])

@@ -354,7 +354,7 @@ def test_own_counts_are_those_of_a_plain_loop(dataset: Dataset) -> None:
 def test_drawn_rows_stand_for_all_rows(dataset: Dataset) -> None:
     """The weights make up for what was not drawn, and the label is a purchase in the horizon."""
     moment = dataset.known_at - 2 * HORIZON
-    drawn = affinity.draw(dataset, moment, np.random.default_rng(1))
+    drawn = affinity.draw(dataset, moment, 10**6, np.random.default_rng(1))
     everything = PEOPLE * len(dataset.purchases.leaf)
     assert drawn.weight.sum() == pytest.approx(everything, rel=0.25)
     for place in range(0, len(drawn.label), 97):
@@ -363,9 +363,18 @@ def test_drawn_rows_stand_for_all_rows(dataset: Dataset) -> None:
         assert drawn.label[place] == within[category]
 
 
+def test_of_many_people_some_are_drawn(dataset: Dataset) -> None:
+    moment = dataset.known_at - 2 * HORIZON
+    people = [
+        set(affinity.draw(dataset, moment, limit, np.random.default_rng(3)).pairs.person.tolist())
+        for limit in (PEOPLE // 4, PEOPLE)
+    ]
+    assert 0 < len(people[0]) <= PEOPLE // 4 < len(people[1])
+
+
 def test_affinity_ranks_what_people_buy_above_what_they_do_not(trained: Trained) -> None:
     dataset, fit = trained.dataset, trained.backtest.fits[-1]
-    drawn = affinity.draw(dataset, dataset.known_at - 2 * HORIZON, np.random.default_rng(2))
+    drawn = affinity.draw(dataset, dataset.known_at - 2 * HORIZON, 10**6, np.random.default_rng(2))
     rows = table.feature_rows(dataset, drawn.pairs, table.every_category)
     figures = fit.population.by_number(dataset.compiled.catalogue.categories)
     raw = fit.forest.raw(affinity_columns(rows, figures[drawn.pairs.category]))
