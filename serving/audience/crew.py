@@ -29,8 +29,8 @@ class _Worker:
 
 @dataclass(slots=True)
 class Crew:
-    """`with Crew(...) as crew: crew.make(parts, advanced)`. resident: kB that one process held at most after each part,
-    by process number, in order."""
+    """`with Crew(...) as crew: crew.make(parts, advanced)`. resident: kB that a process held after each of its
+    parts, by process number."""
 
     settings: Settings
     run: Run

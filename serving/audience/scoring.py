@@ -49,12 +49,12 @@ def score(settings: Settings, wanted: Wanted, progress: Progress) -> Scored:
     with folder.held():
         try:
             run = asyncio.run(_listed(settings, wanted, folder, progress))
-            _made(settings, wanted, run, folder, progress)
+            resident = _made(settings, wanted, run, folder, progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"stopped; what was decided is kept in {folder.path}; the same command goes on from there"
             ) from None
-        return put_together(run, folder)
+        return put_together(run, folder, resident)
 
 
 async def _listed(settings: Settings, wanted: Wanted, folder: Folder, progress: Progress) -> Run:
@@ -98,14 +98,16 @@ def _named(runtime: Runtime, wanted: Wanted, condition: AskedCondition | None, r
     return listing.everybody(store) if wanted.audience == listing.ALL else listing.of_file(Path(wanted.audience), store)
 
 
-def _made(settings: Settings, wanted: Wanted, run: Run, folder: Folder, progress: Progress) -> None:
-    """Every part that is not there yet."""
+def _made(
+    settings: Settings, wanted: Wanted, run: Run, folder: Folder, progress: Progress
+) -> tuple[tuple[int, ...], ...]:
+    """Every part that is not there yet; kB that each process held after each of its parts."""
     missing = [part for part in range(run.parts) if not folder.made(part).exists()]
     with progress.step("Decide", total=run.customers) as advance:
         advance(sum(_size(run, part) for part in range(run.parts)) - sum(_size(run, part) for part in missing))
-        if missing:
-            with Crew(settings, run, folder, min(wanted.processes, len(missing))) as crew:
-                crew.make(missing, advance)
+        with Crew(settings, run, folder, min(wanted.processes, len(missing))) as crew:
+            crew.make(missing, advance)
+        return tuple(tuple(held) for held in crew.resident.values())
 
 
 def _size(run: Run, part: int) -> int:

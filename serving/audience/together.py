@@ -16,13 +16,15 @@ from serving.audience.run import AudienceError, Folder, Run
 
 class Scored(msgspec.Struct, frozen=True):
     """What came of a run. rows: of the file. customers: of the audience; chosen: of them, those for whom something was
-    chosen on a channel at least; failed: those of whom no decision could be made."""
+    chosen on a channel at least; failed: those of whom no decision could be made. resident: kB that each
+    process at work held after each of its parts."""
 
     out: Path
     rows: int
     customers: int
     chosen: int
     failed: int
+    resident: tuple[tuple[int, ...], ...]
 
     def __str__(self) -> str:
         nothing = self.customers - self.chosen - self.failed
@@ -32,7 +34,7 @@ class Scored(msgspec.Struct, frozen=True):
         )
 
 
-def put_together(run: Run, folder: Folder) -> Scored:
+def put_together(run: Run, folder: Folder, resident: tuple[tuple[int, ...], ...]) -> Scored:
     """One part in memory at a time; the file is there whole or not at all, and then the folder goes. Raises
     AudienceError where a customer was lost or doubled between the parts, which must not be."""
     draft = folder.path / "whole.parquet"
@@ -53,7 +55,7 @@ def put_together(run: Run, folder: Folder) -> Scored:
         os.fsync(file.fileno())
     draft.replace(folder.out)
     shutil.rmtree(folder.path)
-    return Scored(folder.out, rows, customers, chosen, failed)
+    return Scored(folder.out, rows, customers, chosen, failed, resident)
 
 
 def _told(run: Run) -> bytes:

@@ -36,7 +36,7 @@ class Advanced(msgspec.Struct, frozen=True, tag=True):
 
 
 class PartMade(msgspec.Struct, frozen=True, tag=True):
-    """The part is written. resident: kB that this process has held at most so far."""
+    """The part is written. resident: kB that this process holds."""
 
     part: int
     resident: int
@@ -98,7 +98,15 @@ async def _make(connection: Connection, runtime: Runtime, run: Run, folder: Fold
         tables.append(await _decided(runtime, run, customers, run.window(part, start)))
         _say(connection, Advanced(len(customers)))
     write_whole(folder.made(part), parquet(pa.concat_tables(tables) if tables else SCHEMA.empty_table()))
-    _say(connection, PartMade(part, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    _say(connection, PartMade(part, _resident()))
+
+
+def _resident() -> int:
+    """kB; where the system does not tell, the most that it was so far."""
+    told = Path("/proc/self/statm")
+    if told.exists():
+        return int(told.read_text().split()[1]) * resource.getpagesize() // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 async def _decided(runtime: Runtime, run: Run, customers: Sequence[str], window: int) -> pa.Table:

@@ -41,8 +41,8 @@ def score(
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
     part: Annotated[int, typer.Option(min=1, help="Customers in one part of the work.")] = 1_000,
 ) -> None:
-    """Decide for a whole audience. Decisions are logged and reserve, as those of /recommend_batch do; what was stopped or
-    killed goes on by the same command, and decides about nobody twice. Exit code 130 after Ctrl-C."""
+    """Decide for a whole audience. Decisions are logged and reserve, as those of /recommend_batch do; what was
+    stopped or killed goes on by the same command, and decides about nobody twice. Exit code 130 after Ctrl-C."""
     where = settings()
     require_there(where)
     hush()
