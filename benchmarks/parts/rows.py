@@ -13,8 +13,8 @@ import msgspec
 
 class Row(msgspec.Struct, frozen=True):
     """What was measured against what: the median over the repeats, with the least and the most. unit: "x" of a ratio.
-    goal: the number to reach, with at_least or at_most as sense; None: told for the record. told: the figures behind it.
-    missing: why it was not measured, and how to; then no figure counts."""
+    goal: the number to reach, with at_least or at_most as sense; None: told for the record. told: the figures behind
+    it. missing: why it was not measured, and how to; then no figure counts."""
 
     what: str
     against: str

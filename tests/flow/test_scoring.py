@@ -140,10 +140,8 @@ def test_who_is_in_a_file_has_a_row_each_or_the_reason_why_not(home: Path, tmp_p
     assert "--strangers" in rows["nobody"]["error"]
     assert "phone" in rows["phone:12"]["error"]
     assert rows["p-1"]["action_id"] is rows["p-1"]["error"] is None
-    assert (
-        json.loads(rows["p-1"]["funnel"]) == {"candidates": 3, "placement": 1, "excluded": 2}
-        or json.loads(rows["p-1"]["funnel"])["candidates"] >= 2
-    )
+    funnel = json.loads(rows["p-1"]["funnel"])
+    assert funnel["candidates"] == sum(count for gate, count in funnel.items() if gate != "candidates") == 3
     assert rows["p-1"]["end_probability"] == 1.0
 
 
@@ -162,7 +160,7 @@ def test_a_condition_says_who(home: Path, tmp_path: Path) -> None:
         (("--channel", "web", "--context", "[1]"), "context is [1]; it must be a JSON object"),
         (("--channel", "web", "--deliver-at", "tomorrow"), "deliver_at is tomorrow"),
         (("--channel", "web", "--deliver-at", "2001-01-01T00:00:00Z"), "deliver_at is 2001"),
-        (("--channel", "web", "--audience", "custmer.city == 'York'"), "'custmer'"),
+        (("--channel", "web", "--audience", "custmer.city == 'York'"), "write customer"),
         (("--channel", "web", "--audience", "customer.town == 'York'"), "customer.town"),
         (("--channel", "web", "--audience", "customer.city == 'Rome'"), "nobody is in it"),
     ],
