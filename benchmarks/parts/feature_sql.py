@@ -1,7 +1,8 @@
 """Our declared features as DuckDB SQL: what somebody who knows SQL well would write, made from the same table.
 
 What is the customer's is worked out once for each moment, and what is of a category, an action or a channel once for
-each of those at a moment; the rows join them. Whatever an event is to be asked for by is a column before the clock starts.
+each of those at a moment; the rows join them. Whatever an event is asked for by is a column before the clock
+starts.
 """
 
 from __future__ import annotations
