@@ -5,10 +5,12 @@ matrix (every customer with every action), whose rows it is given ready made, on
 
 - scoring: from the stored record to calibrated probabilities of all actions, features included, on one thread;
 - the whole decision, a dry run: gates, scores, draws, and the row that is written;
-- `nextbest score` as it is used: the same, logged and reserved in the store, all processes, by the clock of the
-  deciding alone.
+- `nextbest score` as it is used: the same, logged and reserved in the store.
 
-The goal, 10 times, is of the command. And what one process holds after each part of the work, which must not grow.
+By CPU time of all threads, which other work on the machine disturbs less; of the command, without what its processes
+need to begin, which does not grow with the audience. Then the command on two processes by the clock, beside a
+prediction on two threads. The goal, 10 times, is of the command. And what one process holds after each part of the
+work, which must not grow.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import lightgbm as lgb
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,13 +33,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.parts.busy_shop import ShopSize, bundle, make
 from benchmarks.parts.rows import Row, finish, parser, row
 from features.event import Identifier
-from features.progress import Advance
+from features.progress import Silent
 from features.stores import open_store
 from models.bundle import load
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.response import ModelScorer
 from serving.audience.run import Question
 from serving.audience.scoring import Wanted, score
+from serving.audience.worker import Spent
 from serving.settings import Settings
 from tests.serving.synthetic import store_url
 
@@ -59,31 +63,6 @@ class Size:
 QUICK = Size(ShopSize(people=30, events=20, actions=20, conditions=4, trees=5), runs=1, part=5, looked=5)
 
 
-@dataclass(slots=True)
-class Clock:
-    """Seconds of the step that decides, from its first customer that was decided to its last: what processes need to
-    begin is told apart, for it does not grow with the audience."""
-
-    first: float = 0.0
-    last: float = 0.0
-    counted: float = 0.0
-
-    @contextmanager
-    def step(self, title: str, total: float | None = None) -> Iterator[Advance]:  # noqa: ARG002
-        def advance(steps: float = 1.0, /, said: str = "") -> None:  # noqa: ARG001
-            if title == "Decide" and steps:
-                self.last = time.perf_counter()
-                self.first = self.first or self.last
-                self.counted += steps if self.last > self.first else 0.0
-
-        yield advance
-
-    @property
-    def rate(self) -> float:
-        """Customers a second."""
-        return self.counted / max(self.last - self.first, 1e-9)
-
-
 def scorer_of(trees: int) -> ModelScorer:
     return ModelScorer(load(bundle(trees)), "7")
 
@@ -104,60 +83,74 @@ def scored(home: Path, size: Size, now: int) -> tuple[float, NDArray[np.float64]
         return size.looked / (time.thread_time() - began), made.rows
 
 
-def predicted(size: Size, rows: NDArray[np.float64]) -> float:
-    """Customers a second of Booster.predict on the full matrix of some of them, by CPU time of one thread."""
+class Rates(msgspec.Struct, frozen=True):
+    """Customers a second of CPU time, and of the clock."""
+
+    cpu: float
+    clock: float
+
+
+def predicted(size: Size, rows: NDArray[np.float64]) -> Rates:
+    """Booster.predict on the full matrix of some customers: on one thread by its CPU time, on all by the clock."""
     booster = lgb.Booster(model_str=load(bundle(size.shop.trees)).response.text)
-    columns = booster.num_feature()
-    rng = np.random.default_rng(5)
+    columns, rng = booster.num_feature(), np.random.default_rng(5)
     one = np.zeros((len(rows), columns))
     one[:, : min(columns, rows.shape[1])] = rows[:, :columns]
     matrix = np.concatenate([one + rng.normal(scale=1e-3, size=(1, columns)) for _ in range(min(size.looked, 50))])
+    customers = len(matrix) / len(rows)
     began = time.thread_time()
     booster.predict(matrix, raw_score=True, num_threads=1)
-    return len(matrix) / len(rows) / (time.thread_time() - began)
+    cpu = customers / (time.thread_time() - began)
+    began = time.perf_counter()
+    booster.predict(matrix, raw_score=True, num_threads=PROCESSES)
+    return Rates(cpu, customers / (time.perf_counter() - began))
 
 
-def commanded(home: Path, out: Path, size: Size, dry_run: bool) -> tuple[float, tuple[tuple[int, ...], ...]]:
-    """Customers a second by the clock; and kB that each process held after each part."""
-    clock = Clock()
+def commanded(home: Path, out: Path, size: Size, dry_run: bool) -> tuple[Rates, tuple[tuple[Spent, ...], ...]]:
+    """From each process's first part to its last; and what the parts took."""
     asked = Wanted(Question(QUESTION, dry_run, False), "all", out, PROCESSES, size.part)
-    made = score(Settings(home=home), asked, clock)
+    made = score(Settings(home=home), asked, Silent())
     if (made.customers, made.failed) != (size.shop.people, 0):
         raise RuntimeError(f"customers is {made.customers}, {made.failed} failed; all must be decided; look at {out}")
-    return clock.rate, made.resident
+    several = [parts for parts in made.spent if len(parts) > 1]
+    after = sum(part.customers for parts in several for part in parts[1:])
+    cpu = sum(parts[-1].cpu - parts[0].cpu for parts in several)
+    clock = sum(sum(part.customers for part in parts[1:]) / max(parts[-1].at - parts[0].at, 1e-9) for parts in several)
+    return Rates(after / max(cpu, 1e-9), clock), made.spent
 
 
-def growth(resident: Sequence[Sequence[int]]) -> list[float]:
+def growth(spent: Sequence[Sequence[Spent]]) -> list[float]:
     """Of each process: what it held in the end beside what it held after a fifth of its parts."""
-    return [held[-1] / held[len(held) // 5] for held in resident if len(held) > 1] or [1.0]
+    several = [[part.resident for part in parts] for parts in spent if len(parts) > 1]
+    return [held[-1] / held[len(held) // 5] for held in several] or [1.0]
 
 
 def measure(size: Size) -> list[Row]:
+    alone, looked, logged, predictions, grown = [], [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         home, now = Path(folder) / "home", time.time_ns() // 1_000_000
         make(home, size.shop, now)
-        alone, looked, logged, predictions, grown = [], [], [], [], []
         for run in range(size.runs):
             rate, rows = scored(home, size, now)
-            alone.append(rate)
+            alone.append(Rates(rate, rate))
             predictions.append(predicted(size, rows))
             looked.append(commanded(home, Path(folder) / f"look-{run}.parquet", size, True)[0])
-            rate, resident = commanded(home, Path(folder) / f"real-{run}.parquet", size, False)
-            logged.append(rate)
-            grown += growth(resident)
-    against = f"Booster.predict, {size.shop.actions} rows each, one thread"
+            rates, spent = commanded(home, Path(folder) / f"real-{run}.parquet", size, False)
+            logged.append(rates)
+            grown += growth(spent)
 
-    def beside(what: str, rates: Sequence[float], goal: float | None) -> Row:
-        ratios = [mine / its for mine, its in zip(rates, predictions, strict=True)]
-        told = f"{np.median(rates):,.0f} and {np.median(predictions):,.0f} customers a second"
-        return row(what, against, ratios, goal, told=told)
+    def beside(what: str, ours: Sequence[Rates], by: str, goal: float | None) -> Row:
+        mine, its = ([float(getattr(one, by)) for one in rates] for rates in (ours, predictions))
+        against = f"Booster.predict, {size.shop.actions} rows each, {'one thread' if by == 'cpu' else 'two threads'}"
+        told = f"{np.median(mine):,.0f} and {np.median(its):,.0f} customers a second, by {by}"
+        return row(what, against, [a / b for a, b in zip(mine, its, strict=True)], goal, told=told)
 
-    command = f"nextbest score, {PROCESSES} processes"
     return [
-        beside("features and scores of an audience, one thread", alone, None),
-        beside(f"{command}, dry run", looked, None),
-        beside(command, logged, GOAL),
-        row(f"{command}: memory at its end", "after a fifth of its parts", grown, GROWTH, "at_most"),
+        beside("features and scores of an audience", alone, "cpu", None),
+        beside("nextbest score, dry run", looked, "cpu", None),
+        beside("nextbest score", logged, "cpu", GOAL),
+        beside(f"nextbest score, {PROCESSES} processes", logged, "clock", GOAL),
+        row("nextbest score: memory at its end", "after a fifth of its parts", grown, GROWTH, "at_most"),
     ]
 
 

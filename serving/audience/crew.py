@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 import msgspec
 
 from serving.audience.run import AudienceError, Folder, Run
-from serving.audience.worker import Advanced, PartMade, Said, work
+from serving.audience.worker import Advanced, PartMade, Said, Spent, work
 from serving.settings import Settings
 
 _PATIENCE = 30.0
@@ -29,14 +29,13 @@ class _Worker:
 
 @dataclass(slots=True)
 class Crew:
-    """`with Crew(...) as crew: crew.make(parts, advanced)`. resident: kB that a process held after each of its
-    parts, by process number."""
+    """`with Crew(...) as crew: crew.make(parts, advanced)`. spent: by process number, of each of its parts."""
 
     settings: Settings
     run: Run
     folder: Folder
     processes: int
-    resident: dict[int, list[int]] = field(default_factory=dict)
+    spent: dict[int, list[Spent]] = field(default_factory=dict)
     _workers: list[_Worker] = field(default_factory=list)
 
     def __enter__(self) -> Crew:
@@ -72,7 +71,7 @@ class Crew:
                 if isinstance(said, Advanced):
                     advanced(said.customers)
                 elif isinstance(said, PartMade):
-                    self.resident.setdefault(worker.process.pid or 0, []).append(said.resident)
+                    self.spent.setdefault(worker.process.pid or 0, []).append(said.spent)
                     self._give(worker, waiting)
                 else:
                     raise AudienceError(said.line)

@@ -54,7 +54,8 @@ class Question(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, frozen=True):
     """run: names its decisions; secret as long as they are not handed on. begun_at: ms UTC by the store's clock.
     audience: in words; of a file with a digest of its contents. store: a number of the store's own. part: customers in
-    one part. customers: how many the audience has, None until it is listed. format: of the folder."""
+    one part. customers: how many the audience has, None until it is listed. together: in one window. format: of the
+    folder."""
 
     run: str
     begun_at: int
@@ -64,6 +65,7 @@ class Run(msgspec.Struct, frozen=True):
     versions: Versions
     part: int
     customers: int | None = None
+    together: int = WINDOW
     format: int = _FORMAT
 
     @classmethod
@@ -81,7 +83,7 @@ class Run(msgspec.Struct, frozen=True):
 
     def window(self, part: int, start: int) -> int:
         """The number of the window that begins with customer `start` of the part."""
-        return part * -(-self.part // WINDOW) + start // WINDOW
+        return part * -(-self.part // self.together) + start // self.together
 
 
 class Folder:

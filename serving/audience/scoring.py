@@ -16,7 +16,7 @@ from serving.audience import listing
 from serving.audience.crew import Crew
 from serving.audience.run import AudienceError, Folder, Question, Run
 from serving.audience.together import Scored, put_together
-from serving.audience.worker import versions_of
+from serving.audience.worker import Spent, versions_of
 from serving.deciding import batch_at_hand
 from serving.runtime import Runtime
 from serving.settings import Settings
@@ -49,12 +49,12 @@ def score(settings: Settings, wanted: Wanted, progress: Progress) -> Scored:
     with folder.held():
         try:
             run = asyncio.run(_listed(settings, wanted, folder, progress))
-            resident = _made(settings, wanted, run, folder, progress)
+            spent = _made(settings, wanted, run, folder, progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"stopped; what was decided is kept in {folder.path}; the same command goes on from there"
             ) from None
-        return put_together(run, folder, resident)
+        return put_together(run, folder, spent)
 
 
 async def _listed(settings: Settings, wanted: Wanted, folder: Folder, progress: Progress) -> Run:
@@ -100,14 +100,14 @@ def _named(runtime: Runtime, wanted: Wanted, condition: AskedCondition | None, r
 
 def _made(
     settings: Settings, wanted: Wanted, run: Run, folder: Folder, progress: Progress
-) -> tuple[tuple[int, ...], ...]:
-    """Every part that is not there yet; kB that each process held after each of its parts."""
+) -> tuple[tuple[Spent, ...], ...]:
+    """Every part that is not there yet; by process, what each of its parts took."""
     missing = [part for part in range(run.parts) if not folder.made(part).exists()]
     with progress.step("Decide", total=run.customers) as advance:
         advance(sum(_size(run, part) for part in range(run.parts)) - sum(_size(run, part) for part in missing))
         with Crew(settings, run, folder, min(wanted.processes, len(missing))) as crew:
             crew.make(missing, advance)
-        return tuple(tuple(held) for held in crew.resident.values())
+        return tuple(tuple(parts) for parts in crew.spent.values())
 
 
 def _size(run: Run, part: int) -> int:

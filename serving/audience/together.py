@@ -12,19 +12,20 @@ import pyarrow.parquet as pq
 
 from serving.audience.rows import SCHEMA
 from serving.audience.run import AudienceError, Folder, Run
+from serving.audience.worker import Spent
 
 
 class Scored(msgspec.Struct, frozen=True):
     """What came of a run. rows: of the file. customers: of the audience; chosen: of them, those for whom something was
-    chosen on a channel at least; failed: those of whom no decision could be made. resident: kB that each
-    process at work held after each of its parts."""
+    chosen on a channel at least; failed: those of whom no decision could be made. spent: by process, of
+    each of its parts."""
 
     out: Path
     rows: int
     customers: int
     chosen: int
     failed: int
-    resident: tuple[tuple[int, ...], ...]
+    spent: tuple[tuple[Spent, ...], ...]
 
     def __str__(self) -> str:
         nothing = self.customers - self.chosen - self.failed
@@ -34,7 +35,7 @@ class Scored(msgspec.Struct, frozen=True):
         )
 
 
-def put_together(run: Run, folder: Folder, resident: tuple[tuple[int, ...], ...]) -> Scored:
+def put_together(run: Run, folder: Folder, spent: tuple[tuple[Spent, ...], ...]) -> Scored:
     """One part in memory at a time; the file is there whole or not at all, and then the folder goes. Raises
     AudienceError where a customer was lost or doubled between the parts, which must not be."""
     draft = folder.path / "whole.parquet"
@@ -55,7 +56,7 @@ def put_together(run: Run, folder: Folder, resident: tuple[tuple[int, ...], ...]
         os.fsync(file.fileno())
     draft.replace(folder.out)
     shutil.rmtree(folder.path)
-    return Scored(folder.out, rows, customers, chosen, failed, resident)
+    return Scored(folder.out, rows, customers, chosen, failed, spent)
 
 
 def _told(run: Run) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 import signal
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,7 +21,7 @@ from features.stores.protocol import AmbiguousIdentifier, Store, StoreError
 from models.policy.version import POLICY
 from serving.audience.listing import COLUMN
 from serving.audience.rows import SCHEMA, parquet, table_of
-from serving.audience.run import WINDOW, Folder, Run, Versions, changed, write_whole
+from serving.audience.run import Folder, Run, Versions, changed, write_whole
 from serving.deciding import batch_at_hand
 from serving.errors import Refusal
 from serving.runtime import Runtime
@@ -35,11 +36,21 @@ class Advanced(msgspec.Struct, frozen=True, tag=True):
     customers: int
 
 
+class Spent(msgspec.Struct, frozen=True):
+    """customers: of the part. resident: kB that the process holds after it. cpu: seconds that it has used so far. at:
+    seconds of a clock that only moves forward."""
+
+    customers: int
+    resident: int
+    cpu: float
+    at: float
+
+
 class PartMade(msgspec.Struct, frozen=True, tag=True):
-    """The part is written. resident: kB that this process holds."""
+    """The part is written."""
 
     part: int
-    resident: int
+    spent: Spent
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -91,14 +102,14 @@ async def _work(connection: Connection, settings: Settings, run: Run, folder: Fo
 async def _make(connection: Connection, runtime: Runtime, run: Run, folder: Folder, part: int) -> None:
     named: list[str] = pq.read_table(folder.listed(part)).column(COLUMN).to_pylist()
     tables: list[pa.Table] = []
-    for start in range(0, len(named), WINDOW):
+    for start in range(0, len(named), run.together):
         if connection.poll():  # told to stop, or nobody is there any more
             raise EOFError
-        customers = named[start : start + WINDOW]
+        customers = named[start : start + run.together]
         tables.append(await _decided(runtime, run, customers, run.window(part, start)))
         _say(connection, Advanced(len(customers)))
     write_whole(folder.made(part), parquet(pa.concat_tables(tables) if tables else SCHEMA.empty_table()))
-    _say(connection, PartMade(part, _resident()))
+    _say(connection, PartMade(part, Spent(len(named), _resident(), time.process_time(), time.monotonic())))
 
 
 def _resident() -> int:

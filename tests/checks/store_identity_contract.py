@@ -52,21 +52,6 @@ class IdentityContract:
         store.split(user("ann"), MAIL, NOON + 9, "test")
         assert other.addresses(user("ann")) == {"user_id", "phone"}
 
-    def test_everybody_comes_in_portions_under_a_name_that_leads_back(self, store: Store, other: Store) -> None:
-        for number in range(5):
-            tell(store, user(f"u{number}"), viewed(f"v{number}"))
-        tell(store, anonymous("visitor"), viewed("a"))
-        tell(store, user("u0"), viewed("b", NOON + 5), previous=[user("u1")])
-        portions, after = [], -1
-        while portion := other.names(after, 2):
-            portions.append(portion)
-            after = portion[-1][0]
-        everybody = [one for portion in portions for one in portion]
-        assert [len(portion) for portion in portions] == [2, 2, 1]
-        assert everybody == sorted(everybody)
-        assert len(everybody) == other.people() == 5
-        assert all(other.resolve(customer_identifier(name)) == person for person, name in everybody)
-
     # What makes one person
 
     def test_an_alias_makes_one_person_with_everything_of_both(self, store: Store, other: Store) -> None:

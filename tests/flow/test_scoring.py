@@ -26,6 +26,7 @@ from features.stores import Store, open_store
 from features.stores.protocol import Append
 from models.catalogue_file import read_text
 from serving.audience import listing
+from serving.audience.rows import SCHEMA
 from serving.audience.run import AudienceError, Folder, Question, Run, Versions
 from serving.audience.scoring import Wanted, score
 from serving.deciding import look
@@ -36,6 +37,7 @@ from tests.checks.postgres import Server
 from tests.checks.store_examples import SECRET, event
 from tests.flow.served import Place
 from tests.flow.test_operators import nextbest, one_line
+from tests.serving.running import replica_path
 from tests.serving.synthetic import CATALOGUE, PUBLISHED_AT, make_shop, store_url
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,7 +217,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 def begin(place: Place, out: Path, *arguments: str) -> subprocess.Popen[bytes]:
     key = {} if place.vault is None else {"NEXTBEST_IDENTITY_KEY": SECRET.hex()}
     told = {key: value for key, value in os.environ.items() if not key.startswith(("NEXTBEST_", "MLFLOW_"))}
-    variables = {**told, "NEXTBEST_HOME": str(place.home), "NEXTBEST_STORE_URL": place.url, **key}
+    variables = {
+        **told,
+        "PYTHONPATH": replica_path(),
+        "NEXTBEST_HOME": str(place.home),
+        "NEXTBEST_STORE_URL": place.url,
+        **key,
+    }
     command = [sys.executable, "-m", "nextbest", "score", "--channel", "email", "--out", str(out)]
     return subprocess.Popen(
         [*command, "--part", str(PART), "--processes", "2", *arguments],
@@ -284,6 +292,12 @@ def test_a_killed_run_goes_on_and_nobody_is_lost_or_doubled(
     assert "there is a file already" in ended(begin(place, out))[1]
 
 
+def test_every_column_is_explained() -> None:
+    told = (ROOT / "docs" / "scoring.md").read_text()
+    for field in SCHEMA:
+        assert f"`{field.name}`" in told, field.name
+
+
 def test_a_run_is_of_one_catalogue_model_and_audience(tmp_path: Path) -> None:
     before = Versions(1, "7", "aa", "p1")
     folder = Folder(tmp_path / "x.parquet")
@@ -324,7 +338,8 @@ def test_memory_does_not_grow_with_the_audience(tmp_path: Path) -> None:
     with closing(open_store(store_url(tmp_path))) as store:
         people(store, 5_000)
     asked = Wanted(Question('{"channels":["web"]}', False, False), "all", tmp_path / "out.parquet", 1, 100)
-    (held,) = score(Settings(home=tmp_path), asked, Silent()).resident
+    (parts,) = score(Settings(home=tmp_path), asked, Silent()).spent
+    held = [part.resident for part in parts]
     assert len(held) == 50
     settled = held[10:]
     assert max(settled) - settled[0] < 16_000, held
