@@ -39,8 +39,8 @@ lint: $(INSTALLED) ## ruff, mypy --strict, import contracts
 install: $(INSTALLED) ## only the virtual environment
 
 .PHONY: bench
-bench: $(INSTALLED) ## speed, each figure as a ratio measured in one run
-	for bench in benchmarks/*.py; do $(BIN)/python $$bench; done
+bench: $(INSTALLED) ## speed, each figure as a ratio measured in one run: one table, and bench.json (QUICK=1: do they run?)
+	$(BIN)/python benchmarks/table.py $(if $(QUICK),--quick)
 
 .PHONY: bento
 bento: $(INSTALLED) ## build the deployable bento

@@ -29,6 +29,7 @@ from serving.commands import (
     items,
     keys,
     letters,
+    scoring,
     shell,
     trials,
 )
@@ -144,6 +145,7 @@ def import_(
 
 app.command()(check)
 app.command()(asking.recommend)
+app.command()(scoring.score)
 app.command()(serve)
 
 

@@ -10,10 +10,9 @@ it works and measures nothing.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.parts.rows import Row, finish, parser, row
 from benchmarks.policy import Size as ShopSize
 from benchmarks.policy import history, shop
 from features import build
@@ -119,17 +119,21 @@ def in_turns(rounds: int, *works: Work) -> list[Rows]:
     return list(took)
 
 
-def told(name: str, what: str, took: Sequence[Rows], goal: str = "") -> None:
-    """Medians with quartiles of LightGBM's and ours."""
+def told(name: str, what: str, took: Sequence[Rows], goal: float | None = None) -> Row:
+    """Medians with quartiles of LightGBM's and ours; the spread of the ratio is over four stretches of the rounds."""
     shown = []
     for times in took:
         low, middle, high = np.percentile(times, [25, 50, 75])
         shown.append(f"{middle:8.0f} us ({low:.0f} to {high:.0f})".ljust(32))
     ratio = float(np.median(took[0]) / np.median(took[1]))
-    print(f"{name:<17}{what:<24}{''.join(shown)}{ratio:6.1f} x{goal}", flush=True)
+    print(f"{name:<17}{what:<24}{''.join(shown)}{ratio:6.1f} x{f'  goal {goal:g}' if goal else ''}", flush=True)
+    stretches = [np.array_split(times, min(4, len(times))) for times in took]
+    ratios = [float(np.median(its) / np.median(mine)) for its, mine in zip(*stretches, strict=True)]
+    medians = f"{np.median(took[1]):.0f} and {np.median(took[0]):.0f} us"
+    return row(f"scoring {what}, {name}", "LightGBM, one thread, equal", ratios, goal, told=medians)
 
 
-def measure(model: Model, rounds: int) -> None:
+def measure(model: Model, rounds: int) -> Iterator[Row]:
     booster, forest, features = lgb.Booster(model_str=model.text), Forest(model.text), len(FEATURES)
     for count in COUNTS:
         whole = np.ascontiguousarray(model.asked[:count])
@@ -143,7 +147,8 @@ def measure(model: Model, rounds: int) -> None:
 
         if ours().tobytes() != np.asarray(predicted()).tobytes():
             raise RuntimeError(f"scores of {model.name} differ; they must be equal to the last bit; mend the kernel")
-        told(model.name, f"{count:,} rows", in_turns(rounds, predicted, ours), f"  goal {model.goal}" * (count > 1))
+        goal = model.goal if count > 1 else None
+        yield told(model.name, f"{count:,} rows", in_turns(rounds, predicted, ours), goal)
     for count in EXPLAINED:
         whole = np.ascontiguousarray(model.asked[:count])
 
@@ -153,21 +158,21 @@ def measure(model: Model, rounds: int) -> None:
         if not np.allclose(forest.contributions(whole)[:, 0], np.asarray(explained())[:, :-1], ALIKE, ALIKE):
             raise RuntimeError(f"contributions of {model.name} differ by more than {ALIKE}; mend the kernel")
         ways = in_turns(rounds, explained, lambda: forest.contributions(whole))  # noqa: B023
-        told(model.name, f"contributions, {count} row" + "s" * (count > 1), ways)
+        yield told(model.name, f"contributions, {count} row" + "s" * (count > 1), ways)
     loads = in_turns(max(3, rounds // 6), lambda: lgb.Booster(model_str=model.text), lambda: Forest(model.text))
-    told(model.name, "loading", loads)
+    yield told(model.name, "loading", loads)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
-    size = QUICK if parser.parse_args(arguments).quick else Size()
+    asked = parser(__doc__).parse_args(arguments)
+    size, rows = QUICK if asked.quick else Size(), []
     warm()
     print(f"SYNTHETIC; {size.trees} trees, {len(response_inputs())} columns, {int((~response_shared()).sum())} of them")
     print("of the candidate; medians and quartiles of LightGBM on one thread, then ours, then the ratio")
     for model in models(size):
         print(f"{model.name}: {share_of_candidates(model.text):.0%} of the splits are the candidates'")
-        measure(model, size.rounds)
+        rows += measure(model, size.rounds)
+    finish(rows, asked.json)
 
 
 if __name__ == "__main__":

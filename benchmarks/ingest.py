@@ -7,7 +7,6 @@ the same run, are what may be compared between machines. `--quick` shows that it
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
@@ -18,11 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.parts import rows as shared
 from benchmarks.parts.wire_load import CONNECTIONS, PEOPLE, batches, send
 from features.columns import IMPORT_SCHEMA
 from features.event import Identifier, Kind
@@ -62,6 +63,8 @@ class Row:
     reached: str
     goal: str
     against: str
+    shared: shared.Row | None = None
+    """The same in the shape of all benchmarks, where it has a goal."""
 
     def __str__(self) -> str:
         return f"{self.store:<11} {self.what:<44} {self.reached:>18} {self.goal:>9}  {self.against}"
@@ -73,6 +76,10 @@ class Floors:
 
     empty: float
     fsync: float
+
+
+def rated(what: str, rates: Sequence[float], goal: float) -> shared.Row:
+    return shared.row(what, "-", rates, goal, unit="events/s")
 
 
 def median_rate(size: Size, rate: Callable[[int], float]) -> tuple[float, float, float]:
@@ -110,7 +117,8 @@ def over_http(name: str, place: Place, size: Size, floor: Floors) -> Row:
         f"{rate / floor.empty:.2f} x empty endpoint ({floor.empty:,.0f}/s), {rate / floor.fsync:.2f} x fsync of each "
         f"batch ({floor.fsync:,.0f}/s); {cpu * 1e6:.0f} us of the worker's CPU each; runs {least:,.0f} to {most:,.0f}"
     )
-    return Row(name, what, f"{rate:,.0f} events/s", f"{GOAL_HTTP:,}", against)
+    told = rated(f"ingest over HTTP, durable, {name}", (least, rate, most), GOAL_HTTP)
+    return Row(name, what, f"{rate:,.0f} events/s", f"{GOAL_HTTP:,}", against, told)
 
 
 def imported(name: str, store: Store, size: Size) -> Row:
@@ -125,7 +133,9 @@ def imported(name: str, store: Store, size: Size) -> Row:
 
     reached, least, most = median_rate(size, rate)
     what = f"bulk import, {size.rows:,} events of {PEOPLE:,} people"
-    return Row(name, what, f"{reached:,.0f} events/s", f"{GOAL_IMPORT:,}", f"runs {least:,.0f} to {most:,.0f}")
+    runs = f"runs {least:,.0f} to {most:,.0f}"
+    told = rated(f"bulk import, {name}", (least, reached, most), GOAL_IMPORT)
+    return Row(name, what, f"{reached:,.0f} events/s", f"{GOAL_IMPORT:,}", runs, told)
 
 
 def table(rows: int, run: int) -> pa.Table:
@@ -215,9 +225,8 @@ def measured(name: str, place: Place, size: Size, floor: Floors) -> Iterator[Row
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
-    size = QUICK if parser.parse_args(arguments).quick else Size()
+    chosen = shared.parser(__doc__).parse_args(arguments)
+    size, told = QUICK if chosen.quick else Size(), list[shared.Row]()
     print("SYNTHETIC data; one worker" + ("; tiny sizes, no measurement" if size is QUICK else ""))
     print(Row("store", "what", "reached", "goal", "against"))
     with tempfile.TemporaryDirectory() as temporary:
@@ -227,6 +236,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, place in found.items():
                 for row in measured(name, place, size, floor):
                     print(row, flush=True)
+                    told += [] if row.shared is None else [row.shared]
+            if "postgresql" not in found:
+                told.append(shared.missing("ingest on PostgreSQL", "PostgreSQL is not installed; install its server"))
+    if chosen.json is not None:
+        chosen.json.write_bytes(msgspec.json.encode(told))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ on the machine disturbs less. `--quick` shows that it works and measures nothing
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
@@ -20,13 +19,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.parts.busy_shop import ShopSize, make
 from benchmarks.parts.http_load import Load, Outcome, loaded
+from benchmarks.parts.rows import Row, finish, parser
+from benchmarks.parts.rows import row as row_of
 from tests.serving.running import Running, server
 
 CONNECTIONS, OVERLOADED = 8, 600
@@ -54,22 +54,6 @@ class Turn:
     cpu: float
 
 
-class Row(msgspec.Struct, frozen=True):
-    """Median ratio of the turns, with the least and the most."""
-
-    what: str
-    against: str
-    ratio: float
-    least: float
-    most: float
-    goal: str
-    told: str
-
-    def __str__(self) -> str:
-        spread = f"{self.ratio:6.2f} ({self.least:.2f} to {self.most:.2f})"
-        return f"{self.what:<34} {self.against:<38} {spread:<26} {self.goal:<8} {self.told}"
-
-
 def turn(running: Running, path: str, bodies: list[str], seconds: float, decisions: int = 1) -> Turn:
     before = running.worked()
     outcome = loaded(Load(running.port, path, bodies, CONNECTIONS, seconds))
@@ -90,11 +74,7 @@ def row(what: str, against: str, ours: Sequence[Turn], theirs: Sequence[Turn], g
         ratios = [mine / its for mine, its in zip(one, other, strict=True)]
         told = f"{statistics.median(one):,.0f} and {statistics.median(other):,.0f} a second"
         by = "CPU time" if name == "cpu" else "the clock"
-        yield Row(what, f"{against}, {by}", *spread(ratios), f">= {goal:g}", told)
-
-
-def spread(ratios: Sequence[float]) -> tuple[float, float, float]:
-    return statistics.median(ratios), min(ratios), max(ratios)
+        yield row_of(what, f"{against}, {by}", ratios, goal, told=told)
 
 
 def singles(size: Size) -> list[str]:
@@ -137,7 +117,7 @@ def tails(size: Size, running: Running, rate: float) -> Row:
         middle, last = (float(one) for one in np.percentile(late, [50, 99]))
         ratios.append(last / middle)
         told = f"p50 {middle:.1f} ms, p99 {last:.1f} ms at {rate / 2:,.0f} a second"
-    return Row("/recommend, p99", "its p50, at half of saturation", *spread(ratios), f"<= {GOALS['tail']:g}", told)
+    return row_of("/recommend, p99", "its p50, at half of saturation", ratios, GOALS["tail"], "at_most", told)
 
 
 def overload(size: Size, running: Running, rate: float) -> str:
@@ -156,10 +136,7 @@ def overload(size: Size, running: Running, rate: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
-    parser.add_argument("--json", type=Path, help="write the rows there, too")
-    told = parser.parse_args(arguments)
+    told = parser(__doc__).parse_args(arguments)
     size = QUICK if told.quick else Size()
     print(f"SYNTHETIC; one worker; {platform.machine()}, Python {platform.python_version()}; medians (least to most)")
     with ExitStack() as stack:
@@ -172,11 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lean = stack.enter_context(server(folder / "lean", target="benchmarks.parts.empty:Empty", NEXTBEST_LEAN="yes"))
         rows, rate = rates(size, ours, default, lean)
         rows.append(tails(size, ours, rate))
-        for one in rows:
-            print(one, flush=True)
         print(overload(size, ours, rate))
-    if told.json is not None:
-        told.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+    finish(rows, told.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ failures), and on every exposure. CPU seconds of all threads are what may be com
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.parts.exposure_log import CONTACTS, ExposureLog
+from benchmarks.parts.rows import Row, finish, parser, row
 from features import build
 from features.progress import Advance, Silent
 from models.inputs import response_inputs
@@ -107,7 +107,7 @@ def told(what: str, took: Took, beside: Took | None = None) -> None:
     print(f"{what:<48}{took.cpu:8.1f} s CPU {took.wall:8.1f} s {ratio}", flush=True)
 
 
-def measure(people: int, settings: TrainingSettings) -> None:
+def measure(people: int, settings: TrainingSettings) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         log = ExposureLog(people, 1, Path(folder))
     build.warm()
@@ -130,17 +130,27 @@ def measure(people: int, settings: TrainingSettings) -> None:
     told(f"bare LightGBM, every exposure ({len(rows):,})", full)
     told(f"retrain / bare on the rows that ship, goal {GOAL}", whole, ours)
     told(f"retrain / bare on every exposure, goal {GOAL}", whole, full)
+    what = f"a retrain on {len(rows):,} exposures, CPU"
+    return [
+        row(what, "bare LightGBM on every exposure", [whole.cpu / full.cpu], GOAL, "at_most", _cpu(whole, full)),
+        row(what, "bare LightGBM on the rows that ship", [whole.cpu / ours.cpu], GOAL, "at_most", _cpu(whole, ours)),
+    ]
+
+
+def _cpu(whole: Took, beside: Took) -> str:
+    return f"{whole.cpu:.0f} and {beside.cpu:.0f} s"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--exposures", type=int, default=1_000_000, help="How many, about.")
-    parser.add_argument("--small", action="store_true", help="tiny sizes: does it run at all?")
-    chosen = parser.parse_args(arguments)
+    options = parser(__doc__)
+    options.add_argument("--exposures", type=int, default=1_000_000, help="How many, about.")
+    options.add_argument("--small", action="store_true", help="the same as --quick")
+    chosen = options.parse_args(arguments)
+    small = chosen.small or chosen.quick
     settings = TrainingSettings(threads=2)
-    if chosen.small:
+    if small:
         settings = replace(settings, rounds=20, affinity_rounds=5, refits=1, negatives=2_000, judged=2_000)
-    measure(10_000 // CONTACTS if chosen.small else chosen.exposures // CONTACTS, settings)
+    finish(measure(10_000 // CONTACTS if small else chosen.exposures // CONTACTS, settings), chosen.json)
 
 
 if __name__ == "__main__":

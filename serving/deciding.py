@@ -93,13 +93,19 @@ class Asked:
 
 async def recommend(runtime: Runtime, request: RecommendRequest, call: Call) -> bytes:
     asked = _asked(runtime, request, call)
-    identifier = identifier_of(request, runtime.settings.region)
-    who = Who(identifier, request.customer_id, request.decision_id)
+    who = Who(identifier_of(request, runtime.settings.region), request.customer_id, request.decision_id)
     return await _settled(runtime, asked, who, _submitted(runtime, await _made(runtime, asked, who)))
 
 
 async def recommend_batch(runtime: Runtime, request: RecommendBatchRequest, call: Call) -> bytes:
-    asked = _asked(runtime, request.question(), call)
+    return await _batch(runtime, _asked(runtime, request.question(), call), request)
+
+
+async def batch_at_hand(runtime: Runtime, request: RecommendBatchRequest) -> bytes:  # no key is needed for that
+    return await _batch(runtime, _understood(runtime, request.question(), None), request)
+
+
+async def _batch(runtime: Runtime, asked: Asked, request: RecommendBatchRequest) -> bytes:
     entries: list[tuple[Who | None, Made]] = []
     for position, customer_id in enumerate(request.customer_ids):
         await asyncio.sleep(0)  # other requests wait for one decision, not for a thousand
@@ -152,8 +158,8 @@ def identifier_of(request: RecommendRequest, region: str | None) -> Identifier:
 async def look(runtime: Runtime, request: RecommendRequest) -> bytes:
     """A dry run for whoever has the store at hand, and so needs no key. Raises Refusal."""
     asked = _understood(runtime, request.model_copy(update={"dry_run": True}), None)
-    identifier = identifier_of(request, runtime.settings.region)
-    return (await _made(runtime, asked, Who(identifier, request.customer_id, None))).answer
+    who = Who(identifier_of(request, runtime.settings.region), request.customer_id, None)
+    return (await _made(runtime, asked, who)).answer
 
 
 def _asked(runtime: Runtime, question: DecisionQuestion, call: Call) -> Asked:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from benchmarks.closed_loop import FULL, SMALL, asked
+from benchmarks.parts.rows import Row, finish, load, missing, row
+from benchmarks.table import BENCHES
 from tests.checks.postgres import binaries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,6 +201,85 @@ def test_a_decision_over_http_is_measured_beside_empty_endpoints(tmp_path: Path)
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(told.read_text())
-    assert [row["goal"] for row in rows] == [">= 4", ">= 4", ">= 1.2", ">= 1.2", ">= 2", ">= 2", "<= 4"]
+    assert [row["goal"] for row in rows] == [4, 4, 1.2, 1.2, 2, 2, 4]
+    assert [row["sense"] for row in rows] == 6 * ["at_least"] + ["at_most"]
     assert all(row["least"] <= row["ratio"] <= row["most"] for row in rows)
     assert "three times that load: " in ended.stdout
+
+
+def rows_of(folder: Path, script: str, *arguments: str) -> list[Row]:
+    told = folder / "rows.json"
+    command = [sys.executable, f"benchmarks/{script}.py", "--quick", "--json", str(told), *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("SYNTHETIC; ")
+    found = load(told)
+    assert all(one.missing or one.least <= one.ratio <= one.most for one in found)
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_feature_rows_are_the_same_in_sql(tmp_path: Path) -> None:
+    """That every value is equal is required by the benchmark itself."""
+    first, growth, sharing = rows_of(tmp_path, "duckdb_features")
+    assert "all values equal" in first.told or "pip install" in first.missing
+    assert [one.goal for one in (first, growth, sharing)] == [10, 11, 1.7]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_an_audience_is_measured_beside_the_full_matrix(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "score")
+    assert [one.goal for one in rows] == [None, None, 10, 10, 1.1]
+    assert all("customers a second" in one.told for one in rows[:4])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_others_are_measured_in_the_same_run(tmp_path: Path) -> None:
+    by_cpu, by_clock, ranking = rows_of(tmp_path, "peers")
+    assert by_cpu.ratio > 0 < by_clock.ratio
+    assert ranking.told.endswith("us") or "pip install" in ranking.missing
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_growth_is_measured(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "growth")
+    assert [one.goal for one in rows] == [1.2, 6, 1.3, 1.05]
+    assert all(one.sense == "at_most" for one in rows)
+
+
+def test_a_row_says_whether_its_goal_was_met(tmp_path: Path) -> None:
+    fast, slow = row("a", "b", [3.0, 5.0, 4.0], 4.0), row("a", "b", [3.0, 5.0, 4.1], 4.0, "at_most")
+    absent = missing("c", "thing is missing; install it", 2.0)
+    assert (fast.ratio, fast.least, fast.most, fast.repeats, fast.met) == (4.0, 3.0, 5.0, 3, True)
+    assert (slow.met, absent.met, row("a", "b", [1.0]).met) == (False, None, None)
+    assert ">= 4" in str(fast)
+    assert "MISSED" in str(slow)
+    assert "not measured: thing is missing" in str(absent)
+    finish([fast, slow, absent], tmp_path / "rows.json")
+    assert load(tmp_path / "rows.json") == [fast, slow, absent]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_table_has_what_was_measured_and_what_was_not(tmp_path: Path) -> None:
+    told = tmp_path / "bench.json"
+    command = [sys.executable, "benchmarks/table.py", "--quick", "--only", "forest", "policy", "--json", str(told)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=880, check=False)
+    assert ended.returncode == 0, ended.stderr
+    written = json.loads(told.read_text())
+    assert set(written["rows"]) == {"forest", "policy"}
+    assert written["quick"] is True
+    assert written["machine"]["cores"] >= 1
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("SYNTHETIC data; ")
+    assert len(lines) == 2 + sum(map(len, written["rows"].values()))
+    assert lines[-1].endswith("rows not measured")
+
+
+def test_the_table_knows_only_benchmarks_that_there_are() -> None:
+    for bench in BENCHES:
+        assert "finish(" in (ROOT / "benchmarks" / f"{bench.script}.py").read_text() or bench.script == "ingest"

@@ -117,7 +117,7 @@ def _request(load: Load, body: bytes) -> bytes:
 def loaded(load: Load) -> Outcome:
     """Run beside this process. Raises RuntimeError with what the client said, when it failed."""
     command = [sys.executable, "-m", "benchmarks.parts.http_load"]
-    ended = subprocess.run(command, cwd=ROOT, input=msgspec.json.encode(load), capture_output=True, check=False)  # noqa: S603
+    ended = subprocess.run(command, cwd=ROOT, input=msgspec.json.encode(load), capture_output=True, check=False)
     if ended.returncode:
         raise RuntimeError(ended.stderr.decode())
     return msgspec.json.decode(ended.stdout, type=Outcome)

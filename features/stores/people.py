@@ -73,6 +73,10 @@ class IdentityStore(Protocol):
     def identity(self, identifier: Identifier) -> Identity | None:
         """None when nobody has it. Raises AmbiguousIdentifier."""
 
+    def names(self, after: int, limit: int) -> tuple[tuple[int, str], ...]:
+        """(person, outside name) of at most `limit` people whose numbers are above `after`, ascending: everybody in
+        portions, each of whom a decision may be asked about by that name."""
+
     def may_split(self, customer: Identifier, identifier: Identifier) -> bool:
         """Whether `split` would change anything: False for what was cut off already. Raises what it would raise."""
 

@@ -76,6 +76,12 @@ def condition_findings(document: CatalogueDocument, refused: Sequence[Path] = ()
         yield from ((path, sentence(path, text, rule, remedy)) for rule, remedy in said)
 
 
+def condition_faults(text: str, document: CatalogueDocument) -> Iterator[str]:
+    """What is wrong with a condition that stands in no catalogue, as a condition of this one would be read."""
+    checker = _Checker(_fields(document, ()))
+    yield from (f"condition is {text}; {rule}; {remedy}" for rule, remedy in checker.faults(text))
+
+
 def _conditions(document: CatalogueDocument) -> Iterator[tuple[Path, str]]:
     for place, entry in enumerate(document.weights):
         yield ("weights", place, "when"), entry.when

@@ -9,6 +9,7 @@ import pytest
 from features import consent, ledger
 from features.event import Kind
 from features.history import NO_CHANNEL
+from features.identity import customer_identifier
 from features.stores.protocol import Append, Store, StoreError
 from tests.checks.store_examples import NOON, event, user
 from tests.checks.store_people_examples import (
@@ -28,6 +29,21 @@ from tests.checks.store_people_examples import (
 
 class MergeContract:
     """Takes the fixtures `store`, and `other`, a second handle on it."""
+
+    def test_everybody_comes_in_portions_under_a_name_that_leads_back(self, store: Store, other: Store) -> None:
+        for number in range(5):
+            tell(store, user(f"u{number}"), viewed(f"v{number}"))
+        tell(store, anonymous("visitor"), viewed("a"))
+        tell(store, user("u0"), viewed("b", NOON + 5), previous=[user("u1")])
+        portions, after = [], -1
+        while portion := other.names(after, 2):
+            portions.append(portion)
+            after = portion[-1][0]
+        everybody = [one for portion in portions for one in portion]
+        assert [len(portion) for portion in portions] == [2, 2, 1]
+        assert everybody == sorted(everybody)
+        assert len(everybody) == other.people() == 5
+        assert all(other.resolve(customer_identifier(name)) == person for person, name in everybody)
 
     # What moves along
 

@@ -133,6 +133,11 @@ def frozen(records: Records) -> Records:
     return records
 
 
+def names(session: Session, vault: Vault, after: int, limit: int) -> tuple[tuple[int, str], ...]:
+    query = "SELECT person, customer_id FROM person WHERE person > ? AND root = person ORDER BY person LIMIT ?"
+    return tuple((person, vault.open(customer_id)) for person, customer_id in session.rows(query, (after, limit)))
+
+
 def members(session: Session, root: int) -> dict[int, int]:
     """linked_at of the profiles that belong to the root, itself among them."""
     return dict(session.rows("SELECT person, linked_at FROM person WHERE root = ? ORDER BY person", (root,)))

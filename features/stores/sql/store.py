@@ -170,6 +170,10 @@ class SQLStore(Everybody, DeskTables):
         with self._engine.moment() as session:
             return identities.identity(session, self._vault, identifier)
 
+    def names(self, after: int, limit: int) -> tuple[tuple[int, str], ...]:
+        with self._engine.reading() as session:
+            return reads.names(session, self._vault, after, limit)
+
     def may_split(self, customer: Identifier, identifier: Identifier) -> bool:
         with self._engine.snapshot() as session:
             return identities.may_split(session, self._vault, customer, identifier)

@@ -1,0 +1,1 @@
+"""A whole audience decided: `nextbest score`."""

@@ -1,0 +1,149 @@
+"""Who is in an audience, written down in parts before anything is decided: what a killed run goes on with is the same
+people, whatever has happened to them since."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from features.identity import IdentityError, customer_identifier
+from features.progress import Progress
+from features.stores import Store
+from features.stores.protocol import AmbiguousIdentifier
+from models.catalogue_document import CatalogueDocument
+from models.columns import CompiledCatalogue
+from models.conditions.asked import AskedCondition
+from models.conditions.check import condition_faults
+from serving.audience.rows import parquet
+from serving.audience.run import AudienceError, Folder, Run, write_whole
+
+ALL = "all"
+COLUMN = "customer_id"
+_PORTION = 10_000
+
+
+def described(audience: str) -> str:
+    """In words, a file with a digest of what it says. Raises OSError."""
+    path = Path(audience)
+    if audience == ALL or not path.is_file():
+        return audience
+    with path.open("rb") as file:
+        return f"{audience} ({hashlib.file_digest(file, 'sha256').hexdigest()[:16]})"
+
+
+def checked(audience: str, store: Store, compiled: CompiledCatalogue) -> AskedCondition | None:
+    """The condition where it is one. Raises AudienceError with the first of its faults."""
+    if audience == ALL or Path(audience).is_file():
+        return None
+    stored = store.catalogue(compiled.version)
+    document = CatalogueDocument.model_validate_json("{}" if stored is None else stored.document)
+    for fault in condition_faults(audience, document):
+        raise AudienceError(f"audience is {audience}; it is not `all`, no file is there, and as a condition: {fault}")
+    return AskedCondition.of(audience, compiled)
+
+
+def write_down(run: Run, folder: Folder, named: Iterable[str], progress: Progress, expected: int | None) -> Run:
+    """The same run with the number of its customers, their names in parts of the folder. Raises AudienceError where
+    there is nobody."""
+    customers = 0
+    names = iter(named)
+    with progress.step("List the audience", total=expected) as advance:
+        for part in range(10**6):
+            portion = list(islice(names, run.part))
+            if not portion:
+                break
+            write_whole(folder.listed(part), parquet(pa.table({COLUMN: pa.array(portion, pa.string())})))
+            customers += len(portion)
+            advance(len(portion))
+    if not customers:
+        raise AudienceError(f"audience is {run.audience}; nobody is in it; name another")
+    listed = msgspec.structs.replace(run, customers=customers)
+    folder.save(listed)
+    return listed
+
+
+def everybody(store: Store) -> Iterator[str]:
+    """By ascending person."""
+    for _, name in _people(store):
+        yield name
+
+
+def meeting(store: Store, condition: AskedCondition, moment: int, deliver_at: int) -> Iterator[str]:
+    """Who meets the condition at `moment` (ms UTC). Raises AudienceError where it cannot be evaluated."""
+    for _, name in _people(store):
+        record = store.read(customer_identifier(name))
+        try:
+            if condition.met(record, moment, deliver_at):
+                yield name
+        except ValueError as error:
+            raise AudienceError(str(error)) from error
+
+
+def of_file(path: Path, store: Store) -> Iterator[str]:
+    """As the file names them, each person once, the first time. What names nobody that is known comes through, that its
+    row may say so. Raises AudienceError for a table without the column."""
+    people, others = bytearray(), set[bytes]()
+    for name in _names(path):
+        try:
+            person = store.resolve(customer_identifier(name))
+        except (IdentityError, AmbiguousIdentifier):
+            person = None
+        if person is not None:
+            if _marked(people, person):
+                yield name
+        elif (digest := hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=12).digest()) not in others:
+            others.add(digest)
+            yield name
+
+
+def _marked(people: bytearray, person: int) -> bool:
+    """Whether it was not marked before; one bit for each person that there is."""
+    place, bit = divmod(person, 8)
+    if place >= len(people):
+        people.extend(bytes(place + 1 - len(people)))
+    fresh = not people[place] & (1 << bit)
+    people[place] |= 1 << bit
+    return fresh
+
+
+def _people(store: Store) -> Iterator[tuple[int, str]]:
+    after = -1
+    while portion := store.names(after, _PORTION):
+        yield from portion
+        after = portion[-1][0]
+
+
+def _names(path: Path) -> Iterator[str]:
+    """Lines of a text, or the column customer_id of a .parquet or .csv; blank ones left out."""
+    try:
+        for batch in _batches(path):
+            yield from (name for name in batch if name and name.strip())
+    except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, UnicodeDecodeError) as error:
+        line = str(error).splitlines()[0]
+        raise AudienceError(
+            f"audience is {path}; it must be a text of one id a line, or a .parquet or .csv with the column "
+            f"{COLUMN} ({line}); correct it"
+        ) from error
+
+
+def _batches(path: Path) -> Iterator[list[str | None]]:
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_PORTION, columns=[COLUMN]):
+                yield batch.column(COLUMN).cast(pa.string()).to_pylist()
+    elif path.suffix == ".csv":
+        convert = pyarrow.csv.ConvertOptions(include_columns=[COLUMN], column_types={COLUMN: pa.string()})
+        with pyarrow.csv.open_csv(path, convert_options=convert) as reader:
+            for batch in reader:
+                yield batch.column(COLUMN).to_pylist()
+    else:
+        with path.open(encoding="utf-8") as file:
+            while portion := list(islice(file, _PORTION)):
+                yield [line.strip() for line in portion]
