@@ -194,7 +194,7 @@ class Console:
         runtime, person = visit.runtime, visit.person
         most = runtime.settings.max_in_flight
         if self._in_flight > most:
-            raise too_many_requests(self._in_flight, most)
+            raise too_many_requests(f"one of {self._in_flight} in flight", f"at most {most} at a time")
         visit = replace(visit, form=await form_of(runtime, visit.request))
         if address.method == "POST":
             require_ours(visit.request, visit.form, person)
