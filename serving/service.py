@@ -14,6 +14,9 @@ from typing import Any, TypeVar, cast
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+from serving.collecting import settle
+
+# isort: split
 import bentoml
 import msgspec
 from pydantic import JsonValue
@@ -23,7 +26,6 @@ from starlette.types import ASGIApp
 from serving import deciding, feedback, ingest, logs
 from serving.admission import Line
 from serving.call import Call
-from serving.collecting import settle
 from serving.console import answers
 from serving.deployment import prepare_from_command_line
 from serving.endpoint import JSON
