@@ -202,3 +202,20 @@ def test_a_decision_over_http_is_measured_beside_empty_endpoints(tmp_path: Path)
     assert [row["goal"] for row in rows] == [">= 4", ">= 4", ">= 1.2", ">= 1.2", ">= 2", ">= 2", "<= 4"]
     assert all(row["least"] <= row["ratio"] <= row["most"] for row in rows)
     assert "three times that load: " in ended.stdout
+
+
+@pytest.mark.long
+def test_a_decision_is_profiled_by_parts() -> None:
+    command = [sys.executable, "benchmarks/profile_decision.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    for part in ("HTTP", "parsing", "store", "features", "gates", "forest", "exploration", "log", "serialising", "all"):
+        assert f"| {part}" in ended.stdout
+
+
+@pytest.mark.long
+def test_a_workers_memory_is_told() -> None:
+    command = [sys.executable, "benchmarks/memory.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "bytes a request" in ended.stdout

@@ -18,7 +18,7 @@ from serving.runtime import Runtime
 from serving.settings import Settings
 from tests.serving.synthetic import make_shop
 
-PEOPLE, WARM, ASKED = 20, 200, 400
+PEOPLE, ROUNDS, ASKED = 20, 5, 300
 Ask = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
 
 
@@ -57,11 +57,12 @@ def test_answers_leave_nothing_behind(tmp_path: Path, ask: Ask, status: int) -> 
                 for number in range(count):
                     assert (await ask(client, number)).status_code == status
 
-            await several(WARM)
-            before = _held()
-            await several(ASKED)
-            grown = (_held() - before) / ASKED
+            grown = []
+            for _ in range(ROUNDS):
+                before = _held()
+                await several(ASKED)
+                grown.append((_held() - before) / ASKED)
         await runtime.close()
-        return grown
+        return min(grown)  # at first caches fill; what leaks does so in every round
 
-    assert asyncio.run(work()) < 1.0  # object a request
+    assert asyncio.run(work()) < 0.5  # objects a request
