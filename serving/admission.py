@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _SHARE = 0.05
 """Of the newest turn in what a turn is expected to take."""
+_QUIET_PASSES, _MOST_PASSES = 3, 64
+"""Of the event loop, between two turns: so many without anybody new end it, and so many in any case."""
 
 
 class Line(StrEnum):
@@ -88,6 +90,9 @@ class Admission:
         self._running: tuple[_Queue, str, float] | None = None
         self._lately = 0.0
         """What the line had had that had the last turn."""
+        self._arrived = False
+        self._quiet = self._passes = 0
+        """Passes of the loop since somebody arrived, and since the turn began."""
 
     @property
     def in_flight(self) -> int:
@@ -99,7 +104,7 @@ class Admission:
 
     def turned_away(self, line: Line) -> Why | None:
         """None where one more may come in. Whoever finds the line empty may, unless every place is taken."""
-        why = None
+        self._arrived, why = True, None
         if self._in_flight >= self._limits.places:
             why = Why.PLACES
         elif self._expected(line) > self._limits.waits[line]:
@@ -163,13 +168,25 @@ class Admission:
     def _begin(self, line: Line, kind: str, since: float, now: float) -> None:
         queue = self._queues[line]
         self._running, self._lately = (queue, kind, now), queue.used
+        self._quiet = self._passes = 0
         asyncio.get_running_loop().call_soon(self._next)
         _QUEUED[line].observe(now - since)
 
     def _next(self) -> None:
-        """Runs once between two turns, after which the loop reads its sockets."""
+        """Runs when the turn is over. While others wait, the loop first reads until nothing more arrives: it takes no
+        more than one new connection in a pass, and what that sends is read in the one after."""
+        waiting = any(queue.waiting for queue in self._queues.values())
+        self._quiet = 0 if self._arrived else self._quiet + 1
+        self._passes, self._arrived = self._passes + 1, False
+        if waiting and self._quiet < _QUIET_PASSES and self._passes < _MOST_PASSES:
+            asyncio.get_running_loop().call_soon(self._next)
+            return
         now = time.monotonic()
         self._note(now)
+        self._give(now)
+
+    def _give(self, now: float) -> None:
+        """The turn to whoever is first."""
         while (line := self._due()) is not None:
             one = self._taken(self._queues[line])
             if one.turn.done():  # cancelled
