@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from models.catalogue_document import CatalogueFile
 from serving import catalogues
+from serving.admission import Line
 from serving.catalogue_answers import ComparedAnswer, PublishedAnswer, VersionsAnswer
 from serving.endpoint import Endpoint
 from serving.schemas import RollbackRequest
@@ -20,6 +21,7 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         answer=TypeAdapter(CatalogueFile),
         optional=("version", "items"),
         bulk=True,
+        line=Line.BACKGROUND,
         yaml=True,
     ),
     Endpoint(
@@ -34,6 +36,7 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         optional=("note",),
         request_headers=("If-Match",),
         bulk=True,
+        line=Line.BACKGROUND,
         yaml=True,
     ),
     Endpoint(
@@ -56,6 +59,7 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         TypeAdapter(PublishedAnswer),
         request_headers=("If-Match",),
         bulk=True,
+        line=Line.BACKGROUND,
     ),
     Endpoint(
         "POST",
@@ -67,6 +71,7 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         TypeAdapter(CatalogueFile),
         TypeAdapter(ComparedAnswer),
         bulk=True,
+        line=Line.BACKGROUND,
         yaml=True,
     ),
 )

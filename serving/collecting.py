@@ -1,15 +1,19 @@
-"""When Python looks for cycles of garbage while it serves.
+"""When Python looks for cycles of garbage. Imported first by the service, for that alone.
 
-A worker's modules, catalogue and model are some hundred thousand objects that live as long as it does; looking through
-them again and again took a seventh of the time of an ingest (benchmarks/ingest.py).
+A worker's modules, catalogue and model are some hundred thousand objects that live as long as it does. While they are
+loaded, looking through them again and again took a sixth of the start; later a seventh of the time of an ingest
+(benchmarks/ingest.py).
 """
 
 from __future__ import annotations
 
 import gc
 
+_WHILE_LOADING = (1_000_000, 50, 100)
 _THRESHOLDS = (20_000, 20, 20)
 """A batch of a hundred calls makes some thousands of objects, nearly all of which go with their last reference."""
+
+gc.set_threshold(*_WHILE_LOADING)
 
 
 def settle() -> None:

@@ -41,6 +41,7 @@ from models.policy.spending import charges
 from models.policy_rules import DAY
 from serving import metrics
 from serving.addresses import with_addresses
+from serving.admission import Line
 from serving.answers import decision_answer, error_entry
 from serving.body import checked
 from serving.call import Call
@@ -108,7 +109,8 @@ async def batch_at_hand(runtime: Runtime, request: RecommendBatchRequest) -> byt
 async def _batch(runtime: Runtime, asked: Asked, request: RecommendBatchRequest) -> bytes:
     entries: list[tuple[Who | None, Made]] = []
     for position, customer_id in enumerate(request.customer_ids):
-        await asyncio.sleep(0)  # other requests wait for one decision, not for a thousand
+        if position:  # other requests wait for one decision, not for a thousand
+            await runtime.admission.turn(Line.BACKGROUND, "one of a batch", runtime.settings.batch_timeout)
         decision_id = None if request.decision_id is None else f"{request.decision_id}:{position}"
         entries.append(await _entry(runtime, asked, position, customer_id, decision_id))
     pending = [(who, _submitted(runtime, made)) for who, made in entries]

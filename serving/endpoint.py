@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
+from serving.admission import Line
 from serving.call import Call
 from serving.runtime import Runtime
 
@@ -47,7 +48,8 @@ class Endpoint:
     interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
     declared: also a @bentoml.api of the service, under this path. bulk: has the time of a batch. query: names of the
     query's parameters, optional: of those that may be left out. headers: sent along with every answer. request_headers:
-    names of those that are read. yaml: it takes and gives YAML as well as JSON; its body is left for it to read."""
+    names of those that are read. line: in which its requests wait for their turn. yaml: it takes and gives YAML as well
+    as JSON; its body is left for it to read."""
 
     method: str
     path: str
@@ -65,6 +67,7 @@ class Endpoint:
     optional: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     request_headers: tuple[str, ...] = ()
+    line: Line = Line.ANSWERS
     yaml: bool = False
 
     @property

@@ -21,6 +21,7 @@ from serving import (
     rights,
     timeline,
 )
+from serving.admission import Line
 from serving.body import checked
 from serving.call import Call
 from serving.catalogue_endpoints import CATALOGUE_ENDPOINTS
@@ -172,6 +173,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         TypeAdapter(BatchAnswer),
         declared=True,
         bulk=True,
+        line=Line.BACKGROUND,
     ),
     Endpoint(
         "POST",
@@ -183,6 +185,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         TypeAdapter(FeedbackRequest),
         TypeAdapter(FeedbackAnswer),
         declared=True,
+        line=Line.BACKGROUND,
     ),
     Endpoint(
         "POST",
@@ -194,6 +197,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         None,
         TypeAdapter(BatchTrackAnswer),
         declared=True,
+        line=Line.BACKGROUND,
     ),
     *(
         Endpoint(
@@ -206,6 +210,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             None,
             TypeAdapter(TrackAnswer),
             declared=name == "track",
+            line=Line.BACKGROUND,
         )
         for name in ("track", "identify", "page", "screen", "group", "alias")
     ),
@@ -281,6 +286,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Everything held on one customer, as a file.",
         _export,
         bulk=True,
+        line=Line.BACKGROUND,
         headers=(("Content-Disposition", 'attachment; filename="customer.json"'), ("Cache-Control", "no-store")),
     ),
     Endpoint(
@@ -313,6 +319,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _LARGE,
         TypeAdapter(ItemFeedRequest),
         TypeAdapter(ItemFeedAnswer),
+        line=Line.BACKGROUND,
     ),
     Endpoint("GET", "/model", "read", "Which model serves, since when, from which run.", _watched(health.model)),
     Endpoint(

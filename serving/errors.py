@@ -154,14 +154,10 @@ def unknown_field(field: str, value: object) -> Refusal:
     )
 
 
-def too_many_requests(in_flight: int, limit: int) -> Refusal:
+def too_many_requests(found: str, rule: str) -> Refusal:
+    """Nothing of the request was done."""
     refusal = _refusal(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "too_many_requests",
-        "",
-        f"one of {in_flight} in flight",
-        f"at most {limit} at a time",
-        "retry after a second",
+        HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "", found, rule, "retry after a second, then less often"
     )
     refusal.headers = (("Retry-After", "1"),)
     return refusal

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
+from functools import cache
 from http import HTTPStatus
 
 import msgspec
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, QueryParams
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,7 +31,6 @@ from serving.errors import (
     invalid,
     method_not_allowed,
     not_found,
-    too_many_requests,
     unknown_field,
 )
 from serving.failures import refusal_for
@@ -49,7 +51,6 @@ class Lane:
         self._behind = behind
         self._runtime = runtime
         self._console = Console(runtime)
-        self._in_flight = 0
         served = [endpoint for endpoint in ENDPOINTS if fast or not endpoint.declared]
         self._methods: dict[str, dict[str, Endpoint]] = {}
         for endpoint in served:
@@ -118,9 +119,15 @@ class Lane:
         self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive, send: Send
     ) -> None:
         started = time.perf_counter()
-        self._in_flight += endpoint.counted
+        admission = self._runtime().admission
+        if endpoint.counted and (why := admission.turned_away(endpoint.line)) is not None:
+            # Before anything of the request is read: under overload this is what most of them cost.
+            await _send_refusal(send, admission.refusal(endpoint.line, why))
+            _counted(endpoint.name, HTTPStatus.TOO_MANY_REQUESTS).inc()
+            return
         try:
-            answer = await self._answer(endpoint, parameters, scope, receive)
+            with admission.place() if endpoint.counted else nullcontext():
+                answer = await self._answer(endpoint, parameters, scope, receive)
             status = HTTPStatus.OK
             await _send(send, status, answer.body, answer.media_type, answer.headers)
         except ClientGone:
@@ -129,18 +136,14 @@ class Lane:
             refusal = refusal_for(error)
             status = refusal.status
             await _send_refusal(send, refusal)
-        finally:
-            self._in_flight -= endpoint.counted
-        metrics.REQUESTS.labels(endpoint.name, str(status.value)).inc()
-        metrics.DURATION.labels(endpoint.name).observe(time.perf_counter() - started)
+        _counted(endpoint.name, status).inc()
+        _timed(endpoint.name).observe(time.perf_counter() - started)
 
     async def _answer(self, endpoint: Endpoint, parameters: dict[str, str], scope: Scope, receive: Receive) -> Reply:
         if scope["method"] != endpoint.method and not (scope["method"] == "HEAD" and endpoint.method == "GET"):
             raise method_not_allowed(scope["path"], ", ".join(self._methods[endpoint.path]))
         runtime = self._runtime()
         settings = runtime.settings
-        if endpoint.counted and self._in_flight > settings.max_in_flight:
-            raise too_many_requests(self._in_flight, settings.max_in_flight)
         headers = Headers(scope=scope)
         client = scope.get("client")
         call = Call.of(headers, client[0] if client else None)
@@ -148,13 +151,27 @@ class Lane:
         query = _query(endpoint, scope)
         body, raw = None, b""
         if endpoint.body_limit:
-            patience = settings.batch_timeout if endpoint.yaml else settings.body_timeout
-            raw = await read(receive, headers, endpoint.body_limit, patience)
+            arrives_within = settings.batch_timeout if endpoint.yaml else settings.body_timeout
+            raw = await read(receive, headers, endpoint.body_limit, arrives_within)
             body = None if endpoint.yaml else parsed(raw)
         asked = Asked(call, parameters, query, body, raw, headers)
-        async with asyncio.timeout(settings.batch_timeout if endpoint.bulk else settings.timeout):
+        patience = settings.batch_timeout if endpoint.bulk else settings.timeout
+        if endpoint.counted:
+            patience -= await runtime.admission.turn(endpoint.line, endpoint.name, patience)
+        async with asyncio.timeout(patience):
             answer = await endpoint.handler(runtime, asked)
         return answer if isinstance(answer, Reply) else Reply(answer, endpoint.media_type, endpoint.headers)
+
+
+@cache
+def _counted(route: str, status: HTTPStatus) -> Counter:
+    """As many as there are endpoints and statuses."""
+    return metrics.REQUESTS.labels(route, str(status.value))
+
+
+@cache
+def _timed(route: str) -> Histogram:
+    return metrics.DURATION.labels(route)
 
 
 def _query(endpoint: Endpoint, scope: Scope) -> Mapping[str, str]:

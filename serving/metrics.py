@@ -53,6 +53,21 @@ UNUSABLE = Counter(
     ["place"],
 )
 IN_FLIGHT = Gauge("nextbest_in_flight", "Requests being answered now.", multiprocess_mode="livesum")
+QUEUE_LENGTH = Gauge(
+    "nextbest_queue_length", "Requests that wait for their turn, by line.", ["line"], multiprocess_mode="livesum"
+)
+QUEUE_SECONDS = Histogram(
+    "nextbest_queue_seconds",
+    "Time that requests waited for their turn, by line.",
+    ["line"],
+    buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0),
+)
+TURNED_AWAY = Counter(
+    "nextbest_turned_away",
+    "Requests answered 429, by line and reason: places (too many in flight), wait (too long a line), deadline (their "
+    "time was over before their turn).",
+    ["line", "reason"],
+)
 REGISTRY_REACHABLE = Gauge(
     "nextbest_registry_reachable",
     "1 when the model registry answered the last look, else 0.",

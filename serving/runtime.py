@@ -25,6 +25,7 @@ from models.learned_windows import with_learned_windows
 from models.policy.spending import day_of
 from models.repricing import PriceLog, Repriced, repriced
 from serving import metrics
+from serving.admission import Admission, Limits, Line
 from serving.clock import Clock, clock_of
 from serving.errors import no_catalogue
 from serving.item_names import CurrentItemNames
@@ -116,6 +117,8 @@ class Runtime:
         self.replayer = Replayer(self.store, self.revision)
         self._prices, self._repriced = PriceLog(), Repriced()
         self.turns = Turns()
+        waits = {Line.ANSWERS: settings.max_wait, Line.BACKGROUND: settings.max_background_wait}
+        self.admission = Admission(Limits(settings.max_in_flight, waits))
         self.shadow = Shadow(self.store)
         self.watch = Watch()
         self._faults_told: set[tuple[str, str]] = set()
@@ -161,7 +164,10 @@ class Runtime:
         await asyncio.to_thread(self.store.close)
 
     async def publish_watch(self) -> None:
-        """What decisions look like lately goes to the metrics."""
+        """What decisions look like lately, and who waits, goes to the metrics."""
+        metrics.IN_FLIGHT.set(self.admission.in_flight)
+        for line in Line:
+            metrics.QUEUE_LENGTH.labels(line.value).set(self.admission.length(line))
         self._watch_taken_up()
         self.watch.publish(self._in_force.clock.present(None))
 

@@ -6,15 +6,17 @@ BentoML's stack by the fast lane (serving.lane), by the same handlers.
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
 # Read by BentoML when it is imported. Nothing calls home.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+from serving.collecting import settle
+
+# isort: split
 import bentoml
 import msgspec
 from pydantic import JsonValue
@@ -22,8 +24,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serving import deciding, feedback, ingest, logs
+from serving.admission import Line
 from serving.call import Call
-from serving.collecting import settle
 from serving.console import answers
 from serving.deployment import prepare_from_command_line
 from serving.endpoint import JSON
@@ -67,18 +69,21 @@ def _call(ctx: bentoml.Context) -> Call:
 
 async def _answered(
     ctx: bentoml.Context,
-    declared: type[Declared],  # noqa: ARG001
-    work: Awaitable[bytes],
+    declared: type[Declared],
+    work: Coroutine[object, object, bytes],
+    line: Line = Line.BACKGROUND,
     patience: float = SETTINGS.timeout,
 ) -> Declared:
     """The handler's own bytes: BentoML passes a finished response on, whatever type the endpoint declares."""
-    return cast("Declared", await _response(ctx, work, patience))
+    return cast("Declared", await _response(ctx, work, line, declared.__name__, patience))
 
 
-async def _response(ctx: bentoml.Context, work: Awaitable[bytes], patience: float) -> Response:
+async def _response(
+    ctx: bentoml.Context, work: Coroutine[object, object, bytes], line: Line, kind: str, patience: float
+) -> Response:
     try:
-        async with asyncio.timeout(patience):
-            return Response(await work, media_type=JSON)
+        admission = _runtime().admission
+        return Response(await admission.admitted(line, kind, patience, work), media_type=JSON)
     except Exception as error:  # noqa: BLE001 - nothing may leave without an answer in our shape
         refusal = refusal_for(error)
         ctx.response.status_code = refusal.status.value
@@ -121,13 +126,14 @@ class NextBest:
     @bentoml.api(route="/recommend")  # type: ignore[untyped-decorator]
     async def recommend(self, request: RecommendRequest, /, ctx: bentoml.Context) -> DecisionAnswer:
         """The best actions for one customer, on each channel asked for."""
-        return await _answered(ctx, DecisionAnswer, deciding.recommend(self.runtime, request, _call(ctx)))
+        work = deciding.recommend(self.runtime, request, _call(ctx))
+        return await _answered(ctx, DecisionAnswer, work, Line.ANSWERS)
 
     @bentoml.api(route="/recommend_batch")  # type: ignore[untyped-decorator]
     async def recommend_batch(self, request: RecommendBatchRequest, /, ctx: bentoml.Context) -> BatchAnswer:
         """The same question about up to 1,000 customers."""
         work = deciding.recommend_batch(self.runtime, request, _call(ctx))
-        return await _answered(ctx, BatchAnswer, work, SETTINGS.batch_timeout)
+        return await _answered(ctx, BatchAnswer, work, patience=SETTINGS.batch_timeout)
 
     @bentoml.api(route="/feedback")  # type: ignore[untyped-decorator]
     async def feedback(self, body: Reported, /, ctx: bentoml.Context) -> FeedbackAnswer:

@@ -19,8 +19,9 @@ class Settings(BaseSettings):
     """Each field is NEXTBEST_<NAME> in the environment, except tracking_uri, which is MLFLOW_TRACKING_URI.
 
     home: folder of store, default MLflow database and metrics. store_url, tracking_uri: "" for the ones in home.
-    max_in_flight: requests that one worker takes at a time; more are answered 429. timeout: seconds for one request;
-    batch_timeout: for a /recommend_batch, which makes up to 1,000 decisions.
+    max_in_flight: requests that one worker takes at a time; more are answered 429. max_wait: seconds that a request may
+    expect to wait for its turn, else it is answered 429; max_background_wait: of events, feedback and batches. timeout:
+    seconds for one request; batch_timeout: for a /recommend_batch, which makes up to 1,000 decisions.
     fast_lane: answer the declared endpoints in front of BentoML's stack. feature_sample: the share of decisions whose
     feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at.
     identity_key: the secret that keeps identifiers unreadable (32 bytes in hex or base64), "" for the one in the file
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     port: int = Field(default=3000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
     max_in_flight: int = Field(default=256, ge=1)
+    max_wait: float = Field(default=0.1, gt=0)
+    max_background_wait: float = Field(default=1.0, gt=0)
     timeout: float = Field(default=2.0, gt=0)
     batch_timeout: float = Field(default=60.0, gt=0)
     body_timeout: float = Field(default=10.0, gt=0)
@@ -161,6 +164,8 @@ class Settings(BaseSettings):
             "NEXTBEST_PORT": str(self.port),
             "NEXTBEST_WORKERS": str(self.workers),
             "NEXTBEST_MAX_IN_FLIGHT": str(self.max_in_flight),
+            "NEXTBEST_MAX_WAIT": str(self.max_wait),
+            "NEXTBEST_MAX_BACKGROUND_WAIT": str(self.max_background_wait),
             "NEXTBEST_TIMEOUT": str(self.timeout),
             "NEXTBEST_BATCH_TIMEOUT": str(self.batch_timeout),
             "NEXTBEST_BODY_TIMEOUT": str(self.body_timeout),

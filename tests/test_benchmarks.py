@@ -283,3 +283,20 @@ def test_the_table_has_what_was_measured_and_what_was_not(tmp_path: Path) -> Non
 def test_the_table_knows_only_benchmarks_that_there_are() -> None:
     for bench in BENCHES:
         assert "finish(" in (ROOT / "benchmarks" / f"{bench.script}.py").read_text() or bench.script == "ingest"
+
+
+@pytest.mark.long
+def test_a_decision_is_profiled_by_parts() -> None:
+    command = [sys.executable, "benchmarks/profile_decision.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    for part in ("HTTP", "parsing", "store", "features", "gates", "forest", "exploration", "log", "serialising", "all"):
+        assert f"| {part}" in ended.stdout
+
+
+@pytest.mark.long
+def test_a_workers_memory_is_told() -> None:
+    command = [sys.executable, "benchmarks/memory.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "bytes a request" in ended.stdout

@@ -69,18 +69,24 @@ class _Connection(asyncio.Protocol):
             self._received.clear()
             self._answered.set_result(int(head[9:12]))
 
-    async def ask(self, request: bytes) -> int:
-        self._answered = asyncio.get_running_loop().create_future()
+    async def open(self, port: int) -> None:
         if self._transport is None or self._transport.is_closing():
-            raise ConnectionError("the connection is closed")
+            await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", port)
+
+    async def ask(self, port: int, request: bytes) -> int:
+        """The connection is opened again where the server has closed it as idle."""
+        await self.open(port)
+        assert self._transport is not None
+        self._answered = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answered
 
 
 async def _run(load: Load) -> Outcome:
     requests = [_request(load, body.encode()) for body in load.bodies]
-    loop = asyncio.get_running_loop()
-    opened = [(await loop.create_connection(_Connection, "127.0.0.1", load.port))[1] for _ in range(load.connections)]
+    opened = [_Connection() for _ in range(load.connections)]
+    for connection in opened:
+        await connection.open(load.port)
     statuses, latencies = list[int](), list[float]()
     started = time.perf_counter()
     number = 0
@@ -96,7 +102,7 @@ async def _run(load: Load) -> Outcome:
                 await asyncio.sleep(wait)
             if time.perf_counter() - started > load.seconds:
                 return
-            status = await connection.ask(requests[mine % len(requests)])
+            status = await connection.ask(load.port, requests[mine % len(requests)])
             statuses.append(status)
             latencies.append((time.perf_counter() - due) * 1_000)
 

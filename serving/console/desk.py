@@ -22,6 +22,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from serving import metrics
+from serving.admission import Line
 from serving.body import ClientGone
 from serving.console import accounts, acting, answering, answers, customer, finding, insight, live, notices, sign_in
 from serving.console.accounts import Hashing
@@ -162,7 +163,9 @@ class Console:
                 return name, _to_sign_in(request)
             visit = await self._admitted(replace(visit, path=path), address)
             settings = runtime.settings
-            async with asyncio.timeout(settings.batch_timeout if address.patient else settings.timeout):
+            patience = settings.batch_timeout if address.patient else settings.timeout
+            patience -= await runtime.admission.turn(Line.ANSWERS, name, patience)
+            async with asyncio.timeout(patience):
                 return name, await address.handler(visit)
         except ClientGone:
             return name, None
@@ -194,7 +197,7 @@ class Console:
         runtime, person = visit.runtime, visit.person
         most = runtime.settings.max_in_flight
         if self._in_flight > most:
-            raise too_many_requests(self._in_flight, most)
+            raise too_many_requests(f"one of {self._in_flight} in flight", f"at most {most} at a time")
         visit = replace(visit, form=await form_of(runtime, visit.request))
         if address.method == "POST":
             require_ours(visit.request, visit.form, person)

@@ -19,6 +19,7 @@ from features.stores.protocol import Append, Store, StoreCorrupt, StoreError, St
 from features.stores.sql.session import Session
 from tests.checks.store_contract import StoreContract
 from tests.checks.store_examples import NOON, append, event, user
+from tests.serving.running import until
 
 
 class TestSQLite(StoreContract):
@@ -57,6 +58,32 @@ def test_every_commit_is_forced_to_disk(store: Store, path: Path) -> None:
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert path.exists()
+
+
+def _in_the_file_itself(path: Path) -> int:
+    """Events in the file as it is without its write-ahead log."""
+    connection = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    try:
+        return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_what_was_committed_is_moved_into_the_file_while_others_write(store: Store, path: Path) -> None:
+    for number in range(20):
+        append(store, "c", event(f"m{number}"))
+    assert until(lambda: _in_the_file_itself(path) == 20)
+    append(store, "c", event("one more"))
+    assert until(lambda: _in_the_file_itself(path) == 21)
+    assert store.check().faults == ()
+
+
+def test_moving_the_log_gives_way_to_an_erasure(store: Store, path: Path) -> None:
+    """The log is empty at once when somebody was erased, though it is being moved all the time."""
+    for number in range(5):
+        append(store, f"c{number}", event(f"m{number}"))
+        assert store.erase(user(f"c{number}"), NOON, "test") is not None
+        assert path.with_name("store.db-wal").stat().st_size == 0
 
 
 def test_a_newer_schema_is_refused(store: Store, path: Path) -> None:

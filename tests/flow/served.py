@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.vault import Vault
@@ -21,17 +21,18 @@ class Place:
     url: str
     vault: Vault | None
     workers: int = 2
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, url: str, home: Path) -> Place:
-        return cls(home, url, None if url.startswith("sqlite:") else VAULT)
+    def of(cls, url: str, home: Path, **extra: str) -> Place:
+        return cls(home, url, None if url.startswith("sqlite:") else VAULT, extra=extra)
 
     def make_shop(self) -> None:
         make_shop(self.home, url=self.url, vault=self.vault)
 
     def started(self, port: int | None = None) -> Running:
         key = {} if self.vault is None else {"NEXTBEST_IDENTITY_KEY": SECRET.hex()}
-        return started(self.home, self.workers, port=port, NEXTBEST_STORE_URL=self.url, **key)
+        return started(self.home, self.workers, port=port, NEXTBEST_STORE_URL=self.url, **key, **self.extra)
 
     @contextmanager
     def served(self, new: bool = True) -> Iterator[Running]:

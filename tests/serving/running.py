@@ -79,6 +79,9 @@ def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, st
         "NEXTBEST_HOME": str(home),
         "NEXTBEST_PORT": str(port),
         "NEXTBEST_POLL_SECONDS": "0.2",
+        # A machine that runs tests may be as slow as it likes: none is refused for the time that others take.
+        "NEXTBEST_MAX_WAIT": "100",
+        "NEXTBEST_MAX_BACKGROUND_WAIT": "100",
         "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from features.stores.engines.sqlite_checkpoint import Checkpoints
 from features.stores.engines.sqlite_file import Whereabouts, connect, prepare, speaking, translated
 from features.stores.engines.sqlite_lock import FileLock
 from features.stores.engines.sqlite_session import SQLiteSession
@@ -23,6 +25,8 @@ T = TypeVar("T")
 COMPACTED_AT_ONCE = 64 << 20
 """Bytes of a file that is written anew after each erasure: a few tenths of a second."""
 
+_POLL = 0.01
+"""Seconds between two tries to empty the log."""
 _READER_CACHE = 16
 _WRITER_CACHE = 64
 """Megabytes."""
@@ -58,6 +62,7 @@ class SQLiteEngine:
         except OSError as error:
             self._lock.close()
             raise StoreError(f"store is {path.name}; it cannot be created ({error.strerror}); name another") from error
+        self._checkpoints = Checkpoints(path, patience, self._whereabouts)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -111,6 +116,7 @@ class SQLiteEngine:
             except BaseException:
                 self._roll_back(connection)
                 raise
+            self._checkpoints.committed()
             return result
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
@@ -130,13 +136,13 @@ class SQLiteEngine:
             if self._path.stat().st_size <= COMPACTED_AT_ONCE:
                 self.compact()
             else:
-                with self._lock.held():
+                with self._checkpoints.paused(), self._lock.held():
                     self._empty_log()
         except (sqlite3.Error, StoreError, OSError) as error:
             logger.warning("the store's files may still hold what was erased", extra={"reason": str(error)})
 
     def compact(self) -> None:
-        with speaking(), self._lock.held():
+        with self._checkpoints.paused(), speaking(), self._lock.held():
             if self._connection is not None:
                 self._connection.execute("VACUUM")
             self._empty_log()
@@ -144,14 +150,17 @@ class SQLiteEngine:
     def _empty_log(self) -> None:
         if self._connection is None:
             return
-        (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            message = "write-ahead log is read by another process; it must be free to be emptied; compact again later"
-            raise StoreUnavailable(message)
+        deadline = time.monotonic() + self._patience
+        while self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > deadline:
+                message = "write-ahead log is in use by another process; it must be free to be emptied; try later"
+                raise StoreUnavailable(message)
+            time.sleep(_POLL)
 
     def close(self) -> None:
         """Call after the writer has stopped."""
         self._closed = True
+        self._checkpoints.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

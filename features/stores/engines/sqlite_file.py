@@ -14,6 +14,9 @@ from features.vault import Vault
 
 APPLICATION_ID = 0x6E626130
 PAGE_BYTES = 4096
+LONGEST_LOG = 16_000
+"""Pages of the write-ahead log at which a commit moves them into the file itself; by then
+features.stores.engines.sqlite_checkpoint has, as a rule."""
 
 
 @contextmanager
@@ -51,7 +54,7 @@ def connect(path: Path, patience: float, cache_megabytes: int) -> sqlite3.Connec
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON").fetchone()  # an erasure reaches copies that are older than it
         connection.execute(f"PRAGMA cache_size = {-1024 * cache_megabytes}")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
     except sqlite3.Error:
         connection.close()
