@@ -6,12 +6,13 @@ of the system's clock, also where decisions live by a driven one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 from features.event import Identifier
+from features.history import CustomerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,25 @@ class Lately:
     contacts: tuple[DecidedContact, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody about whom was decided in an arm, from `since` (ms UTC) on. person: as in LoggedDecision."""
+
+    arm: str
+    person: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The logged feature rows of a decision, as serving.sampled_rows wrote them. digest: of the bundle that decided,
+    "" unknown."""
+
+    person: int
+    digest: str
+    rows: bytes
+
+
 class DeskStore(Protocol):
     def put_account(self, account: Account) -> None:
         """In the place of the one of the same name, if there is one; its sessions stay."""
@@ -145,6 +165,16 @@ class DeskStore(Protocol):
 
     def decided_lately(self, since: int, limit: int) -> Lately:
         """Of at most `limit` decisions of `since` (ms UTC) or later."""
+
+    def asked_lately(self, since: int, limit: int) -> tuple[Asked, ...]:
+        """About whom at most `limit` decisions, the newest, of `since` (ms UTC) or later were made: each once for an
+        arm, by person."""
+
+    def sampled_lately(self, since: int, limit: int) -> tuple[Sampled, ...]:
+        """Of the same decisions those whose rows were kept, the newest first."""
+
+    def records_of(self, people: Collection[int]) -> Iterator[CustomerRecord]:
+        """The present records; whoever was erased is left out."""
 
     def named(self, key: str, limit: int) -> tuple[str, ...]:
         """The outside names of at most `limit` people who have told a name and postcode with this

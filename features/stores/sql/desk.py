@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from features.event import Identifier, Kind
-from features.stores.desk import Account, Answered, DecidedContact, DeskSession, Lately, LoggedView, RecordView
+from features.history import CustomerRecord
+from features.stores.desk import (
+    Account,
+    Answered,
+    Asked,
+    DecidedContact,
+    DeskSession,
+    Lately,
+    LoggedView,
+    RecordView,
+    Sampled,
+)
+from features.stores.sql import reads
 from features.stores.sql.audit import subject_of
 from features.stores.sql.decisions import newest_decisions, select_decisions
 from features.stores.sql.names import named
@@ -38,6 +50,13 @@ _ANSWERS = table("desk_answer", answer_id="text", account="text", due_at="intege
 _NEWEST = f"""SELECT max((SELECT e.sequence FROM event e WHERE e.person = p.person
                           AND substr(e.record, {KIND_AT}, 1) <> ? ORDER BY e.sequence DESC LIMIT 1))
               FROM person p WHERE p.root = ?"""  # noqa: S608
+_ASKED = """SELECT d.arm, m.root, min(d.decided_at)
+            FROM (SELECT arm, person, decided_at FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) d
+            JOIN person m ON m.person = d.person GROUP BY d.arm, m.root ORDER BY m.root, d.arm"""
+_SAMPLED = """SELECT m.root, d.model_digest, d.feature_rows FROM decision d JOIN person m ON m.person = d.person
+              WHERE d.feature_rows IS NOT NULL AND d.decided_at >= ? AND d.number >= (SELECT min(n.number) FROM
+                  (SELECT number FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) n)
+              ORDER BY d.number DESC"""
 _ACCOUNT = "SELECT name, roles, password, issuer, created_at FROM desk_account"
 _SESSION = "SELECT digest, account, created_at, seen_at, expires_at FROM desk_session"
 
@@ -190,6 +209,22 @@ class DeskTables:
             for decision, action, channel, expected, succeeded in told
         )
         return Lately(tuple((one.arm, one.person, one.response) for one in made), contacts)
+
+    def asked_lately(self, since: int, limit: int) -> tuple[Asked, ...]:
+        with self._engine.reading() as session:
+            return tuple(Asked(*row) for row in session.rows(_ASKED, (since, limit)))
+
+    def sampled_lately(self, since: int, limit: int) -> tuple[Sampled, ...]:
+        with self._engine.reading() as session:
+            rows = session.rows(_SAMPLED, (since, since, limit))
+        return tuple(Sampled(person, digest or "", bytes(content)) for person, digest, content in rows)
+
+    def records_of(self, people: Collection[int]) -> Iterator[CustomerRecord]:
+        for person in people:
+            with self._engine.reading() as session:
+                found = reads.of_number(session, self._vault, person)
+            if found is not None:
+                yield found
 
     def named(self, key: str, limit: int) -> tuple[str, ...]:
         with self._engine.moment() as session:
