@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from features.event import Identifier
@@ -71,6 +72,14 @@ class Answered:
     account: str
     due_at: int
     body: str
+
+
+class AnswerFate(StrEnum):
+    """Of an answer that was kept: it is not told yet; it is; it could not be."""
+
+    WAITING = "waiting"
+    TOLD = "told"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +201,9 @@ class DeskStore(Protocol):
         """Before it is told: from then on it cannot be taken back. False when it was."""
 
     def answer_told(self, answer_id: str) -> None: ...
+
+    def drop_answer(self, answer_id: str) -> None:
+        """It cannot be told, and is due no more. That is known for a day or longer."""
+
+    def answer_fate(self, answer_id: str) -> AnswerFate:
+        """TOLD also of one that was taken back, and of one that never was."""

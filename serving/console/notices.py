@@ -9,21 +9,25 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from starlette.responses import Response
 
 from features.instants import render_instant
 from features.stores.protocol import CatalogueConflict, StoredCatalogue
 from models.catalogue import Action, Catalogue
-from models.catalogue_file import checked
+from models.catalogue_file import CatalogueSource, checked
+from models.catalogue_items import from_ipc
 from models.local_time import zone_of
 from models.policy_rules import Direction
 from serving.console.answering import page, redirect
 from serving.console.visit import Visit
-from serving.editing import Signed, items_of, publish
+from serving.editing import Signed, publish
 from serving.errors import Refusal, conflict, invalid, not_found
 from serving.runtime import Runtime
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 GROUP: Final = "service-notices"
 """The group of actions that this form makes, by which they are known again."""
@@ -95,7 +99,7 @@ async def preview(visit: Visit) -> Response:
     """What it will look like, and for whom; nothing is published."""
     runtime, zone, present = _situation(visit)
     draft = Draft.of(visit, zone, present)
-    await asyncio.to_thread(_checked, runtime, _adding(runtime, draft))
+    await asyncio.to_thread(_tried, runtime, _adding(runtime, draft))
     return _page(visit, draft=draft)
 
 
@@ -187,16 +191,24 @@ def _setting(action_id: str, fields: Mapping[str, object]) -> Change:
     return change
 
 
-def _checked(runtime: Runtime, change: Change) -> StoredCatalogue:
-    """The version that the change is made to, once the changed one is found good. Raises CatalogueInvalid, Refusal."""
+def _base(runtime: Runtime) -> StoredCatalogue:
+    """The version that is there. Raises Refusal."""
     base = runtime.store.catalogue()
-    items = items_of(base)
-    if base is None or items is None:
+    if base is None:
         raise conflict("catalogue", "absent", "there is none to change", "publish one")
+    return base
+
+
+def _changed(base: StoredCatalogue, change: Change, items: pa.Table | None) -> CatalogueSource:
+    """Raises CatalogueInvalid."""
     document = json.loads(base.document)
     change(document)
-    checked(document, items)
-    return base
+    return checked(document, from_ipc(base.items) if items is None else items)
+
+
+def _tried(runtime: Runtime, change: Change) -> None:
+    """Raises CatalogueInvalid, Refusal."""
+    _changed(_base(runtime), change, None)
 
 
 async def _published(visit: Visit, change: Change, note: str) -> Response:
@@ -208,15 +220,12 @@ async def _published(visit: Visit, change: Change, note: str) -> Response:
 
 
 def _publish(runtime: Runtime, change: Change, author: str, version: str, note: str) -> None:
-    base = _checked(runtime, change)
+    """Checked once, whatever its size. Raises CatalogueInvalid, CatalogueConflict, Refusal."""
+    base = _base(runtime)
     if version != str(base.version):
         raise CatalogueConflict(f"catalogue version is {base.version} by now; another was changed; look and try again")
-    document = json.loads(base.document)
-    change(document)
     signed = Signed(runtime.in_force.clock.present(None), f"account {author}", note[:300])
-    items = items_of(base)
-    if items is not None:
-        publish(runtime.store, lambda kept: checked(document, items if kept is None else kept), base, False, signed)
+    publish(runtime.store, lambda items: _changed(base, change, items), base, False, signed)
 
 
 def _moment(text: str, zone: str) -> int:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from features.event import Kind
 from features.live_response import Expectation, expected_text
 from features.naming import key_of
-from features.stores.desk import Account, Answered, Asked, DeskSession, Lately, RecordView, Sampled
+from features.stores.desk import Account, Answered, AnswerFate, Asked, DeskSession, Lately, RecordView, Sampled
 from features.stores.protocol import Append, Store
 from tests.checks.store_examples import NOON, append, event, log_decision, user
 
@@ -193,3 +193,9 @@ class DeskContract:
         store.answer_told("n-1")
         assert not store.take_back("n-1", "ada")
         assert other.due_answers(NOON + 9, 10) == (kept[2],)
+        assert (other.answer_fate("n-1"), other.answer_fate("n-2")) == (AnswerFate.TOLD, AnswerFate.WAITING)
+        store.drop_answer("n-2")
+        assert (other.answer_fate("n-2"), other.due_answers(NOON + 9, 10)) == (AnswerFate.DROPPED, ())
+        assert not other.claim_answer("n-2")
+        store.keep_answer(replace(kept[0], answer_id="n-3", due_at=NOON + 3 + DAY))
+        assert other.answer_fate("n-2") is AnswerFate.TOLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -20,7 +21,9 @@ from joserfc.jwk import KeySet, OctKey, RSAKey
 
 from features.stores import open_store
 from features.stores.desk import Account
+from serving.console.provider import FAULTS, Provider
 from serving.console.visit import COOKIE
+from serving.settings import Settings
 from tests.console.call_centre import CallCentre
 from tests.serving.running import Running, started, wait_until_ready
 from tests.serving.synthetic import PUBLISHED_AT, store_url
@@ -186,6 +189,46 @@ def test_who_comes_back_without_having_left_is_not_let_in(desk: Running, provide
     answer = httpx.get(f"{desk.url}/console/oidc/back?code=c&state={provider.asked['state']}")
     assert answer.status_code == 403
     assert KeySet([provider.key]).keys
+
+
+BAD: tuple[object, ...] = ([], {}, "text", {"issuer": 7}, {"keys": 3}, {"keys": [{}]}, {"id_token": None})
+BAD_FIELDS: tuple[dict[str, object], ...] = (
+    {"authorization_endpoint": "javascript:alert(1)"},
+    {"token_endpoint": None},
+    {"jwks_uri": "/keys"},
+    {"jwks_uri": "http://[::1/keys"},
+    {"issuer": "https://elsewhere.example"},
+)
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+@pytest.mark.parametrize("of", ["discovery", "keys", "token"])
+def test_a_provider_that_talks_nonsense_lets_nobody_in(
+    desk: Running, provider: IdProvider, bad: object, of: str
+) -> None:
+    good, provider.key = provider.key, RSAKey.generate_key(2048, auto_kid=True)  # so that it is asked anew
+    setattr(provider, of, lambda *_: bad)
+    try:
+        answer = come_back(desk, provider)
+    finally:
+        delattr(provider, of)
+        provider.key = good
+    assert answer.status_code == 403
+    assert "The provider did not let you in" in answer.text
+
+
+@pytest.mark.parametrize("bad", BAD_FIELDS, ids=str)
+def test_a_description_is_read_whole_or_not_at_all(bad: dict[str, object]) -> None:
+    odd = IdProvider()
+    with served(odd):
+        whole = odd.discovery()
+        odd.discovery = lambda: {**whole, **bad}  # type: ignore[method-assign]
+        settings = Settings(oidc_issuer=odd.url, oidc_client_id=CLIENT)
+        with pytest.raises(FAULTS):
+            asyncio.run(Provider().description(settings))
+        del odd.discovery  # type: ignore[attr-defined]
+        found = asyncio.run(Provider().description(settings))
+    assert found.token_endpoint == f"{odd.url}/token"
 
 
 def test_without_a_provider_there_is_none(centre: CallCentre) -> None:
