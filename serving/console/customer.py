@@ -82,7 +82,7 @@ async def timeline(visit: Visit) -> Response:
     reading = asyncio.to_thread(happenings.following, visit.runtime, known, sought, query.get("before"))
     _, found = await asyncio.gather(note_views(visit, "viewed", known.record.customer_id), reading)
     names = {action.id: action.name for action in catalogue.actions}
-    values = {"zone": catalogue.time_zone, "present": known.moment, "names": names}
+    values = {"zone": catalogue.time_zone, "currency": catalogue.currency, "present": known.moment, "names": names}
     return HTMLResponse(rendered("timeline.html", visit, timeline=found, sought=sought, **values))
 
 

@@ -133,6 +133,7 @@ class Console:
             Address("POST", f"{CONSOLE}/notices/post", notices.post, May.NOTICES, patient=True),
             Address("POST", f"{CONSOLE}/notices/end", notices.end, May.NOTICES, patient=True),
             Address("POST", f"{CONSOLE}/notices/pause", notices.pause, May.NOTICES, patient=True),
+            Address("POST", f"{CONSOLE}/notices/pause/preview", notices.preview_pause, May.NOTICES, patient=True),
             Address("POST", f"{CONSOLE}/notices/resume", notices.resume, May.NOTICES, patient=True),
             Address("GET", f"{CONSOLE}/static/{{name}}", _static, open=True),
         )

@@ -101,6 +101,15 @@ class Overview:
     by_channel: Mapping[str, Funnel]
     arms: tuple[ArmFigures, ...]
 
+    @property
+    def told(self) -> tuple[ActionFigures, ...]:
+        """Actions of which there is something to tell."""
+        return tuple(one for one in self.actions if one.chosen or one.response.trials)
+
+    @property
+    def untold(self) -> tuple[ActionFigures, ...]:
+        return tuple(one for one in self.actions if not (one.chosen or one.response.trials))
+
 
 def overview(lately: Lately, catalogue: Catalogue, spent: Callable[[str], int], moment: int) -> Overview:
     """spent: contacts of an action so far, as its ceiling counts them. moment: ms UTC."""

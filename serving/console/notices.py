@@ -91,6 +91,29 @@ class Draft:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An action that starts again at `until` (ms UTC) by itself, and why."""
+
+    action: Action
+    until: int
+    reason: str
+
+    @classmethod
+    def of(cls, visit: Visit) -> Pause:
+        """Raises Refusal."""
+        runtime, zone, present = _situation(visit)
+        action = _known(runtime.catalogue().catalogue, visit.required("action", 200))
+        until = _moment(visit.required("until", 30), zone)
+        if until <= present or (action.ends_at is not None and until >= action.ends_at):
+            raise invalid("until", visit.field("until"), "after the present and before its end", "name another moment")
+        return cls(action, until, visit.required("reason", 250))
+
+    @property
+    def change(self) -> Change:
+        return _setting(self.action.id, {"starts_at": render_instant(self.until)})
+
+
 async def show(visit: Visit) -> Response:
     return _page(visit)
 
@@ -120,15 +143,16 @@ async def end(visit: Visit) -> Response:
     return await _published(visit, change, f"ended {action.name}: {visit.required('reason', 250)}")
 
 
+async def preview_pause(visit: Visit) -> Response:
+    """Where it will not be offered, and until when; nothing is published."""
+    pausing = Pause.of(visit)
+    await asyncio.to_thread(_tried, visit.runtime, pausing.change)
+    return _page(visit, pausing=pausing)
+
+
 async def pause(visit: Visit) -> Response:
-    """An action starts again at a moment, by itself."""
-    runtime, zone, present = _situation(visit)
-    action = _known(runtime.catalogue().catalogue, visit.required("action", 200))
-    until = _moment(visit.required("until", 30), zone)
-    if until <= present or (action.ends_at is not None and until >= action.ends_at):
-        raise invalid("until", visit.field("until"), "after the present and before its end", "name another moment")
-    change = _setting(action.id, {"starts_at": render_instant(until)})
-    return await _published(visit, change, f"paused {action.name}: {visit.required('reason', 250)}")
+    pausing = Pause.of(visit)
+    return await _published(visit, pausing.change, f"paused {pausing.action.name}: {pausing.reason}")
 
 
 async def resume(visit: Visit) -> Response:
@@ -144,7 +168,7 @@ def _situation(visit: Visit) -> tuple[Runtime, str, int]:
     return runtime, runtime.catalogue().catalogue.time_zone, runtime.in_force.clock.present(None)
 
 
-def _page(visit: Visit, draft: Draft | None = None) -> Response:
+def _page(visit: Visit, draft: Draft | None = None, pausing: Pause | None = None) -> Response:
     runtime, zone, present = _situation(visit)
     catalogue = runtime.catalogue().catalogue
     notices = [one for one in catalogue.actions if one.group == GROUP and (one.ends_at or present + 1) > present]
@@ -157,7 +181,9 @@ def _page(visit: Visit, draft: Draft | None = None) -> Response:
         running=[one for one in others if one.starts_at is None or one.starts_at <= present],
         history=runtime.store.catalogue_versions(8),
         draft=draft,
-        form=visit.form,
+        form={} if draft is None else visit.form,
+        pausing=pausing,
+        pause_form={} if pausing is None else visit.form,
         zone=zone,
         present=present,
         version=runtime.in_force.catalogue_version,
@@ -220,12 +246,19 @@ async def _published(visit: Visit, change: Change, note: str) -> Response:
 
 
 def _publish(runtime: Runtime, change: Change, author: str, version: str, note: str) -> None:
-    """Checked once, whatever its size. Raises CatalogueInvalid, CatalogueConflict, Refusal."""
+    """Checked once, whatever its size. Raises CatalogueInvalid, Refusal."""
     base = _base(runtime)
     if version != str(base.version):
-        raise CatalogueConflict(f"catalogue version is {base.version} by now; another was changed; look and try again")
+        raise _overtaken(version)
     signed = Signed(runtime.in_force.clock.present(None), f"account {author}", note[:300])
-    publish(runtime.store, lambda items: _changed(base, change, items), base, False, signed)
+    try:
+        publish(runtime.store, lambda items: _changed(base, change, items), base, False, signed)
+    except CatalogueConflict as error:
+        raise _overtaken(version) from error
+
+
+def _overtaken(version: str) -> Refusal:
+    return conflict("version", version, "another version is there by now", "look at the page again, then try again")
 
 
 def _moment(text: str, zone: str) -> int:
