@@ -7,7 +7,9 @@ spaces around and between words.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +20,10 @@ KINDS = frozenset({Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.CASE_CLOSED})
 
 REASONED = KINDS | {Kind.CALL_STARTED, Kind.CHAT_STARTED, Kind.IVR_MENU_SELECTED}
 """Kinds that may tell a reason, which stands where an order would (features.stores.packed)."""
+
+SEVERITIES: Final[Mapping[str, int]] = {"low": 1, "medium": 2, "high": 3, "critical": 4}
+"""How bad a case is, by the words for it; any other whole number may be told too."""
+SEVERITY_NAMES: Final[Mapping[int, str]] = {number: word for word, number in SEVERITIES.items()}
 
 LONGEST_REASON = 100
 """Characters; a longer one is a story."""

@@ -173,7 +173,9 @@ def _basket(past: _Past) -> Iterable[str]:
 
 def _browsing(past: _Past) -> Iterable[str]:
     seen = past.of(*KINDS[Topic.BROWSING], within=_LATELY)
-    found = _newest_by(seen, lambda one: _looked_at(one, past))
+    found: dict[str | None, Event] = {}
+    for one in _newest_by(seen, lambda one: (one.kind, one.item, one.properties)).values():  # few words for many pages
+        found.setdefault(_looked_at(one, past), one)
     yield from (f"{words} {past.ago(newest)}" for words, newest in found.items() if words is not None)
 
 

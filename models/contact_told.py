@@ -32,7 +32,9 @@ def reason_in(properties: str) -> str | None:
 
 def tellings(events: Iterable[Event]) -> Mapping[str, Event]:
     """Of each reason the event that told it last. events: of one person, oldest first."""
-    told = ((reason_in(one.properties), one) for one in events if one.kind in LABELLED)
+    telling = [one for one in events if one.kind in LABELLED]
+    read = {properties: reason_in(properties) for properties in {one.properties for one in telling}}
+    told = ((read[one.properties], one) for one in telling)
     return {reason: one for reason, one in told if reason is not None}
 
 

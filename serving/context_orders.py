@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+
 from features.event import Event, Kind
 from features.history import CustomerRecord, Records, as_of, text_code
 from features.ledger import owned
@@ -113,12 +115,16 @@ def _state(told: Sequence[Event], lines: Sequence[OrderLineAnswer]) -> tuple[Sta
     return "ordered", _ordered_at(told) or 0
 
 
+_TOUCHING = (Kind.BASKET_ADDED, Kind.BASKET_REMOVED, Kind.ORDERED)
+
+
 def basket(page: Records, vocabulary: Vocabulary, names: ItemNames, moment: int) -> list[BasketLineAnswer]:
     """Added less removed less ordered, the last touched first. A basket that rests for BASKET_DAYS is abandoned; a
     removal or order of an unknown quantity takes out everything. page: EVENT records sorted by (occurred_at,
     sequence)."""
     known = as_of(page, moment)
-    touching = known[(known["item"] >= 0) & (known["occurred_at"] > moment - BASKET_DAYS * DAY)]
+    lately = known[(known["item"] >= 0) & (known["occurred_at"] > moment - BASKET_DAYS * DAY)]
+    touching = lately[np.isin(lately["kind"], _TOUCHING)]
     lying: dict[int, tuple[float, int]] = {}
     for item, kind, units, at in zip(
         *(touching[name].tolist() for name in ("item", "kind", "quantity", "occurred_at")), strict=True

@@ -136,14 +136,18 @@ class _Collected:
         yield from self._told
 
 
-def exposition(compared: Callable[[Iterable[Metric]], Iterable[Metric]]) -> bytes:
-    """All series in Prometheus' text format, summed over the workers of this service, and what `compared` makes of
-    them."""
+def collected() -> list[Metric]:
+    """All series, summed over the workers of this service. It reads files."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    told = list(registry.collect())
+    return list(registry.collect())
+
+
+def exposition(compared: Callable[[Iterable[Metric]], Iterable[Metric]]) -> bytes:
+    """The same in Prometheus' text format, with what `compared` makes of them."""
+    told = collected()
     together = CollectorRegistry()
     together.register(_Collected([*told, *compared(told)]))
     return generate_latest(together)

@@ -10,8 +10,9 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import features
@@ -46,6 +47,7 @@ from serving.watching import Watch
 
 logger = logging.getLogger("nextbest.runtime")
 
+_NOT_DONE = "what is due could not be done; it stays due"
 _NOT_LOOKED = "could not look for a newer catalogue, model or key; what is in force stays"
 """Said when it begins, not at each look."""
 _FAULTS_TOLD = 100
@@ -143,16 +145,16 @@ class Runtime:
             raise no_catalogue()
         return compiled
 
-    def start_watching(self, *beside: Callable[[Runtime], Coroutine[object, object, None]]) -> None:
+    def start_watching(self, *beside: Callable[[Runtime], Awaitable[None]]) -> None:
         """The model apart from the rest, so that a registry that does not answer keeps no catalogue waiting. beside:
-        what else goes on until the end."""
+        what else is looked for until the end."""
         loop = asyncio.get_running_loop()
         looks = (
-            self._watching(self.look, True),
-            self._watching(self._look_for_model, False),
-            self._watching(self.publish_watch, False),
+            self._watching(self.look, _NOT_LOOKED, True),
+            self._watching(self._look_for_model, _NOT_LOOKED, False),
+            self._watching(self.publish_watch, _NOT_LOOKED, False),
         )
-        others = (one(self) for one in beside)
+        others = (self._watching(partial(one, self), _NOT_DONE, False) for one in beside)
         watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds), self.shadow.run(), *others)
         end_streams_when_asked_to(self.leaving.set)
         self._watches = tuple(loop.create_task(one) for one in watched)
@@ -220,8 +222,8 @@ class Runtime:
         if version != before:
             logger.info("catalogue in force", extra={"catalogue_version": version})
 
-    async def _watching(self, look: Callable[[], Awaitable[None]], tells_of_store: bool) -> None:
-        """tells_of_store: of two who lose the same store, one says so."""
+    async def _watching(self, look: Callable[[], Awaitable[None]], fault: str, tells_of_store: bool) -> None:
+        """fault: what is said when it fails. tells_of_store: of those who lose the same store, one says so."""
         failing: type[Exception] | None = None
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
@@ -229,15 +231,15 @@ class Runtime:
                 await look()
             except StoreUnavailable as error:
                 if tells_of_store and failing is not StoreUnavailable:
-                    logger.warning(_NOT_LOOKED, extra={"reason": str(error)})
+                    logger.warning(fault, extra={"reason": str(error)})
                 failing = StoreUnavailable
             except Exception as error:
                 if failing is not type(error):
-                    logger.exception(_NOT_LOOKED)
+                    logger.exception(fault)
                 failing = type(error)
             else:
                 if failing is not None and (tells_of_store or failing is not StoreUnavailable):
-                    logger.warning("catalogue, model and keys are looked at again")
+                    logger.warning("well again; it was: %s", fault)
                 failing = None
 
     def tell_degraded(self, model_version: str, fault: str, decision_id: str | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from features.cases import SEVERITY_NAMES
 from features.discretion import discreet
 from features.event import Event, Kind
 from serving.item_names import ItemNames
@@ -31,7 +32,6 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "chat": ("in the chat", "the chat"),
     "store": ("in the store", "the store"),
 }
-_SEVERITIES = {1: "low", 2: "medium", 3: "high", 4: "critical"}
 
 
 def place(channel: str | None) -> str:
@@ -159,7 +159,7 @@ def _consent(how: str) -> Callable[[Told], str]:
 
 def _case(how: str) -> Callable[[Told], str]:
     def words(told: Told) -> str:
-        severity = _SEVERITIES.get(told.event.severity, str(told.event.severity))
+        severity = SEVERITY_NAMES.get(told.event.severity, str(told.event.severity))
         level = f" ({severity})" if told.event.severity else ""
         reason = told.said("reason")
         about = "" if reason is None else f": {reason}"

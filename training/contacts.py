@@ -25,7 +25,7 @@ from features.vocabulary import Vocabulary
 from models.columns import CompiledCatalogue
 from models.live_response import SUCCESS
 from models.policy.promoted import promotes, things_of
-from training.sales import RETURNS, SALE, sales
+from models.sales import RETURNS, SALE, sales
 
 DAY = 86_400_000
 HOUR = DAY // 24

@@ -34,10 +34,10 @@ from models.columns import CompiledCatalogue
 from models.first_draws import Choice
 from models.policy.promoted import promotes, things_of
 from models.policy_rules import Arm
+from models.sales import sales
 from models.withheld_first import Withheld
 from training.contacts import DAY
 from training.decided import ARMS, Decided, DecidedSlate, Drawn, LeftOut, decided_of, drawn_of
-from training.sales import sales
 from training.table import Dataset, Pairs
 
 MOST = 1_000_000

@@ -148,8 +148,9 @@ def judged(
 def promoted(
     store: BundleStore, registry: Registry, them: Contest, made: Verdict, grounds: Grounds, since: int
 ) -> Registered | None:
-    """The verdict, with who put it forward and the model card, goes to the challenger's run, and its version serves if
-    that, or force, allows it. since: ms UTC. None: refused. Raises Overtaken, RegistryAway."""
+    """The verdict, with who put it forward and the model card, goes to the challenger's run, its figures go beside its
+    version, and that serves if it, or force, allows it. since: ms UTC. None: refused. Raises Overtaken,
+    RegistryAway."""
     challenger, holder = them.challenger, registry.champion()
     if holder != them.holder:
         raise Overtaken(
@@ -157,6 +158,7 @@ def promoted(
         )
     if not them.is_champion:
         registry.challenge(challenger.version)
+        registry.tell_verdict(challenger.version, promotion_text.kept(made, grounds, since))
     if challenger.run_id:
         told = (made, grounds, registry.text(challenger.run_id, CARD))
         texts = {VERDICT_TEXT: promotion_text.markdown(*told), VERDICT_JSON: promotion_text.as_json(*told)}

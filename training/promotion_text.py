@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from models.kept_verdict import KeptCriterion, KeptVerdict
 from training import beside_text
 from training.champions import Grounds, How
 from training.promotion import Criterion, Verdict
@@ -43,6 +44,16 @@ def as_json(found: Verdict, grounds: Grounds | None = None, card: str | None = N
     told["how"] = None if grounds is None else _how(found, grounds)
     told["model_card"] = card
     return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def kept(found: Verdict, grounds: Grounds, at: int) -> KeptVerdict:
+    """at: ms UTC by the store's clock."""
+    criteria = tuple(
+        KeptCriterion(one.name, one.observed, one.bound.value, one.required, one.result.value, one.sentence)
+        for one in found.criteria
+    )
+    how = _how(found, grounds)
+    return KeptVerdict(found.promoted, found.champion, found.remark, at, grounds.by, how, criteria)
 
 
 def _how(found: Verdict, grounds: Grounds) -> str:

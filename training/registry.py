@@ -32,7 +32,8 @@ from mlflow.models.signature import infer_signature
 from mlflow.tracking import MlflowClient
 
 from features.stores.keeping import BundleStore
-from models import bundle, self_test
+from models import bundle, kept_verdict, self_test
+from models.kept_verdict import KeptVerdict
 from training.champions import Grounds, How, Reign, history, tag_of
 from training.errors import NotRegistered, RegistryAway
 
@@ -171,6 +172,11 @@ class Registry:
         """The alias challenger moves to it. Raises RegistryAway."""
         with _reachable(self._uri):
             self._client.set_registered_model_alias(self.name, CHALLENGER, version)
+
+    def tell_verdict(self, version: str, verdict: KeptVerdict) -> None:
+        """In the place of an earlier one about it. Raises RegistryAway."""
+        with _reachable(self._uri):
+            self._client.set_model_version_tag(self.name, version, kept_verdict.TAG, kept_verdict.to_text(verdict))
 
     def find(self, version: str | None) -> Registered:
         """None: the newest. Raises NotRegistered, RegistryAway."""

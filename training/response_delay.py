@@ -62,7 +62,7 @@ def fit(delays: NDArray[np.float64]) -> tuple[float, ...]:
     observed = 1.0 - np.searchsorted(np.sort(delays), ages, side="right") / len(delays)
     weights, _ = nnls(later(ages), observed)
     weights /= max(1.0, float(weights.sum()))
-    return tuple(weights.round(6).tolist())
+    return tuple((np.floor(weights * 1e6) / 1e6).tolist())  # never up: more than 1 in all is no mixture
 
 
 def _delays(dataset: Dataset, vocabulary: Vocabulary) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

@@ -6,12 +6,14 @@ of the system's clock, also where decisions live by a driven one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from features.event import Identifier
+from features.history import CustomerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,14 @@ class Answered:
     body: str
 
 
+class AnswerFate(StrEnum):
+    """Of an answer that was kept: it is not told yet; it is; it could not be."""
+
+    WAITING = "waiting"
+    TOLD = "told"
+    DROPPED = "dropped"
+
+
 @dataclass(frozen=True, slots=True)
 class DecidedContact:
     """A contact that a logged decision led to. person: as in LoggedDecision. expected: the model's own probability.
@@ -91,6 +101,25 @@ class Lately:
 
     decisions: tuple[tuple[str, int, str], ...]
     contacts: tuple[DecidedContact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody about whom was decided in an arm, from `since` (ms UTC) on. person: as in LoggedDecision."""
+
+    arm: str
+    person: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The logged feature rows of a decision, as serving.sampled_rows wrote them. digest: of the bundle that decided,
+    "" unknown."""
+
+    person: int
+    digest: str
+    rows: bytes
 
 
 class DeskStore(Protocol):
@@ -146,6 +175,16 @@ class DeskStore(Protocol):
     def decided_lately(self, since: int, limit: int) -> Lately:
         """Of at most `limit` decisions of `since` (ms UTC) or later."""
 
+    def asked_lately(self, since: int, limit: int) -> tuple[Asked, ...]:
+        """About whom at most `limit` decisions, the newest, of `since` (ms UTC) or later were made: each once for an
+        arm, by person."""
+
+    def sampled_lately(self, since: int, limit: int) -> tuple[Sampled, ...]:
+        """Of the same decisions those whose rows were kept, the newest first."""
+
+    def records_of(self, people: Collection[int]) -> Iterator[CustomerRecord]:
+        """The present records; whoever was erased is left out."""
+
     def named(self, key: str, limit: int) -> tuple[str, ...]:
         """The outside names of at most `limit` people who have told a name and postcode with this
         features.naming.key_of; some may have told others since."""
@@ -162,3 +201,9 @@ class DeskStore(Protocol):
         """Before it is told: from then on it cannot be taken back. False when it was."""
 
     def answer_told(self, answer_id: str) -> None: ...
+
+    def drop_answer(self, answer_id: str) -> None:
+        """It cannot be told, and is due no more. That is known for a day or longer."""
+
+    def answer_fate(self, answer_id: str) -> AnswerFate:
+        """TOLD also of one that was taken back, and of one that never was."""

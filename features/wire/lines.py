@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from features.cases import spoken
+from features.cases import SEVERITIES, spoken
 from features.discretion import without_secret
 from features.event import Kind
 from features.wire import consents, fields, messages
@@ -17,7 +17,6 @@ from features.wire.identifiers import without_names
 from features.wire.line import JsonObject, Line
 from features.wire.names import Meaning, Shape
 
-SEVERITIES: Final[Mapping[str, int]] = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 MAX_SEVERITY: Final = 10
 LEAST_QUANTITY: Final = 1e-5
 """Units. Less would be told again as nothing, and so take back what was bought."""

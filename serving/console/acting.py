@@ -8,11 +8,10 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
-from features.cases import REASONED, open_cases, spoken
+from features.cases import REASONED, SEVERITIES, open_cases, spoken
 from features.discretion import discreet
 from features.event import Event, Kind
 from features.stores.acceptance import json_text
@@ -29,7 +28,6 @@ from serving.runtime import Runtime
 from serving.schemas import HandoffRequest, TakeRequest
 from serving.words import place
 
-SEVERITIES: Final = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 _ONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
@@ -81,7 +79,7 @@ async def note(visit: Visit, known: Known) -> Response:
         raise invalid("told", None, "a note says what was told or promised", "write one of them")
     properties = {"told": told, "promised": promised, "due": due}
     await _tell(visit, known, _event(visit, known, Kind.NOTE_WRITTEN, "Note Written", properties))
-    return _done(visit, known, "note", "The note is written; whoever serves them next sees it first.")
+    return await _done(visit, known, "note", "The note is written; whoever serves them next sees it first.")
 
 
 async def call_reason(visit: Visit, known: Known) -> Response:
@@ -90,7 +88,7 @@ async def call_reason(visit: Visit, known: Known) -> Response:
     under_way = speaking(known)
     kind, name = (Kind.CALL_ENDED, "Call Ended") if under_way else (Kind.CALL_STARTED, "Call Started")
     await _tell(visit, known, _event(visit, known, kind, name, {"reason": reason}))
-    return _done(visit, known, "call", "The reason is logged.")
+    return await _done(visit, known, "call", "The reason is logged.")
 
 
 async def open_case(visit: Visit, known: Known) -> Response:
@@ -101,14 +99,14 @@ async def open_case(visit: Visit, known: Known) -> Response:
     properties = {"case_id": case, "reason": reason, "severity": severity}
     event = _event(visit, known, Kind.CASE_OPENED, "Case Opened", properties, case, SEVERITIES[severity])
     await _tell(visit, known, event)
-    return _done(visit, known, "case", f"{case} is open.")
+    return await _done(visit, known, "case", f"{case} is open.")
 
 
 async def close_case(visit: Visit, known: Known) -> Response:
     case, outcome = visit.required("case_id", 200), visit.field("reason", 100)
     properties = {"case_id": case, **({"outcome": outcome} if outcome else {})}
     await _tell(visit, known, _event(visit, known, Kind.CASE_CLOSED, "Case Closed", properties, case))
-    return _done(visit, known, "case", f"{case} is closed.")
+    return await _done(visit, known, "case", f"{case} is closed.")
 
 
 async def hand_over(visit: Visit, known: Known) -> Response:
@@ -121,7 +119,7 @@ async def hand_over(visit: Visit, known: Known) -> Response:
         handoff_id=f"desk-{_once(visit)}",
     )
     await handoff.hand_off(visit.runtime, known.record.customer_id, request, visit.call)
-    return _done(visit, known, "handover", f"It is handed on; they are expected {place(request.to_channel)}.")
+    return await _done(visit, known, "handover", f"It is handed on; they are expected {place(request.to_channel)}.")
 
 
 async def take(visit: Visit, known: Known) -> Response:
@@ -151,7 +149,7 @@ async def consent(visit: Visit, known: Known) -> Response:
     await _tell(visit, known, *events)
     words = "may be contacted" if granted else "is not contacted"
     where = place(channel) if channel else f"about {_topics(visit.runtime)[topic] or topic}"
-    return _done(visit, known, "consent", f"From now on the customer {words} {where}.")
+    return await _done(visit, known, "consent", f"From now on the customer {words} {where}.")
 
 
 def _channels_of_topic(runtime: Runtime) -> Sequence[str]:
@@ -208,11 +206,12 @@ async def _tell(visit: Visit, known: Known, *events: Event) -> None:
     await asyncio.wrap_future(visit.runtime.store.append([Append(known.identifier, events)]))
 
 
-def _done(visit: Visit, known: Known, form: str, words: str) -> Response:
+async def _done(visit: Visit, known: Known, form: str, words: str) -> Response:
     """The form again, empty, with what was done; nothing else of the page changes."""
-    runtime = visit.runtime
+    customer_id, choices = await asyncio.to_thread(_anew, visit.runtime, known)
+    return HTMLResponse(rendered(f"form_{form}.html", visit, customer_id=customer_id, choices=choices, done=words))
+
+
+def _anew(runtime: Runtime, known: Known) -> tuple[str, Choices]:
     record = runtime.store.read(known.identifier)
-    known = Known(known.identifier, record, known.moment)
-    choices = Choices.of(runtime, known)
-    html = rendered(f"form_{form}.html", visit, customer_id=record.customer_id, choices=choices, done=words)
-    return HTMLResponse(html)
+    return record.customer_id, Choices.of(runtime, Known(known.identifier, record, known.moment))

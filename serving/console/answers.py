@@ -18,8 +18,8 @@ from pydantic import JsonValue
 from starlette.responses import HTMLResponse, Response
 
 from features.instants import render_instant
-from features.stores.desk import Answered
-from features.stores.protocol import Append, StoreError
+from features.stores.desk import Answered, AnswerFate
+from features.stores.protocol import Append, StoreUnavailable
 from serving import feedback
 from serving.call import Call, SignedIn
 from serving.console import accounts
@@ -35,7 +35,6 @@ logger = logging.getLogger("nextbest.console")
 
 UNDO_TIME: Final = 8_000
 """ms."""
-_LOOK_EVERY = 1.0
 _AT_ONCE = 50
 
 Outcome = Literal["presented", "accepted", "rejected", "later"]
@@ -57,7 +56,6 @@ _REPORTED: Final[Mapping[str, tuple[str, ...]]] = {
 class Told(msgspec.Struct, frozen=True):
     """What waits. name: of the action. at: ms UTC, the present when it was answered."""
 
-    customer_id: str
     token: str
     name: str
     outcome: Outcome
@@ -66,70 +64,85 @@ class Told(msgspec.Struct, frozen=True):
 
 async def answer(visit: Visit, known: Known) -> Response:
     visit.runtime.in_force.keyring.admit("write", visit.call)
-    token, outcome = visit.required("token", 1000), visit.required("outcome", 20)
-    if outcome not in _WORDS:
-        raise invalid("outcome", outcome, f"one of {', '.join(_WORDS)}", "use the buttons")
+    token, outcome = visit.required("token", 1000), _outcome(visit.required("outcome", 20))
     try:
         claims = visit.runtime.signer.read(token)
     except InvalidToken as error:
         raise invalid("token", token, "must be of a suggestion of ours", "load the page again") from error
     names = {one.id: one.name for one in visit.runtime.catalogue().catalogue.actions}
-    name = names.get(claims.action_id, claims.action_id)
-    told = {"customer_id": known.record.customer_id, "token": token, "name": name, "outcome": outcome}
-    body = msgspec.json.encode({**told, "at": known.moment}).decode()
+    told = Told(token, names.get(claims.action_id, claims.action_id), outcome, known.moment)
+    body = msgspec.json.encode(told).decode()
     kept = Answered(f"a-{secrets.token_hex(12)}", visit.who.name, accounts.now() + UNDO_TIME, body)
     await asyncio.to_thread(visit.runtime.store.keep_answer, kept)
-    return _shown(visit, known, kept.answer_id, _WORDS[outcome], "waiting", token)
+    return _shown(visit, known, kept.answer_id, outcome, "waiting", token)
 
 
 async def take_back(visit: Visit, known: Known) -> Response:
     answer_id, token = visit.required("answer_id", 60), visit.required("token", 1000)
+    outcome = _outcome(visit.required("outcome", 20))
     taken = await asyncio.to_thread(visit.runtime.store.take_back, answer_id, visit.who.name)
-    return _shown(visit, known, answer_id, visit.field("words", 40), "open" if taken else "told", token)
+    return _shown(visit, known, answer_id, outcome, "open" if taken else "late", token)
 
 
 async def settled(visit: Visit, known: Known) -> Response:
-    """Once the time to take it back is over."""
-    words, answer_id = visit.request.query_params.get("words", "")[:40], visit.path["answer_id"]
-    return _shown(visit, known, answer_id, words, "told", "")
+    """Once the time to take it back is over: what has become of it."""
+    outcome, answer_id = _outcome(visit.request.query_params.get("outcome", "")), visit.path["answer_id"]
+    fate = await asyncio.to_thread(visit.runtime.store.answer_fate, answer_id)
+    return _shown(visit, known, answer_id, outcome, "late" if fate is AnswerFate.WAITING else fate.value, "")
 
 
-def _shown(visit: Visit, known: Known, answer_id: str, words: str, state: str, token: str) -> Response:
-    """state: "waiting" can be taken back, "told" cannot, "open" was."""
-    values = {"answer_id": answer_id, "words": words, "state": state, "token": token}
+def _outcome(told: str) -> Outcome:
+    """Raises Refusal."""
+    try:
+        found: Outcome = msgspec.convert(told, Outcome)
+    except msgspec.ValidationError as error:
+        raise invalid("outcome", told, f"one of {', '.join(_WORDS)}", "use the buttons") from error
+    return found
+
+
+def _shown(visit: Visit, known: Known, answer_id: str, outcome: Outcome, state: str, token: str) -> Response:
+    """state: "waiting" can be taken back, "open" was, "late" can be no more and is not told yet; else its fate."""
+    values = {"answer_id": answer_id, "outcome": outcome, "words": _WORDS[outcome], "state": state, "token": token}
     customer_id = known.record.customer_id
     return HTMLResponse(rendered("answer.html", visit, customer_id=customer_id, seconds=UNDO_TIME // 1000, **values))
 
 
 async def tell_due(runtime: Runtime) -> None:
-    """As long as the worker lives."""
-    while True:
-        await asyncio.sleep(_LOOK_EVERY)
-        try:
-            await tell_those_due(runtime, accounts.now())
-        except StoreError as error:
-            logger.warning("answers wait, for the store is away", extra={"reason": str(error)})
+    """One look; there is one every second or so (Runtime.start_watching)."""
+    await tell_those_due(runtime, accounts.now())
 
 
 async def tell_those_due(runtime: Runtime, now: int) -> int:
-    """How many were told. Raises StoreError."""
-    due = await asyncio.to_thread(runtime.store.due_answers, now, _AT_ONCE)
-    return sum([await _told(runtime, one) for one in due])
+    """How many were told. One that fails keeps no other waiting; what it failed with is raised once all were tried."""
+    count, failed = 0, list[Exception]()
+    for one in await asyncio.to_thread(runtime.store.due_answers, now, _AT_ONCE):
+        try:
+            count += await _told(runtime, one)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return count
 
 
 async def _told(runtime: Runtime, kept: Answered) -> bool:
     """Raises StoreError."""
-    if not await asyncio.to_thread(runtime.store.claim_answer, kept.answer_id):
+    store = runtime.store
+    if not await asyncio.to_thread(store.claim_answer, kept.answer_id):
         return False
-    told = msgspec.json.decode(kept.body, type=Told)
     call = Call(None, None, None, None, SignedIn(kept.account, frozenset({"write"})))
     try:
+        told = msgspec.json.decode(kept.body, type=Told)
         await feedback.feedback(runtime, _reports(kept.answer_id, told), call)
         if told.outcome == "later":
             await _note_later(runtime, kept, told)
-    except Refusal as refusal:  # the customer was erased, or the token's secret is another
-        logger.warning("an answer is dropped", extra={"reason": refusal.body.rule})
-    await asyncio.to_thread(runtime.store.answer_told, kept.answer_id)
+    except (Refusal, msgspec.DecodeError) as error:  # the customer was erased, or the token's secret is another
+        logger.warning("an answer is dropped", extra={"reason": str(error)})
+        await asyncio.to_thread(store.drop_answer, kept.answer_id)
+        return False
+    await asyncio.to_thread(store.answer_told, kept.answer_id)
     return True
 
 
@@ -142,7 +155,8 @@ def _reports(answer_id: str, told: Told) -> list[JsonValue]:
 
 
 async def _note_later(runtime: Runtime, kept: Answered, told: Told) -> None:
-    decision = runtime.store.decision(runtime.signer.read(told.token).decision_id)
+    decision_id = runtime.signer.read(told.token).decision_id
+    decision = await asyncio.to_thread(runtime.store.decision, decision_id)
     if decision is None:
         return
     message_id = f"desk:{kept.answer_id}:later"

@@ -35,12 +35,12 @@ async def view(visit: Visit) -> Response:
     known = customer_of(visit)
     if known.record.customer_id != visit.path["customer_id"]:  # one person has one page
         return redirect(customer_address(known.record.customer_id))
-    _, suggested, desk = await asyncio.gather(
+    _, suggested, desk, choices = await asyncio.gather(
         note_views(visit, "viewed", known.record.customer_id),
         suggestions(visit.runtime, known, visit.call),
         asyncio.to_thread(record.read, visit, known),
+        asyncio.to_thread(Choices.of, visit.runtime, known),
     )
-    choices = Choices.of(visit.runtime, known)
     return page(
         "customer.html", visit, desk=desk, now=desk.now, suggested=suggested, choices=choices, groups=happenings.GROUPS
     )
@@ -57,14 +57,19 @@ async def facts(visit: Visit) -> Response:
 async def say(visit: Visit) -> Response:
     """What to say next, as it is decided by now."""
     known = customer_of(visit)
-    suggested = await suggestions(visit.runtime, known, visit.call)
-    now = await asyncio.to_thread(record.read_now, visit.runtime, known)
+    _, suggested, now = await asyncio.gather(
+        note_views(visit, "viewed", known.record.customer_id),
+        suggestions(visit.runtime, known, visit.call),
+        asyncio.to_thread(record.read_now, visit.runtime, known),
+    )
     return HTMLResponse(rendered("say.html", visit, suggested=suggested, now=now))
 
 
 async def why(visit: Visit) -> Response:
     known = customer_of(visit)
-    refusals = await why_not(visit.runtime, known)
+    _, refusals = await asyncio.gather(
+        note_views(visit, "viewed", known.record.customer_id), why_not(visit.runtime, known)
+    )
     return HTMLResponse(
         rendered("why_not.html", visit, refusals=refusals, zone=visit.runtime.catalogue().catalogue.time_zone)
     )
@@ -74,9 +79,10 @@ async def timeline(visit: Visit) -> Response:
     known = customer_of(visit)
     query, catalogue = visit.request.query_params, visit.runtime.catalogue().catalogue
     sought = Sought.of(query)
-    found = await asyncio.to_thread(happenings.following, visit.runtime, known, sought, query.get("before"))
+    reading = asyncio.to_thread(happenings.following, visit.runtime, known, sought, query.get("before"))
+    _, found = await asyncio.gather(note_views(visit, "viewed", known.record.customer_id), reading)
     names = {action.id: action.name for action in catalogue.actions}
-    values = {"zone": catalogue.time_zone, "present": known.moment, "names": names}
+    values = {"zone": catalogue.time_zone, "currency": catalogue.currency, "present": known.moment, "names": names}
     return HTMLResponse(rendered("timeline.html", visit, timeline=found, sought=sought, **values))
 
 

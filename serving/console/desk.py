@@ -46,8 +46,9 @@ Handler = Callable[[Visit], Awaitable[Response]]
 @dataclass(frozen=True, slots=True)
 class Address:
     """may: what whoever asks must be allowed to; None: to be signed in is enough. open: not even that.
-    patient: has the time of a batch, for it asks others. passive: an open page asks it by itself, which is no use of
-    the session."""
+    patient: has the time of a batch, for it asks others, or for the size of a catalogue. passive: an open page asks it
+    by itself, which is no use of the session. spends: what it is asked with is good for once, so that a HEAD only looks
+    whether it is there."""
 
     method: str
     path: str
@@ -56,6 +57,7 @@ class Address:
     open: bool = False
     patient: bool = False
     passive: bool = False
+    spends: bool = False
 
 
 async def _static(visit: Visit) -> Response:
@@ -118,21 +120,22 @@ class Console:
             Address("GET", CONSOLE, sign_in.home),
             Address("GET", f"{CONSOLE}/sign-in", sign_in.form, open=True),
             Address("POST", f"{CONSOLE}/sign-in", partial(sign_in.enter, hashing=hashing), open=True),
-            Address("GET", f"{CONSOLE}/link/{{token}}", sign_in.by_link, open=True),
+            Address("GET", f"{CONSOLE}/link/{{token}}", sign_in.by_link, open=True, spends=True),
             Address("GET", f"{CONSOLE}/oidc", provider.begin, open=True, patient=True),
-            Address("GET", f"{CONSOLE}/oidc/back", provider.back, open=True, patient=True),
+            Address("GET", f"{CONSOLE}/oidc/back", provider.back, open=True, patient=True, spends=True),
             Address("POST", f"{CONSOLE}/sign-out", sign_in.leave),
             Address("GET", f"{CONSOLE}/find", finding.find, May.CUSTOMERS),
             *_of_customers(),
-            Address("GET", f"{CONSOLE}/actions", insight.actions, May.ACTIONS),
-            Address("GET", f"{CONSOLE}/models", insight.models, May.MODELS),
+            Address("GET", f"{CONSOLE}/actions", insight.actions, May.ACTIONS, patient=True),
+            Address("GET", f"{CONSOLE}/models", insight.models, May.MODELS, patient=True),
             Address("GET", f"{CONSOLE}/letters", insight.letters, May.LETTERS),
             Address("GET", f"{CONSOLE}/notices", notices.show, May.NOTICES),
-            Address("POST", f"{CONSOLE}/notices/preview", notices.preview, May.NOTICES),
-            Address("POST", f"{CONSOLE}/notices/post", notices.post, May.NOTICES),
-            Address("POST", f"{CONSOLE}/notices/end", notices.end, May.NOTICES),
-            Address("POST", f"{CONSOLE}/notices/pause", notices.pause, May.NOTICES),
-            Address("POST", f"{CONSOLE}/notices/resume", notices.resume, May.NOTICES),
+            Address("POST", f"{CONSOLE}/notices/preview", notices.preview, May.NOTICES, patient=True),
+            Address("POST", f"{CONSOLE}/notices/post", notices.post, May.NOTICES, patient=True),
+            Address("POST", f"{CONSOLE}/notices/end", notices.end, May.NOTICES, patient=True),
+            Address("POST", f"{CONSOLE}/notices/pause", notices.pause, May.NOTICES, patient=True),
+            Address("POST", f"{CONSOLE}/notices/pause/preview", notices.preview_pause, May.NOTICES, patient=True),
+            Address("POST", f"{CONSOLE}/notices/resume", notices.resume, May.NOTICES, patient=True),
             Address("GET", f"{CONSOLE}/static/{{name}}", _static, open=True),
         )
         self._routes = [(Route(one.path, _unused, methods=None), one) for one in addresses]
@@ -161,6 +164,8 @@ class Console:
             name = f"{address.method} {address.path}"
             if visit.person is None and not address.open:
                 return name, _to_sign_in(request)
+            if address.spends and request.method == "HEAD":
+                return name, Response()
             visit = await self._admitted(replace(visit, path=path), address)
             settings = runtime.settings
             patience = settings.batch_timeout if address.patient else settings.timeout

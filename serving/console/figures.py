@@ -14,9 +14,8 @@ import numpy as np
 
 from features.stores.desk import DecidedContact, Lately
 from models.catalogue import Action, Catalogue
+from serving.console.ratios import Z, ratio, variance
 
-Z: Final = 1.959964
-"""Of a normal distribution: 95 % lie within so many standard errors."""
 REFERENCE: Final = "full"
 
 
@@ -101,6 +100,15 @@ class Overview:
     funnel: Funnel
     by_channel: Mapping[str, Funnel]
     arms: tuple[ArmFigures, ...]
+
+    @property
+    def told(self) -> tuple[ActionFigures, ...]:
+        """Actions of which there is something to tell."""
+        return tuple(one for one in self.actions if one.chosen or one.response.trials)
+
+    @property
+    def untold(self) -> tuple[ActionFigures, ...]:
+        return tuple(one for one in self.actions if not (one.chosen or one.response.trials))
 
 
 def overview(lately: Lately, catalogue: Catalogue, spent: Callable[[str], int], moment: int) -> Overview:
@@ -193,17 +201,6 @@ def _arm(
     response = Share(int(own[:, 1].sum()), int(own[:, 0].sum()))
     if arm == REFERENCE or len(own) < 2 or len(reference) < 2:
         return ArmFigures(arm, people, response, math.nan, (math.nan, math.nan))
-    ahead = _ratio(own) - _ratio(reference)
-    error = math.sqrt(_variance(own) + _variance(reference))
+    ahead = ratio(own) - ratio(reference)
+    error = math.sqrt(variance(own) + variance(reference))
     return ArmFigures(arm, people, response, ahead, (ahead - Z * error, ahead + Z * error))
-
-
-def _ratio(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
-    return float(rows[:, 1].sum() / rows[:, 0].sum())
-
-
-def _variance(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
-    """Of the ratio of sums over people, who are drawn and not their contacts (linearised; Cochran 1977, 6.4)."""
-    people = len(rows)
-    residuals = rows[:, 1] - _ratio(rows) * rows[:, 0]
-    return float(residuals @ residuals * people / (people - 1) / rows[:, 0].sum() ** 2)

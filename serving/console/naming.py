@@ -21,7 +21,6 @@ class Named:
     """What is known of somebody's name and whereabouts; "" where nothing is. since: as it was told."""
 
     first: str
-    last: str
     whole: str
     postcode: str
     city: str
@@ -31,12 +30,12 @@ class Named:
     @classmethod
     def of(cls, traits: Mapping[str, object]) -> Named:
         told = near(traits)
-        first, last = _text(told, FIRST), _text(told, LAST)
-        whole = _text(told, WHOLE) or f"{first} {last}".strip()
+        first = _text(told, FIRST)
+        whole = _text(told, WHOLE) or f"{first} {_text(told, LAST)}".strip()
         if whole and not first:
-            first, _, last = whole.partition(" ")
+            first = whole.partition(" ")[0]
         rest = (_text(told, names) for names in (POSTCODE, _CITY, _TIER, _SINCE))
-        return cls(first, last, whole, *rest)
+        return cls(first, whole, *rest)
 
     @property
     def area(self) -> str:

@@ -9,21 +9,25 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from starlette.responses import Response
 
 from features.instants import render_instant
 from features.stores.protocol import CatalogueConflict, StoredCatalogue
 from models.catalogue import Action, Catalogue
-from models.catalogue_file import checked
+from models.catalogue_file import CatalogueSource, checked
+from models.catalogue_items import from_ipc
 from models.local_time import zone_of
 from models.policy_rules import Direction
 from serving.console.answering import page, redirect
 from serving.console.visit import Visit
-from serving.editing import Signed, items_of, publish
+from serving.editing import Signed, publish
 from serving.errors import Refusal, conflict, invalid, not_found
 from serving.runtime import Runtime
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 GROUP: Final = "service-notices"
 """The group of actions that this form makes, by which they are known again."""
@@ -87,6 +91,29 @@ class Draft:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An action that starts again at `until` (ms UTC) by itself, and why."""
+
+    action: Action
+    until: int
+    reason: str
+
+    @classmethod
+    def of(cls, visit: Visit) -> Pause:
+        """Raises Refusal."""
+        runtime, zone, present = _situation(visit)
+        action = _known(runtime.catalogue().catalogue, visit.required("action", 200))
+        until = _moment(visit.required("until", 30), zone)
+        if until <= present or (action.ends_at is not None and until >= action.ends_at):
+            raise invalid("until", visit.field("until"), "after the present and before its end", "name another moment")
+        return cls(action, until, visit.required("reason", 250))
+
+    @property
+    def change(self) -> Change:
+        return _setting(self.action.id, {"starts_at": render_instant(self.until)})
+
+
 async def show(visit: Visit) -> Response:
     return _page(visit)
 
@@ -95,7 +122,7 @@ async def preview(visit: Visit) -> Response:
     """What it will look like, and for whom; nothing is published."""
     runtime, zone, present = _situation(visit)
     draft = Draft.of(visit, zone, present)
-    await asyncio.to_thread(_checked, runtime, _adding(runtime, draft))
+    await asyncio.to_thread(_tried, runtime, _adding(runtime, draft))
     return _page(visit, draft=draft)
 
 
@@ -116,15 +143,16 @@ async def end(visit: Visit) -> Response:
     return await _published(visit, change, f"ended {action.name}: {visit.required('reason', 250)}")
 
 
+async def preview_pause(visit: Visit) -> Response:
+    """Where it will not be offered, and until when; nothing is published."""
+    pausing = Pause.of(visit)
+    await asyncio.to_thread(_tried, visit.runtime, pausing.change)
+    return _page(visit, pausing=pausing)
+
+
 async def pause(visit: Visit) -> Response:
-    """An action starts again at a moment, by itself."""
-    runtime, zone, present = _situation(visit)
-    action = _known(runtime.catalogue().catalogue, visit.required("action", 200))
-    until = _moment(visit.required("until", 30), zone)
-    if until <= present or (action.ends_at is not None and until >= action.ends_at):
-        raise invalid("until", visit.field("until"), "after the present and before its end", "name another moment")
-    change = _setting(action.id, {"starts_at": render_instant(until)})
-    return await _published(visit, change, f"paused {action.name}: {visit.required('reason', 250)}")
+    pausing = Pause.of(visit)
+    return await _published(visit, pausing.change, f"paused {pausing.action.name}: {pausing.reason}")
 
 
 async def resume(visit: Visit) -> Response:
@@ -140,7 +168,7 @@ def _situation(visit: Visit) -> tuple[Runtime, str, int]:
     return runtime, runtime.catalogue().catalogue.time_zone, runtime.in_force.clock.present(None)
 
 
-def _page(visit: Visit, draft: Draft | None = None) -> Response:
+def _page(visit: Visit, draft: Draft | None = None, pausing: Pause | None = None) -> Response:
     runtime, zone, present = _situation(visit)
     catalogue = runtime.catalogue().catalogue
     notices = [one for one in catalogue.actions if one.group == GROUP and (one.ends_at or present + 1) > present]
@@ -153,7 +181,9 @@ def _page(visit: Visit, draft: Draft | None = None) -> Response:
         running=[one for one in others if one.starts_at is None or one.starts_at <= present],
         history=runtime.store.catalogue_versions(8),
         draft=draft,
-        form=visit.form,
+        form={} if draft is None else visit.form,
+        pausing=pausing,
+        pause_form={} if pausing is None else visit.form,
         zone=zone,
         present=present,
         version=runtime.in_force.catalogue_version,
@@ -187,16 +217,24 @@ def _setting(action_id: str, fields: Mapping[str, object]) -> Change:
     return change
 
 
-def _checked(runtime: Runtime, change: Change) -> StoredCatalogue:
-    """The version that the change is made to, once the changed one is found good. Raises CatalogueInvalid, Refusal."""
+def _base(runtime: Runtime) -> StoredCatalogue:
+    """The version that is there. Raises Refusal."""
     base = runtime.store.catalogue()
-    items = items_of(base)
-    if base is None or items is None:
+    if base is None:
         raise conflict("catalogue", "absent", "there is none to change", "publish one")
+    return base
+
+
+def _changed(base: StoredCatalogue, change: Change, items: pa.Table | None) -> CatalogueSource:
+    """Raises CatalogueInvalid."""
     document = json.loads(base.document)
     change(document)
-    checked(document, items)
-    return base
+    return checked(document, from_ipc(base.items) if items is None else items)
+
+
+def _tried(runtime: Runtime, change: Change) -> None:
+    """Raises CatalogueInvalid, Refusal."""
+    _changed(_base(runtime), change, None)
 
 
 async def _published(visit: Visit, change: Change, note: str) -> Response:
@@ -208,15 +246,19 @@ async def _published(visit: Visit, change: Change, note: str) -> Response:
 
 
 def _publish(runtime: Runtime, change: Change, author: str, version: str, note: str) -> None:
-    base = _checked(runtime, change)
+    """Checked once, whatever its size. Raises CatalogueInvalid, Refusal."""
+    base = _base(runtime)
     if version != str(base.version):
-        raise CatalogueConflict(f"catalogue version is {base.version} by now; another was changed; look and try again")
-    document = json.loads(base.document)
-    change(document)
+        raise _overtaken(version)
     signed = Signed(runtime.in_force.clock.present(None), f"account {author}", note[:300])
-    items = items_of(base)
-    if items is not None:
-        publish(runtime.store, lambda kept: checked(document, items if kept is None else kept), base, False, signed)
+    try:
+        publish(runtime.store, lambda items: _changed(base, change, items), base, False, signed)
+    except CatalogueConflict as error:
+        raise _overtaken(version) from error
+
+
+def _overtaken(version: str) -> Refusal:
+    return conflict("version", version, "another version is there by now", "look at the page again, then try again")
 
 
 def _moment(text: str, zone: str) -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from markupsafe import Markup
 
+from serving.console.earned import ArmSales
 from serving.console.figures import ArmFigures, Funnel
 
 _LEFT, _WIDTH, _ROW, _THICK = 150, 620, 22, 16
+_WIDE, _LONGEST = 260, 38
+"""Where names of features stand, and how many characters of one."""
 _SPARK: Final = 116
 
 
@@ -64,43 +68,78 @@ def _bar(place: int, name: str, left: int, taken: int, scale: float) -> str:
     return _text("name", _LEFT - 8, y + 12, name) + bars + _text("value", _LEFT + kept + gone + 6, y + 12, number)
 
 
+@dataclass(frozen=True, slots=True)
+class Whisker:
+    """A figure with its interval; words: the same, written out."""
+
+    name: str
+    value: float
+    interval: tuple[float, float]
+    words: str
+
+
 def arms_plot(arms: Sequence[ArmFigures]) -> Markup:
-    """How far each arm is ahead of the full one, with its interval; the line is no difference."""
-    compared = [one for one in arms if not math.isnan(one.ahead)]
-    if not compared:
+    """How far each arm's response is ahead of the full one's."""
+    rows = [
+        Whisker(
+            one.arm.replace("_", " "),
+            one.ahead,
+            one.interval,
+            f"{one.ahead:+.1%}, between {one.interval[0]:+.1%} and {one.interval[1]:+.1%}",
+        )
+        for one in arms
+        if not math.isnan(one.ahead)
+    ]
+    return whiskers("Response of the arms against the full one", rows, "as the full arm")
+
+
+def sales_plot(arms: Sequence[ArmSales]) -> Markup:
+    """How far each arm's sales are ahead of the holdout's."""
+    rows = [
+        Whisker(
+            one.arm.replace("_", " "),
+            one.ahead,
+            one.interval,
+            f"{one.ahead:+,.2f}, between {one.interval[0]:+,.2f} and {one.interval[1]:+,.2f}",
+        )
+        for one in arms
+        if not math.isnan(one.ahead)
+    ]
+    return whiskers("Sales of the arms against the holdout", rows, "as the holdout")
+
+
+def whiskers(title: str, rows: Sequence[Whisker], zero: str) -> Markup:
+    """Figures with their intervals, beside the line of no difference, below which `zero` stands."""
+    if not rows:
         return Markup("")
-    reach = max(max(abs(end) for end in one.interval) for one in compared) or 1.0
+    reach = max(max(abs(end) for end in one.interval) for one in rows) or 1.0
     middle, scale = (_LEFT + _WIDTH) / 2, (_WIDTH - _LEFT - 40) / 2 / reach
-    height = len(compared) * 30 + 24
+    height = len(rows) * 30 + 24
     body = [_line("zero", middle, 2, middle, height - 18)]
-    for place, one in enumerate(compared):
+    for place, one in enumerate(rows):
         y, (low, high) = place * 30 + 18, one.interval
-        body.append(_text("name", _LEFT - 8, y + 4, one.arm.replace("_", " ")))
+        body.append(_text("name", _LEFT - 8, y + 4, one.name))
         body.append(_line("reach", middle + low * scale, y, middle + high * scale, y))
-        body.append(_point(middle + one.ahead * scale, y, 4))
-    body.append(_text("middle", middle, height - 4, "as the full arm"))
-    words = "; ".join(
-        f"{one.arm.replace('_', ' ')} {one.ahead:+.1%}, between {one.interval[0]:+.1%} and {one.interval[1]:+.1%}"
-        for one in compared
-    )
-    return _svg("Response of the arms against the full one", words, height, body)
+        body.append(_point(middle + one.value * scale, y, 4))
+    body.append(_text("middle", middle, height - 4, zero))
+    return _svg(title, "; ".join(f"{one.name} {one.words}" for one in rows), height, body)
 
 
-def drift_plot(rows: Sequence[tuple[str, float]], limit: float) -> Markup:
-    """How far what is seen has moved, by channel, with the limit from which it should be looked at."""
+def drift_plot(title: str, rows: Sequence[tuple[str, float]], limit: float) -> Markup:
+    """How far what is seen has moved, by name, with the limit from which it counts as another."""
     if not rows:
         return Markup("")
     reach = max(limit * 1.5, *(value for _, value in rows))
-    scale, height = (_WIDTH - _LEFT - 60) / reach, len(rows) * _ROW + 24
-    at = _LEFT + limit * scale
+    scale, height = (_WIDTH - _WIDE - 60) / reach, len(rows) * _ROW + 24
+    at = _WIDE + limit * scale
     body = [_line("zero", at, 2, at, height - 18)]
     for place, (name, value) in enumerate(rows):
         y = place * _ROW + 4
-        body.append(_text("name", _LEFT - 8, y + 12, name))
-        body.append(_rect("gone" if value >= limit else "kept", _LEFT, y, value * scale))
-        body.append(_text("value", _LEFT + value * scale + 6, y + 12, f"{value:.3f}"))
+        body.append(_text("name", _WIDE - 8, y + 12, name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"))
+        body.append(_rect("gone" if value >= limit else "kept", _WIDE, y, value * scale))
+        body.append(_text("value", _WIDE + value * scale + 6, y + 12, f"{value:.3f}"))
     body.append(_text("middle", at, height - 4, f"look from {limit}"))
-    return _svg("Drift of scores", "; ".join(f"{name} {value:.3f}" for name, value in rows), height, body)
+    return _svg(title, "; ".join(f"{name} {value:.3f}" for name, value in rows), height, body)
 
 
 def response_plot(low: float, rate: float, high: float, expected: float, most: float) -> Markup:

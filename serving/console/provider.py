@@ -14,9 +14,10 @@ import logging
 import time
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
+import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -24,7 +25,7 @@ from starlette.responses import Response
 
 from serving.console import sign_in
 from serving.console.answering import redirect
-from serving.console.visit import Visit, needs_tls, new_token
+from serving.console.visit import Visit, cookie, new_token
 from serving.security import digest
 from serving.settings import Settings
 
@@ -40,15 +41,41 @@ _KEPT = 3600.0
 """Seconds for which a provider's description and keys are used."""
 
 
+class Description(msgspec.Struct, frozen=True):
+    """What the provider says of itself (OpenID Connect Discovery 1.0, 3), as far as it is used. Raises ValueError where
+    an address is none."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+    def __post_init__(self) -> None:
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            parts = urlsplit(getattr(self, name))
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError(f"{name} is no address of the web")
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """What the token endpoint answers, as far as it is used."""
+
+    id_token: str
+
+
 class ProviderRefused(Exception):
     """The provider, or what came back from it, does not let anybody in; the message is for the log."""
+
+
+FAULTS: Final = (ProviderRefused, httpx.HTTPError, httpx.InvalidURL, JoseError, ValueError)
+"""Whatever a provider that is away, or that answers what it must not, makes of a sign-in; msgspec's are ValueErrors."""
 
 
 class Provider:
     """What is known of the settings' provider, looked up when it is needed."""
 
     def __init__(self) -> None:
-        self._known: Mapping[str, object] = {}
+        self._known: Description | None = None
         self._keys: KeySet | None = None
         self._looked = 0.0
 
@@ -57,8 +84,8 @@ class Provider:
         if not settings.oidc_issuer:
             return sign_in.refused(visit, "no OpenID provider is set up; sign in with name and password")
         try:
-            known = await self._description(settings)
-        except (ProviderRefused, httpx.HTTPError) as error:
+            known = await self.description(settings)
+        except FAULTS as error:
             return _refused(visit, error)
         secret = new_token()
         asked = {
@@ -71,7 +98,8 @@ class Provider:
             "code_challenge": _challenge(_made_of(secret, "verifier")),
             "code_challenge_method": "S256",
         }
-        answer = redirect(f"{known['authorization_endpoint']}?{urlencode(asked)}")
+        joint = "&" if "?" in known.authorization_endpoint else "?"
+        answer = redirect(f"{known.authorization_endpoint}{joint}{urlencode(asked)}")
         answer.headers["set-cookie"] = _cookie(visit, secret, 600)
         return answer
 
@@ -86,7 +114,7 @@ class Provider:
         try:
             claims = await self._claims(visit, settings, secret, code)
             name = _name(claims, settings.oidc_claim)
-        except (ProviderRefused, httpx.HTTPError, JoseError, ValueError) as error:
+        except FAULTS as error:
             return _refused(visit, error)
         account = visit.runtime.store.account(name)
         if account is None or account.issuer != settings.oidc_issuer:
@@ -97,7 +125,7 @@ class Provider:
 
     async def _claims(self, visit: Visit, settings: Settings, secret: str, code: str) -> Mapping[str, object]:
         """Of an id token that is good. Raises ProviderRefused, JoseError, httpx.HTTPError, ValueError."""
-        known = await self._description(settings)
+        known = await self.description(settings)
         asked = {
             "grant_type": "authorization_code",
             "code": code,
@@ -108,13 +136,10 @@ class Provider:
         client_secret = settings.oidc_client_secret.get_secret_value()
         auth = httpx.BasicAuth(settings.oidc_client_id, client_secret) if client_secret else httpx.USE_CLIENT_DEFAULT
         async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
-            told = await client.post(str(known["token_endpoint"]), data=asked, auth=auth)
+            told = await client.post(known.token_endpoint, data=asked, auth=auth)
         if told.status_code != httpx.codes.OK:
             raise ProviderRefused(f"the token endpoint answered {told.status_code}")
-        token = told.json().get("id_token")
-        if not isinstance(token, str):
-            raise ProviderRefused("the token endpoint gave no id token")
-        claims = await self._signed(settings, token)
+        claims = await self._signed(settings, msgspec.json.decode(told.content, type=Tokens).id_token)
         registry = jwt.JWTClaimsRegistry(
             leeway=_LEEWAY,
             iss={"essential": True, "value": settings.oidc_issuer},
@@ -135,23 +160,32 @@ class Provider:
                 return jwt.decode(token, self._keys, list(ALGORITHMS)).claims
             except (JoseError, ValueError):
                 self._looked = 0.0
-        await self._description(settings)
+        await self.description(settings)
         if self._keys is None:
             raise ProviderRefused("the provider tells no keys")
         return jwt.decode(token, self._keys, list(ALGORITHMS)).claims
 
-    async def _description(self, settings: Settings) -> Mapping[str, object]:
-        """Raises ProviderRefused, httpx.HTTPError."""
-        if self._known and time.monotonic() - self._looked < _KEPT:
+    async def description(self, settings: Settings) -> Description:
+        """Raises ProviderRefused, JoseError, httpx.HTTPError, ValueError."""
+        if self._known is not None and time.monotonic() - self._looked < _KEPT:
             return self._known
         address = f"{settings.oidc_issuer}/.well-known/openid-configuration"
         async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
-            known = (await client.get(address)).raise_for_status().json()
-            if known.get("issuer", "").rstrip("/") != settings.oidc_issuer:
-                raise ProviderRefused(f"the provider calls itself {known.get('issuer')}")
-            keys = KeySet.import_key_set((await client.get(known["jwks_uri"])).raise_for_status().json())
+            told = (await client.get(address)).raise_for_status()
+            known = msgspec.json.decode(told.content, type=Description)
+            if known.issuer.rstrip("/") != settings.oidc_issuer:
+                raise ProviderRefused(f"the provider calls itself {known.issuer}")
+            keys = _keys((await client.get(known.jwks_uri)).raise_for_status().content)
         self._known, self._keys, self._looked = known, keys, time.monotonic()
-        return self._known
+        return known
+
+
+def _keys(content: bytes) -> KeySet:
+    """Raises JoseError, ValueError."""
+    try:
+        return KeySet.import_key_set(msgspec.json.decode(content))
+    except (KeyError, TypeError, AttributeError) as error:  # of a document of another form
+        raise ValueError(f"keys are unreadable ({type(error).__name__})") from error
 
 
 def _name(claims: Mapping[str, object], claim: str) -> str:
@@ -179,8 +213,7 @@ def _challenge(verifier: str) -> str:
 
 def _cookie(visit: Visit, secret: str, seconds: int) -> str:
     """Sent along when the provider sends the browser back, which is another site's doing."""
-    parts = [f"{COOKIE}={secret}", f"Path={PATH}", f"Max-Age={seconds}", "HttpOnly", "SameSite=Lax"]
-    return "; ".join([*parts, "Secure"] if needs_tls(visit.request) else parts)
+    return cookie(visit, COOKIE, secret, PATH, seconds)
 
 
 def _refused(visit: Visit, error: Exception) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from features.cases import SEVERITY_NAMES
 from features.event import Kind
 from features.identity import customer_identifier
 from features.instants import parse_instant
@@ -30,7 +31,6 @@ _SHOWN: Final[Mapping[str, str]] = {
     "loyalty_card": "Card",
     "user_id": "Customer id",
 }
-_SEVERITIES: Final = {1: "low", 2: "medium", 3: "high", 4: "critical"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def read_now(runtime: Runtime, known: Known) -> Now:
     names = {action.id: action.name for action in catalogue.actions}
     newest = max(runtime.store.newest_told(known.identifier), known.record.version)
     context = context_of(runtime, known, runtime.settings.console_channel, catalogue)
-    return Now(known, newest, context, speaking(known), catalogue.time_zone, catalogue.currency, _SEVERITIES, names)
+    return Now(known, newest, context, speaking(known), catalogue.time_zone, catalogue.currency, SEVERITY_NAMES, names)
 
 
 def speaking(known: Known) -> bool:

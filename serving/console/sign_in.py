@@ -12,7 +12,7 @@ from serving.console import accounts
 from serving.console.accounts import Hashing
 from serving.console.answering import page, redirect
 from serving.console.roles import May
-from serving.console.visit import COOKIE, Visit, needs_tls, new_token
+from serving.console.visit import COOKIE, Visit, cookie, new_token
 from serving.errors import Refusal
 from serving.security import digest
 
@@ -62,7 +62,7 @@ def _shown(visit: Visit, following: str, name: str = "", fault: str = "") -> dic
 async def leave(visit: Visit) -> Response:
     await asyncio.to_thread(visit.runtime.store.close_session, visit.who.session.digest)
     answer = redirect(f"{HOME}/sign-in")
-    answer.headers["set-cookie"] = _cookie(visit, "", 0)
+    answer.headers["set-cookie"] = cookie(visit, COOKIE, "", HOME, 0)
     return answer
 
 
@@ -83,23 +83,8 @@ async def opened(visit: Visit, account: str, address: str) -> Response:
     session = DeskSession(digest(token), account, moment, moment, ends_at)
     await asyncio.to_thread(visit.runtime.store.open_session, session)
     answer = redirect(address)
-    answer.headers["set-cookie"] = _cookie(visit, token, settings.console_session_hours * 3600)
+    answer.headers["set-cookie"] = cookie(visit, COOKIE, token, HOME, settings.console_session_hours * 3600)
     return answer
-
-
-def _cookie(visit: Visit, token: str, seconds: int) -> str:
-    framed = bool(visit.runtime.settings.console_ancestors)
-    return session_cookie(token, seconds, framed, needs_tls(visit.request))
-
-
-def session_cookie(token: str, seconds: int, framed: bool, tls: bool) -> str:
-    """framed: inside somebody else's page it must be sent along, which browsers do over TLS only, and for that page
-    alone."""
-    parts = [f"{COOKIE}={token}", f"Path={HOME}", f"Max-Age={seconds}", "HttpOnly"]
-    parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
-    if tls and not framed:
-        parts.append("Secure")
-    return "; ".join(parts)
 
 
 def _inside(address: str) -> str:

@@ -41,14 +41,11 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class _Action(msgspec.Struct, frozen=True):
-    rank: int
     action_id: str
     kind: str
-    treatment_id: str
     content: dict[str, object]
     response_probability: float | None
     value: float | None
-    priority: float | None
     selection_probability: float
     maturity: float
     token: str | None
@@ -66,7 +63,6 @@ class _Slate(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     decision_id: str | None
-    arm: str
     degraded: bool
     personalised: bool
     channels: list[_Slate]
@@ -86,7 +82,6 @@ class Suggestion:
     """talk: what to say, "" where the treatment has no words. details: what else it has. probability, value: None when
     the model failed. why: empty when nothing is known of it."""
 
-    action_id: str
     name: str
     kind: str
     talk: str
@@ -109,7 +104,6 @@ class Suggestions:
     held_back: str = ""
     degraded: bool = False
     personalised: bool = True
-    arm: str = "full"
     refused: int = 0
 
 
@@ -147,7 +141,6 @@ async def suggestions(runtime: Runtime, known: Known, call: Call) -> Suggestions
         held_back=next((one.reason for one in refused if one.gate == SERVICE_FIRST), ""),
         degraded=standing.degraded,
         personalised=standing.personalised,
-        arm=standing.arm,
         refused=len(refused),
     )
 
@@ -203,7 +196,6 @@ def _suggestion(one: _Action, names: Mapping[str, str], reasons: Sequence[str], 
     talk = next((name for name in _TALK if isinstance(one.content.get(name), str)), None)
     details = {name: value for name, value in one.content.items() if name != talk}
     return Suggestion(
-        action_id=one.action_id,
         name=names.get(one.action_id, one.action_id),
         kind=one.kind,
         talk="" if talk is None else str(one.content[talk]),

@@ -159,6 +159,21 @@ def _not_ours(field: str, value: str) -> Refusal:
     return forbidden(field, value, "the request must come from a page of this console", "load the page again")
 
 
+def cookie(visit: Visit, name: str, value: str, path: str, seconds: int) -> str:
+    """As the header sets it. Inside somebody else's page it must be sent along, which browsers do over TLS only, and
+    for that page alone."""
+    framed = bool(visit.runtime.settings.console_ancestors)
+    return cookie_text(name, value, path, seconds, framed=framed, tls=needs_tls(visit.request))
+
+
+def cookie_text(name: str, value: str, path: str, seconds: int, *, framed: bool, tls: bool) -> str:
+    parts = [f"{name}={value}", f"Path={path}", f"Max-Age={seconds}", "HttpOnly"]
+    parts += ["SameSite=None", "Secure", "Partitioned"] if framed else ["SameSite=Lax"]
+    if tls and not framed:
+        parts.append("Secure")
+    return "; ".join(parts)
+
+
 def needs_tls(request: Request) -> bool:
     """Whether the cookie is for TLS alone: everywhere but on this very machine."""
     return not is_loopback(request.url.hostname or "")

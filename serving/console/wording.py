@@ -92,7 +92,6 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "percent": percent,
     "money": money,
     "number": number,
-    "masked": masked,
     "sentence": sentence,
     "humane": humane,
     "named": named,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from features.event import Kind
 from features.live_response import Expectation, expected_text
 from features.naming import key_of
-from features.stores.desk import Account, Answered, DeskSession, Lately, RecordView
+from features.stores.desk import Account, Answered, AnswerFate, Asked, DeskSession, Lately, RecordView, Sampled
 from features.stores.protocol import Append, Store
 from tests.checks.store_examples import NOON, append, event, log_decision, user
 
@@ -136,6 +136,29 @@ class DeskContract:
         (contact,) = other.decided_lately(0, 10).contacts
         assert (contact.action, contact.channel, contact.expected, contact.succeeded) == ("a-1", "email", 0.25, True)
 
+    def test_who_was_asked_about_in_which_arm_and_the_rows_that_were_kept(self, store: Store, other: Store) -> None:
+        assert (other.asked_lately(0, 9), other.sampled_lately(0, 9)) == ((), ())
+        made = [log_decision(*of) for of in (("ann", "d-1"), ("bob", "d-2"), ("ann", "d-3"), ("ann", "d-4"))]
+        told = [
+            (NOON, "full", None),
+            (NOON, "holdout", b"rows"),
+            (NOON + 5, "full", b"more"),
+            (NOON + 9, "random", None),
+        ]
+        for one, (at, arm, rows) in zip(made, told, strict=True):
+            logged = replace(one.decision, decided_at=at, arm=arm, feature_rows=rows, model_digest="aa")
+            store.log_decisions([replace(one, decision=logged)]).result(30)
+        ann, bob = (store.resolve(user(name)) or 0 for name in ("ann", "bob"))
+        asked = {Asked("full", ann, NOON), Asked("holdout", bob, NOON), Asked("random", ann, NOON + 9)}
+        assert set(other.asked_lately(0, 9)) == asked
+        assert set(other.asked_lately(0, 2)) == {Asked("full", ann, NOON + 5), Asked("random", ann, NOON + 9)}
+        assert other.sampled_lately(0, 9) == (Sampled(ann, "aa", b"more"), Sampled(bob, "aa", b"rows"))
+        assert other.sampled_lately(NOON + 1, 9) == other.sampled_lately(0, 2) == (Sampled(ann, "aa", b"more"),)
+        found = {one.person: one for one in other.records_of([ann, bob, 10_000])}
+        assert {person: one.customer_id for person, one in found.items()} == {ann: "ann", bob: "bob"}
+        store.erase(user("bob"), NOON, "test")
+        assert [one.customer_id for one in other.records_of([ann, bob])] == ["ann"]
+
     def test_a_name_with_a_postcode_leads_to_whoever_told_it_until_they_are_erased(
         self, store: Store, other: Store
     ) -> None:
@@ -170,3 +193,9 @@ class DeskContract:
         store.answer_told("n-1")
         assert not store.take_back("n-1", "ada")
         assert other.due_answers(NOON + 9, 10) == (kept[2],)
+        assert (other.answer_fate("n-1"), other.answer_fate("n-2")) == (AnswerFate.TOLD, AnswerFate.WAITING)
+        store.drop_answer("n-2")
+        assert (other.answer_fate("n-2"), other.due_answers(NOON + 9, 10)) == (AnswerFate.DROPPED, ())
+        assert not other.claim_answer("n-2")
+        store.keep_answer(replace(kept[0], answer_id="n-3", due_at=NOON + 3 + DAY))
+        assert other.answer_fate("n-2") is AnswerFate.TOLD

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from nextbest import app
 from serving.commands import touring
 from serving.console.answering import security_headers
-from serving.console.sign_in import session_cookie
+from serving.console.visit import COOKIE, cookie_text
 from serving.settings import Settings
 from tests.serving.synthetic import make_shop
 
@@ -84,10 +84,12 @@ def test_a_crm_desktop_may_frame_it_and_nobody_else() -> None:
 
 
 def test_a_framed_cookie_is_for_that_page_alone() -> None:
-    framed = set(session_cookie("t", 60, framed=True, tls=False).split("; "))
+    framed = set(cookie_text(COOKIE, "t", "/console", 60, framed=True, tls=False).split("; "))
     assert {"SameSite=None", "Secure", "Partitioned", "HttpOnly"} <= framed
-    assert "Secure" not in session_cookie("t", 60, framed=False, tls=False)
-    assert {"SameSite=Lax", "Secure"} <= set(session_cookie("t", 60, framed=False, tls=True).split("; "))
+    assert "Secure" not in cookie_text(COOKIE, "t", "/console", 60, framed=False, tls=False)
+    assert {"SameSite=Lax", "Secure"} <= set(
+        cookie_text(COOKIE, "t", "/console", 60, framed=False, tls=True).split("; ")
+    )
 
 
 def test_a_provider_is_asked_over_tls() -> None:

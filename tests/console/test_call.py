@@ -11,9 +11,11 @@ from playwright.sync_api import expect
 from features.event import Kind
 from features.identity import customer_identifier
 from features.stores import open_store
+from features.stores.desk import Answered, AnswerFate
 from tests.console.browser import picture
 from tests.console.call_centre import DAY, MINUTE, CallCentre
 from tests.console.conftest import SignedIn
+from tests.console.test_sign_in import entered
 from tests.serving.running import until
 from tests.serving.synthetic import store_url
 
@@ -103,6 +105,38 @@ def test_every_answer_is_told_once(
     assert len(logged(centre, customer, Kind.NOTE_WRITTEN)) == note
 
 
+def test_an_answer_that_cannot_be_told_keeps_no_other_waiting_and_the_page_says_so(
+    sign_in: SignedIn, centre: CallCentre
+) -> None:
+    customer = centre.customer()
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    card = page.locator("li.action").filter(has_text="Vacuum cleaner")
+    store = open_store(store_url(centre.running.home))
+    try:
+        for number in range(60):  # more than are looked at together
+            store.keep_answer(Answered(f"bad-{number}", "agent", number, '{"no": "answer"}'))
+        card.get_by_role("button", name="Presented", exact=True).click()
+        wanted = [("displayed", "offer-vacuum")]
+        assert until(lambda: logged(centre, customer, *CONTACTS) == wanted, 40.0)
+        assert until(lambda: {store.answer_fate(f"bad-{one}") for one in range(60)} == {AnswerFate.DROPPED}, 20.0)
+        expect(card).to_contain_text("recorded", timeout=15_000)
+        store.keep_answer(Answered("waits", "agent", 1 << 50, "{}"))
+        with entered(centre, "agent") as client:
+            said = {
+                one: client.get(f"/console/customers/{customer}/answer/{one}?outcome=accepted").text
+                for one in ("bad-1", "waits", "a-told")
+            }
+            wrong = client.get(f"/console/customers/{customer}/answer/waits?outcome=<b>")
+        store.take_back("waits", "agent")
+    finally:
+        store.close()
+    assert "could not be recorded" in said["bad-1"]
+    assert "is being recorded" in said["waits"]
+    assert "recorded</span>" in said["a-told"]
+    assert wrong.status_code == 422
+
+
 def test_what_was_undone_was_never_told(sign_in: SignedIn, centre: CallCentre) -> None:
     customer = centre.customer()
     page = sign_in("agent")
@@ -167,6 +201,14 @@ def test_every_view_of_a_record_is_written_down(sign_in: SignedIn, centre: CallC
     finally:
         store.close()
     assert seen == [("agent", "confirmed"), ("agent", "viewed")]
+    with entered(centre, "lead") as client:
+        for part in ("", "/facts", "/say", "/why-not", "/timeline?group=orders"):
+            assert client.get(f"/console/customers/{customer}{part}").status_code == 200, part
+    store = open_store(store_url(centre.running.home))
+    try:
+        assert [one.what for one in store.views(20, customer) if one.account == "lead"] == ["viewed"] * 5
+    finally:
+        store.close()
     other = sign_in("second")
     other.goto(f"/console/customers/{customer}")
     expect(other.locator("#who")).not_to_contain_text(f"{customer}@example.com")

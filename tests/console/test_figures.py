@@ -49,7 +49,7 @@ def test_of_nothing_nothing_is_claimed() -> None:
     made = overview(Lately((), ()), _SHOP, lambda _: 0, 0)
     assert (made.decisions, made.arms, made.funnel) == (0, (), Funnel(0, 0, (), 0, 0))
     assert {one.chosen for one in made.actions} == {0}
-    for plot in (plots.funnel_plot(made.funnel), plots.arms_plot(made.arms), plots.drift_plot([], 0.25)):
+    for plot in (plots.funnel_plot(made.funnel), plots.arms_plot(made.arms), plots.drift_plot("Drift", [], 0.25)):
         assert plot == ""
 
 
@@ -108,5 +108,5 @@ def test_a_plot_says_in_words_what_it_shows_and_takes_no_text_for_markup() -> No
     assert words == ["candidates", "10", "already purchased", "- 4", "<script>", "- 1", "chosen", "2"]
     assert "style=" not in plot
     assert not re.search("<script", plot)
-    drift = plots.drift_plot([("web", 0.4), ("agent", 0.1)], 0.25)
+    drift = plots.drift_plot("Drift of scores", [("web", 0.4), ("agent", 0.1)], 0.25)
     assert [one.get("class") for one in ET.fromstring(drift).iter("rect")] == ["gone", "kept"]  # noqa: S314

@@ -6,18 +6,25 @@ import sqlite3
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from features.instants import render_instant
 from features.stores import open_store
-from serving.reigns import reigns
-from tests.console.browser import picture
-from tests.console.call_centre import DAY, CallCentre
+from models.kept_verdict import KeptCriterion, KeptVerdict, to_text
+from serving.console import notices
+from serving.errors import Refusal
+from serving.registry import RegistryUnreadable
+from serving.reigns import reigns, verdicts
+from serving.runtime import Runtime
+from serving.settings import Settings
+from tests.console.browser import picture, window
+from tests.console.call_centre import DAY, CallCentre, call_centre, link
 from tests.console.conftest import SignedIn
 from tests.console.test_access import violations
 from tests.console.test_sign_in import HERE, entered, proof
 from tests.serving.running import until
-from tests.serving.synthetic import store_url
+from tests.serving.synthetic import PUBLISHED_AT, store_url
+from tests.serving.test_model import registry
 
 
 def decide(centre: CallCentre, customer: str, channel: str = "agent") -> dict[str, object]:
@@ -93,7 +100,7 @@ def test_a_notice_is_previewed_published_seen_by_agents_and_ended(sign_in: Signe
     lead.get_by_label("Postcodes begin with").fill("SW1A")
     lead.get_by_label("Until").first.fill(render_instant(centre.now + DAY)[:16])
     lead.get_by_label("Why you publish it").fill("many calls")
-    lead.get_by_role("button", name="Preview").click()
+    lead.get_by_role("button", name="Preview", exact=True).click()
     expect(lead.get_by_role("heading", name="This is what agents will see")).to_be_visible()
     expect(lead.get_by_role("article")).to_contain_text("whose postcode begins with SW1A")
     assert violations(lead) == []
@@ -107,7 +114,7 @@ def test_a_notice_is_previewed_published_seen_by_agents_and_ended(sign_in: Signe
     expect(agent.locator("li.action").first).not_to_contain_text("Power cut")
     lead.get_by_label("Why it ends").fill("mended")
     lead.get_by_role("button", name="End it now").click()
-    expect(lead.get_by_text("None.")).to_be_visible()
+    expect(lead.get_by_text("None.").first).to_be_visible()
     assert until(lambda: "Power cut" not in first_action(agent, customer))
 
 
@@ -118,8 +125,14 @@ def test_an_action_is_paused_and_goes_on(sign_in: SignedIn, centre: CallCentre) 
     lead.get_by_label("Action", exact=True).select_option(label="Vacuum cleaner")
     lead.get_by_label("Until").last.fill(render_instant(centre.now + 3 * DAY)[:16])
     lead.get_by_label("Why", exact=True).fill("out of stock")
+    lead.get_by_role("button", name="Preview the pause").click()
+    expect(lead.get_by_role("article")).to_contain_text("no longer offered on the telephone, on the website")
+    expect(lead.get_by_label("Why", exact=True)).to_have_value("out of stock")
+    assert violations(lead) == []
+    picture(lead, "pause-preview")
+    assert "Vacuum cleaner" in actions_of(sign_in("agent"), customer)
     lead.get_by_role("button", name="Pause it").click()
-    expect(lead.get_by_role("article")).to_contain_text("paused until")
+    expect(lead.get_by_role("article")).to_contain_text("not before")
     assert until(lambda: "Vacuum cleaner" not in actions_of(lead, customer))
     lead.goto("/console/notices")
     lead.get_by_label("Why it goes on").fill("there again")
@@ -134,7 +147,7 @@ def test_a_change_to_another_version_and_a_wrong_one_change_nothing(centre: Call
         with entered(centre, "lead") as client:
             shown = proof(client.get("/console/notices").text)
             told = {"proof": shown, "version": "1", "action": "offer-plan", "until": "2030-01-01T00:00", "reason": "x"}
-            assert client.post("/console/notices/pause", data=told, headers=HERE).status_code == 503
+            assert client.post("/console/notices/pause", data=told, headers=HERE).status_code == 409
             newest = {**told, "version": str(before)}
             for wrong in ({"until": "soon"}, {"until": "2020-01-01T00:00"}, {"action": "none"}, {"reason": ""}):
                 answer = client.post("/console/notices/pause", data={**newest, **wrong}, headers=HERE)
@@ -165,7 +178,8 @@ def test_who_was_champion_is_read_from_the_registrys_tags(tmp_path: object) -> N
         connection.executemany("INSERT INTO registered_model_tags VALUES (?, ?, ?)", rows)
     found = reigns(f"sqlite:///{path}", "nextbest")
     assert [(one.version, one.grounds.by) for one in found] == [("2", ""), ("1", "Ann")]
-    assert reigns("databricks", "nextbest") == ()
+    with pytest.raises(RegistryUnreadable):
+        reigns("databricks", "nextbest")
 
 
 def test_pages_of_figures_need_no_record_and_open_none(centre: CallCentre) -> None:
@@ -173,3 +187,71 @@ def test_pages_of_figures_need_no_record_and_open_none(centre: CallCentre) -> No
         assert client.get("/console/customers/c-1").status_code == 403
         assert client.get("/console/actions").status_code == 200
     assert httpx.get(f"{centre.running.url}/console/actions").status_code == 303
+
+
+def judged(version: str) -> str:
+    criteria = (
+        KeptCriterion("ahead of the champion", 0.125, "at least", -0.02, "passed", "the challenger earns +0.2 <b>"),
+        KeptCriterion("feature skew", None, "at most", None, "not evaluable", "no rows"),
+    )
+    return to_text(KeptVerdict(True, "6", f"over champion 6, as {version}", PUBLISHED_AT, "Ann", "verdict", criteria))
+
+
+def test_verdicts_and_history_stand_on_the_page_with_links_to_mlflow(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SYNTHETIC: a registry with MLflow's own tables, read as the service reads them."""
+    home = tmp_path_factory.mktemp("judged")
+    registry(home / "mlflow.db")
+    with sqlite3.connect(home / "mlflow.db") as connection:
+        tags = [("nextbest", 7, "verdict", judged("7")), ("nextbest", 8, "verdict", "somebody else's")]
+        connection.executemany("INSERT INTO model_version_tags VALUES (?, ?, ?, ?)", tags)
+        reign = '{"version":"7","digest":"aa","since":5,"grounds":{"how":"verdict","reason":"better","by":"Ann"}}'
+        connection.execute("INSERT INTO registered_model_tags VALUES ('nextbest', 'champion.000001.aa', ?)", (reign,))
+    assert [version for version, _ in verdicts(f"sqlite:///{home}/mlflow.db", "nextbest")] == ["7"]
+    pages = "https://mlflow.example/ui"
+    with (
+        call_centre(home, NEXTBEST_WORKERS="1", NEXTBEST_CONSOLE_MLFLOW=f"{pages}/") as centre,
+        window(browser, centre.running.url) as page,
+    ):
+        page.goto(link(centre, "scientist"))
+        page.goto("/console/models")
+        verdict = page.get_by_role("group", name="Verdict about version 7")
+        expect(verdict).to_contain_text("Over champion 6, as 7.")
+        expect(verdict.get_by_role("row", name="ahead of the champion")).to_contain_text("0.1250")
+        expect(verdict.get_by_role("row", name="ahead of the champion")).to_contain_text("at least -0.0200")
+        expect(verdict).to_contain_text("earns +0.2 <b>")
+        expect(page.get_by_role("link", name="in MLflow")).to_have_attribute(
+            "href", f"{pages}/#/models/nextbest/versions/7"
+        )
+        expect(page.get_by_role("link", name="run-of-7")).to_have_attribute("href", f"{pages}/#/runs/run-of-7")
+        assert violations(page) == []
+        (home / "mlflow.db").rename(home / "away.db")
+        page.reload()
+        expect(page.locator(".held")).to_contain_text("cannot be read")
+        expect(page.get_by_text("Nothing is known while the registry does not answer.")).to_be_visible()
+
+
+def test_a_change_is_checked_once(centre: CallCentre) -> None:
+    """A large catalogue takes as long as a request may; it is not looked at twice."""
+    store, settings = open_store(store_url(centre.running.home)), Settings(home=centre.running.home)
+    before, seen = store.catalogue_version(), list[str]()
+
+    def change(document: dict[str, object]) -> None:
+        seen.append("changed")
+        document["actions"] = []
+
+    runtime = Runtime(settings)
+    try:
+        with pytest.raises(Refusal) as refused:
+            notices._publish(runtime, change, "lead", str(before - 1), "an earlier page's")
+        assert (refused.value.status, seen) == (409, [])
+        document = store.catalogue(before)
+        assert document is not None
+        notices._publish(runtime, change, "lead", str(before), "checked")
+        assert seen == ["changed"]
+        assert store.catalogue_version() == before + 1
+        store.publish_catalogue(document.document, document.items, before + 1, PUBLISHED_AT, "test", "as before")
+    finally:
+        runtime.store.close()
+        store.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +22,9 @@ from joserfc.jwk import KeySet, OctKey, RSAKey
 
 from features.stores import open_store
 from features.stores.desk import Account
+from serving.console.provider import FAULTS, Description, Provider
 from serving.console.visit import COOKIE
+from serving.settings import Settings
 from tests.console.call_centre import CallCentre
 from tests.serving.running import Running, started, wait_until_ready
 from tests.serving.synthetic import PUBLISHED_AT, store_url
@@ -186,6 +190,57 @@ def test_who_comes_back_without_having_left_is_not_let_in(desk: Running, provide
     answer = httpx.get(f"{desk.url}/console/oidc/back?code=c&state={provider.asked['state']}")
     assert answer.status_code == 403
     assert KeySet([provider.key]).keys
+
+
+BAD: tuple[object, ...] = ([], {}, "text", {"issuer": 7}, {"keys": 3}, {"keys": [{}]}, {"id_token": None})
+BAD_FIELDS: tuple[dict[str, object], ...] = (
+    {"authorization_endpoint": "javascript:alert(1)"},
+    {"token_endpoint": None},
+    {"jwks_uri": "/keys"},
+    {"jwks_uri": "http://[::1/keys"},
+    {"issuer": "https://elsewhere.example"},
+)
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+@pytest.mark.parametrize("of", ["discovery", "keys", "token"])
+def test_a_provider_that_talks_nonsense_lets_nobody_in(
+    desk: Running, provider: IdProvider, bad: object, of: str
+) -> None:
+    good, provider.key = provider.key, RSAKey.generate_key(2048, auto_kid=True)  # so that it is asked anew
+    setattr(provider, of, lambda *_: bad)
+    try:
+        with httpx.Client(base_url=desk.url, timeout=20) as client:
+            answer = client.get("/console/oidc")  # what was not understood is asked for at once the next time
+            if answer.status_code == 303:
+                query = parse_qs(urlsplit(answer.headers["location"]).query)
+                provider.asked = {name: values[0] for name, values in query.items()}
+                answer = client.get("/console/oidc/back", params={"code": "c", "state": provider.asked["state"]})
+    finally:
+        delattr(provider, of)
+        provider.key = good
+    assert answer.status_code == 403
+    assert "The provider did not let you in" in answer.text
+
+
+def described(settings: Settings) -> Description:
+    """Apart from the loop that the browser's driver keeps in this thread."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(lambda: asyncio.run(Provider().description(settings))).result()
+
+
+@pytest.mark.parametrize("bad", BAD_FIELDS, ids=str)
+def test_a_description_is_read_whole_or_not_at_all(bad: dict[str, object]) -> None:
+    odd = IdProvider()
+    with served(odd):
+        whole = odd.discovery()
+        odd.discovery = lambda: {**whole, **bad}  # type: ignore[method-assign]
+        settings = Settings(oidc_issuer=odd.url, oidc_client_id=CLIENT)
+        with pytest.raises(FAULTS):
+            described(settings)
+        del odd.discovery  # type: ignore[attr-defined]
+        found = described(settings)
+    assert found.token_endpoint == f"{odd.url}/token"
 
 
 def test_without_a_provider_there_is_none(centre: CallCentre) -> None:

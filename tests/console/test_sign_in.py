@@ -61,6 +61,7 @@ def test_a_password_signs_in_and_out_again(stranger: Page) -> None:
 def test_a_link_signs_in_once_and_a_session_is_of_every_worker(centre: CallCentre) -> None:
     path = link(centre, "agent")
     with httpx.Client(base_url=centre.running.url) as client:
+        assert client.head(path).status_code == 200  # whatever looks whether a link is alive
         first, second = client.get(path), client.get(path)
         assert (first.status_code, second.status_code) == (303, 403)
         assert "link was used already" in second.text

@@ -21,7 +21,15 @@ import pytest
 from features.stores import Store, open_store
 from models.bundle import digest
 from serving.model_loader import LiveModel, NoModel, Origin, resolve
-from serving.registry import Champion, RegistryError, RegistryUnreachable, RegistryUnreadable, champion
+from serving.registry import (
+    Champion,
+    RegistryError,
+    RegistryUnreachable,
+    RegistryUnreadable,
+    champion,
+    model_tags,
+    version_tags,
+)
 from tests.serving.running import Running, server, until
 from tests.serving.synthetic import make_shop, noise_bundle, put_model, store_url
 
@@ -32,6 +40,7 @@ OTHER = digest(noise_bundle(2))
 TABLES = """
 CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER, PRIMARY KEY (name, alias));
 CREATE TABLE model_versions (name TEXT, version INTEGER, run_id TEXT, PRIMARY KEY (name, version));
+CREATE TABLE registered_model_tags (name TEXT, key TEXT, value TEXT, PRIMARY KEY (name, key));
 CREATE TABLE model_version_tags (name TEXT, version INTEGER, key TEXT, value TEXT, PRIMARY KEY (name, version, key));
 """
 
@@ -219,6 +228,8 @@ client.create_registered_model("nextbest")
 for digest in ("aa", "bb"):
     version = client.create_model_version("nextbest", "file:///nowhere", tags={"bundle_digest": digest})
 client.set_registered_model_alias("nextbest", "champion", version.version)
+client.set_registered_model_tag("nextbest", "champion.000001.bb", "told")
+client.set_model_version_tag("nextbest", "1", "verdict", "poor")
 """
 
 
@@ -231,6 +242,10 @@ def test_a_registry_that_mlflow_made_is_understood(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", MLFLOW, uri], check=True, capture_output=True, env=variables, cwd=tmp_path)
     assert champion(uri, "nextbest") == Champion("2", "bb", "")
     assert champion(uri, "another") is None
+    assert model_tags(uri, "nextbest") == {"champion.000001.bb": "told"}
+    assert version_tags(uri, "nextbest", "verdict") == {"1": "poor"}
+    assert list(version_tags(uri, "nextbest", "bundle_digest")) == ["2", "1"]
+    assert version_tags(uri, "another", "verdict") == model_tags(uri, "another") == {}
 
 
 @contextmanager
@@ -254,7 +269,31 @@ def test_what_does_not_speak_http_is_no_registry(store: Store) -> None:
     put_model(store, "7", noise_bundle())
     with _babbling() as port:
         found = resolved(store, f"http://127.0.0.1:{port}")
+        for read in (model_tags, lambda uri, model: version_tags(uri, model, "verdict")):
+            with pytest.raises(RegistryError):
+                read(f"http://127.0.0.1:{port}", "nextbest")
     assert (found.version, found.origin, found.registry_reachable) == ("7", Origin.STORE, False)
+
+
+def test_tags_are_asked_for_over_rest() -> None:
+    tags = [{"key": "champion.000001.bb", "value": "told"}, {"key": "empty"}]
+    with tracking_server(200, json.dumps({"registered_model": {"name": "nextbest", "tags": tags}}).encode()) as (
+        url,
+        _,
+    ):
+        assert model_tags(url, "nextbest") == {"champion.000001.bb": "told", "empty": ""}
+    versions = [
+        {"version": "4", "tags": [{"key": "verdict", "value": "good"}]},
+        {"version": "3"},
+        {"version": "2", "tags": [{"key": "verdict", "value": "poor"}]},
+    ]
+    with tracking_server(200, json.dumps({"model_versions": versions}).encode()) as (url, asked):
+        assert list(version_tags(f"{url}/", "nextbest", "verdict").items()) == [("4", "good"), ("2", "poor")]
+    split = urlsplit(asked[0])
+    assert split.path == "/api/2.0/mlflow/model-versions/search"
+    assert parse_qs(split.query)["filter"] == ["name='nextbest'"]
+    with tracking_server(200, b'{"registered_model": 3}') as (url, _), pytest.raises(RegistryUnreadable):
+        model_tags(url, "nextbest")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 
 from features.event import Kind
 from features.progress import Silent
-from models.response_delay import later
+from models.response_delay import ResponseDelay, later
 from tests.training.rejecting_shop import Felt, open_rejecting, row
 from tests.training.small_shop import DAY, as_table
 from training import table
-from training.response_delay import FEWEST, Learned, learn
+from training.response_delay import FEWEST, Learned, fit, learn
 
 PEOPLE, MEAN = 900, 0.4
 """Days, of exponential delays of what happened; it is told of a quarter of a day later."""
@@ -52,3 +52,14 @@ def test_too_few_successes_teach_nothing_and_it_says_so(tmp_path: Path, people: 
     found = learned(tmp_path, people)
     assert found.delay is None
     assert f"{people} successes; {FEWEST} are needed" in found.remark
+
+
+def test_whatever_the_delays_are_the_weights_make_a_mixture() -> None:
+    """Three weights or more, rounded each by itself, may come to a millionth and a half above 1."""
+    rng = np.random.default_rng(7)
+    for _ in range(300):
+        means = rng.uniform(10.0, 20.0, 4)
+        delays = np.exp(rng.choice(means, 40) + rng.normal(0.0, 0.5, 40))
+        weights = fit(delays)
+        ResponseDelay(0, {}, weights)
+        assert 0.5 < sum(weights) <= 1.0

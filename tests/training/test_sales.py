@@ -16,10 +16,10 @@ from features.event import Event, Identifier, Kind
 from features.history import EVENT, Records
 from features.progress import Silent
 from features.stores.protocol import Append
+from models.sales import sales
 from tests.models.shop import DAY, NOW
 from tests.training.draw_world import ITEM_OF_B, Shop, open_shop
 from training.offpolicy.logged import read_draws
-from training.sales import sales
 from training.table import Dataset, read
 
 LAW = settings(max_examples=100, deadline=None)

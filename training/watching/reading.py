@@ -5,7 +5,6 @@ Decisions about people who object to profiling are left out, as from everything 
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,11 +26,10 @@ from models.bundle import BundleError
 from models.catalogue import Catalogue
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.drift import Reference
+from models.logged_rows import rows_of
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
 
-ROWS = 64
-"""Of one decision at most so many feature rows are looked at, evenly spaced; they weigh as much as all."""
 _BESIDE = {"candidates", "eligible"}
 """What stands in a funnel beside its gates."""
 
@@ -285,9 +283,6 @@ def _slate(place: int, slate: _Slate, fallbacks: frozenset[str]) -> Slate:
 
 
 def _take_rows(log: Log, place: int, content: bytes) -> None:
-    rows = np.load(io.BytesIO(content), allow_pickle=False)
-    if rows.ndim != 2 or rows.shape[1] != len(names()) or not len(rows):  # of another version, or without a model
-        return
-    columns = [names().index(name) for name in log.features]
-    kept = rows[:: math.ceil(len(rows) / ROWS)][:, columns]
-    log.samples.append(Sampled(place, np.ascontiguousarray(kept), len(rows) / len(kept)))
+    found = rows_of(content, [names().index(name) for name in log.features])
+    if found is not None:
+        log.samples.append(Sampled(place, found.rows, found.weight))

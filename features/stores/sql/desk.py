@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from features.event import Identifier, Kind
-from features.stores.desk import Account, Answered, DecidedContact, DeskSession, Lately, LoggedView, RecordView
+from features.history import CustomerRecord
+from features.stores.desk import (
+    Account,
+    Answered,
+    AnswerFate,
+    Asked,
+    DecidedContact,
+    DeskSession,
+    Lately,
+    LoggedView,
+    RecordView,
+    Sampled,
+)
+from features.stores.sql import reads
 from features.stores.sql.audit import subject_of
 from features.stores.sql.decisions import newest_decisions, select_decisions
 from features.stores.sql.names import named
@@ -38,6 +51,16 @@ _ANSWERS = table("desk_answer", answer_id="text", account="text", due_at="intege
 _NEWEST = f"""SELECT max((SELECT e.sequence FROM event e WHERE e.person = p.person
                           AND substr(e.record, {KIND_AT}, 1) <> ? ORDER BY e.sequence DESC LIMIT 1))
               FROM person p WHERE p.root = ?"""  # noqa: S608
+_ASKED = """SELECT d.arm, m.root, min(d.decided_at)
+            FROM (SELECT arm, person, decided_at FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) d
+            JOIN person m ON m.person = d.person GROUP BY d.arm, m.root ORDER BY m.root, d.arm"""
+_SAMPLED = """SELECT m.root, d.model_digest, d.feature_rows FROM decision d JOIN person m ON m.person = d.person
+              WHERE d.feature_rows IS NOT NULL AND d.decided_at >= ? AND d.number >= (SELECT min(n.number) FROM
+                  (SELECT number FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) n)
+              ORDER BY d.number DESC"""
+_WAITS, _CLAIMED, _DROPPED = 0, 1, 2
+_REMEMBERED = 86_400_000
+"""ms for which it is known that an answer was dropped."""
 _ACCOUNT = "SELECT name, roles, password, issuer, created_at FROM desk_account"
 _SESSION = "SELECT digest, account, created_at, seen_at, expires_at FROM desk_session"
 
@@ -191,6 +214,22 @@ class DeskTables:
         )
         return Lately(tuple((one.arm, one.person, one.response) for one in made), contacts)
 
+    def asked_lately(self, since: int, limit: int) -> tuple[Asked, ...]:
+        with self._engine.reading() as session:
+            return tuple(Asked(*row) for row in session.rows(_ASKED, (since, limit)))
+
+    def sampled_lately(self, since: int, limit: int) -> tuple[Sampled, ...]:
+        with self._engine.reading() as session:
+            rows = session.rows(_SAMPLED, (since, since, limit))
+        return tuple(Sampled(person, digest or "", bytes(content)) for person, digest, content in rows)
+
+    def records_of(self, people: Collection[int]) -> Iterator[CustomerRecord]:
+        for person in people:
+            with self._engine.reading() as session:
+                found = reads.of_number(session, self._vault, person)
+            if found is not None:
+                yield found
+
     def named(self, key: str, limit: int) -> tuple[str, ...]:
         with self._engine.moment() as session:
             return named(session, self._vault, key, limit)
@@ -198,23 +237,42 @@ class DeskTables:
     # Answers that may still be taken back
 
     def keep_answer(self, answer: Answered) -> None:
-        row = (answer.answer_id, answer.account, answer.due_at, 0, self._vault.seal(answer.body))
-        self._writer.alone(lambda session: session.insert(_ANSWERS, [row]))
+        row = (answer.answer_id, answer.account, answer.due_at, _WAITS, self._vault.seal(answer.body))
+
+        def kept(session: Session) -> None:
+            session.execute(
+                "DELETE FROM desk_answer WHERE claimed = ? AND due_at < ?", (_DROPPED, answer.due_at - _REMEMBERED)
+            )
+            session.insert(_ANSWERS, [row])
+
+        self._writer.alone(kept)
 
     def take_back(self, answer_id: str, account: str) -> bool:
         statement = "DELETE FROM desk_answer WHERE answer_id = ? AND account = ? AND claimed = 0"
         return self._writer.alone(lambda session: session.execute(statement, (answer_id, account))) > 0
 
     def due_answers(self, now: int, limit: int) -> tuple[Answered, ...]:
-        query = """SELECT answer_id, account, due_at, body FROM desk_answer WHERE due_at <= ?
+        query = """SELECT answer_id, account, due_at, body FROM desk_answer WHERE due_at <= ? AND claimed < ?
                    ORDER BY due_at, answer_id LIMIT ?"""
         with self._engine.reading() as session:
-            rows = session.rows(query, (now, limit))
+            rows = session.rows(query, (now, _DROPPED, limit))
         return tuple(Answered(key, account, due_at, self._vault.open(body)) for key, account, due_at, body in rows)
 
     def claim_answer(self, answer_id: str) -> bool:
-        statement = "UPDATE desk_answer SET claimed = 1 WHERE answer_id = ?"
-        return self._writer.alone(lambda session: session.execute(statement, (answer_id,))) > 0
+        statement = "UPDATE desk_answer SET claimed = ? WHERE answer_id = ? AND claimed < ?"
+        values = (_CLAIMED, answer_id, _DROPPED)
+        return self._writer.alone(lambda session: session.execute(statement, values)) > 0
 
     def answer_told(self, answer_id: str) -> None:
         self._writer.alone(lambda session: session.execute("DELETE FROM desk_answer WHERE answer_id = ?", (answer_id,)))
+
+    def drop_answer(self, answer_id: str) -> None:
+        statement = "UPDATE desk_answer SET claimed = ? WHERE answer_id = ?"
+        self._writer.alone(lambda session: session.execute(statement, (_DROPPED, answer_id)))
+
+    def answer_fate(self, answer_id: str) -> AnswerFate:
+        with self._engine.reading() as session:
+            claimed = value(session, "SELECT claimed FROM desk_answer WHERE answer_id = ?", (answer_id,))
+        if claimed is None:
+            return AnswerFate.TOLD
+        return AnswerFate.DROPPED if claimed == _DROPPED else AnswerFate.WAITING

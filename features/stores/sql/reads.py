@@ -62,6 +62,12 @@ def present(session: Session, vault: Vault, identifier: Identifier) -> CustomerR
     return _record(vault, rows[0]) if rows else CustomerRecord(-1, outside_name(identifier), known=False)
 
 
+def of_number(session: Session, vault: Vault, person: int) -> CustomerRecord | None:
+    """None of somebody erased."""
+    rows = session.rows(_BY_NUMBER, (person,))
+    return _record(vault, rows[0]) if rows else None
+
+
 def _record(vault: Vault, row: Row) -> CustomerRecord:
     person, customer_id, version, traits_text, tail, sealed_page, sealed_ledger, sealed_consents = row
     traits = json.loads(traits_text) if traits_text != "{}" else {}

@@ -31,11 +31,9 @@ CREATE TABLE desk_link(
     expires_at {integer} NOT NULL
 ){clustered};
 CREATE TABLE desk_failure(
-    number {numbered},
     name {text} NOT NULL,              -- a keyed digest of an account's name or a caller's address
     at {integer} NOT NULL
 );
-CREATE UNIQUE INDEX desk_failure_number ON desk_failure(number);
 CREATE INDEX desk_failure_of ON desk_failure(name, at);
 CREATE TABLE record_view(
     number {numbered},
@@ -51,7 +49,7 @@ CREATE TABLE desk_answer(
     answer_id {text} PRIMARY KEY,
     account {text} NOT NULL,
     due_at {integer} NOT NULL,
-    claimed {integer} NOT NULL,        -- 1: it is being told, and cannot be taken back any more
+    claimed {integer} NOT NULL,        -- 1: it is being told, and cannot be taken back any more; 2: it cannot be told
     body {bytes} NOT NULL              -- sealed
 ){clustered};
 CREATE INDEX desk_answer_due ON desk_answer(due_at);
