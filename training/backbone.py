@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.inputs import AFFINITY_INPUT
+from models.inputs import NEED_INPUTS
 from models.population import RESPONSE_COLUMNS
 from models.track_record import TRACK_COLUMNS
 from training.settings import SHARED
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOGARITHMIC: Final = True
 BACKBONE: Final[Mapping[str, bool]] = {
-    **dict.fromkeys((AFFINITY_INPUT, *RESPONSE_COLUMNS, *TRACK_COLUMNS), not LOGARITHMIC),
+    **dict.fromkeys((*NEED_INPUTS, *RESPONSE_COLUMNS, *TRACK_COLUMNS), not LOGARITHMIC),
     "category.viewed.half_life_7d": LOGARITHMIC,
     "category.viewed.7d": LOGARITHMIC,
     "category.bought.overdue": LOGARITHMIC,

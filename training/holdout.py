@@ -64,7 +64,7 @@ def later_contacts(
         drawn_part(
             dataset,
             later,
-            [AffinityFit(one.affinity, one.population)],
+            [AffinityFit(one.affinity, one.population, one.interest)],
             [one.track_record],
             settings.judged,
             np.random.default_rng(settings.seed),  # the same contacts for both

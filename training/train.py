@@ -19,7 +19,7 @@ from features.progress import Progress
 from models.bundle import Bundle, Provenance
 from models.calibration import Calibration
 from models.forest import Forest
-from models.inputs import affinity_columns, response_columns, response_inputs
+from models.inputs import NEED_INPUTS, affinity_columns, response_columns, response_inputs
 from models.population import COLUMNS
 from models.track_record import TrackRecord
 from training import affinity
@@ -200,6 +200,7 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress, draw
         calibration=calibration,
         population=latest.population,
         track_record=tested.records[-1],
+        interest=latest.interest,
     )
     return Trained(bundle, dataset, tested)
 
@@ -226,16 +227,20 @@ def response_rows(
     track record of the latest fit and record that saw nothing after it; NaN and 0 before the first."""
     pairs = exposures.pairs
     rows = feature_rows(dataset, pairs, every_offer)
-    log_odds = np.full(len(pairs), np.nan)
+    needs = np.full((len(pairs), len(NEED_INPUTS)), np.nan)
     figures = np.full((len(pairs), len(COLUMNS)), np.nan)
     fit_of = affinity.by_time(fits, pairs.moment)
     for number, fit in enumerate(fits):
         chosen = np.flatnonzero((fit_of == number) & (pairs.category >= 0))
         category = pairs.category[chosen]
         figures[chosen] = fit.population.by_number(dataset.compiled.catalogue.categories)[category]
-        log_odds[chosen] = fit.forest.raw(affinity_columns(rows[chosen], figures[chosen]))
+        columns = affinity_columns(rows[chosen], figures[chosen])
+        needs[chosen, 0] = fit.forest.raw(columns)
+        if fit.interest is not None:
+            levels = fit.interest.by_number(dataset.compiled.catalogue.categories)
+            needs[chosen, 1] = fit.interest.forest.raw(columns) + levels[category]
     track = track_rows(records, dataset.compiled, pairs.moment, pairs.candidate)
-    return response_columns(rows, log_odds, figures, track)
+    return response_columns(rows, needs, figures, track)
 
 
 def drawn_part(
