@@ -49,7 +49,7 @@ def staircases(grown: lgb.Dataset, sample: Sample, inputs: Sequence[str], seed: 
     None when none does."""
     found: lgb.Booster | None = None
     for place, line in lines(sample, inputs):
-        found = _staircase(grown, place, line, seed, found)
+        found = staircase(grown, place, line, seed, found)
     return found
 
 
@@ -81,7 +81,7 @@ def standardised(
     return np.where(deviation > _LEAST, centred / np.maximum(deviation, _LEAST), 0.0)
 
 
-def _staircase(
+def staircase(
     grown: lgb.Dataset, place: int, line: NDArray[np.float64], seed: int, before: lgb.Booster | None
 ) -> lgb.Booster:
     """`before` and a tree of the one column at `place`, in each leaf of which the mean of `line` is added."""

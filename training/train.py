@@ -24,7 +24,7 @@ from models.population import COLUMNS
 from models.track_record import TrackRecord
 from training import affinity
 from training.affinity import AffinityFit
-from training.errors import NothingToLearn
+from training.errors import NothingToLearn, TooFewSuccesses
 from training.growing import Sample, best_rounds, calibrate_across_people, grow, joined
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures, every_offer, feature_rows
@@ -128,13 +128,15 @@ def _cut(exposures: Exposures, enough: int, learned_from: int) -> Splits:
     validation_from = _latest(moment[success & (matured <= test_from)], enough, "validation")
     learned = int((success & (matured <= validation_from)).sum())
     if learned < learned_from:
-        raise NothingToLearn(f"{TOO_FEW} to train on are {learned}; {FEWEST} are needed before validation; import more")
+        raise TooFewSuccesses(
+            f"{TOO_FEW} to train on are {learned}; {FEWEST} are needed before validation; import more"
+        )
     return Splits(validation_from, test_from)
 
 
 def _latest(moments: NDArray[np.int64], enough: int, part: str) -> int:
     if len(moments) < enough:
-        raise NothingToLearn(
+        raise TooFewSuccesses(
             f"{TOO_FEW} for {part} are {len(moments)}; {enough} are needed there, {3 * FEWEST} in all; "
             "import contacts (sent, displayed) of actions and the outcomes that the catalogue calls their success"
         )
