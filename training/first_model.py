@@ -23,14 +23,14 @@ from models.forest import Forest
 from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
 from models.response_delay import ResponseDelay
 from training import affinity
-from training.backbone import staircase
+from training.backbone import INTERESTED, staircase
 from training.growing import matrix
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures, Pairs
 from training.track_records import track_records
 from training.train import response_rows
 
-STRENGTH: Final[Mapping[str, float]] = {INTEREST_INPUT: 0.8, AFFINITY_INPUT: 0.4}
+STRENGTH: Final[Mapping[str, float]] = {INTEREST_INPUT: INTERESTED, AFFINITY_INPUT: 0.4}
 """Log odds of a response for one of the column, the first that is known: less than 1, for among many actions the best
 looking is the one that is overrated most. Affinity is of a month, in which many buy who do not want it now."""
 

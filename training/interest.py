@@ -29,9 +29,9 @@ WEEK: Final = 7 * DAY
 """ms within which interest is to end in a purchase."""
 FEWEST: Final = 500
 """Days on which somebody looked at something, without which nothing is learned."""
-MOST: Final = 6_000
+MOST: Final = 5_000
 """Days that are learned from, drawn."""
-DRAWN_OTHER: Final = 30
+DRAWN_OTHER: Final = 10
 """Categories a day, about, that are learned from besides those that it was; weights make up for the rest."""
 HELD: Final = 2.0
 """Expected purchases by which a category's level is held towards that of all."""
