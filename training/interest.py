@@ -116,7 +116,9 @@ def _levels(
     whole = pairs.moment + WEEK <= until
     pairs, interest, weight = pairs.take(whole), interest[whole], weight[whole]
     count = len(bought.leaf)
-    came = np.bincount(pairs.category, weight * _bought_within(bought, pairs), count)
+    if not len(pairs) or not len(bought.at):
+        return np.zeros(count)
+    came = np.bincount(pairs.category, weight * _bought_within(bought, pairs, until), count)
     if came.sum() == 0.0:
         return np.zeros(count)
     foreseen = np.bincount(pairs.category, interest, count)
@@ -124,14 +126,15 @@ def _levels(
     return np.asarray(np.log((came + HELD) / (foreseen + HELD)), np.float64)
 
 
-def _bought_within(bought: Purchases, pairs: Pairs) -> NDArray[np.bool_]:
-    """bool[n]: in the category, within a WEEK of the moment."""
+def _bought_within(bought: Purchases, pairs: Pairs, until: int) -> NDArray[np.bool_]:
+    """bool[n]: in the category, within a WEEK of the moment, and recorded by `until`."""
     kinds, begin = len(bought.leaf), int(min(bought.at.min(), pairs.moment.min())) // MINUTE
     span = (int(max(bought.at.max(), pairs.moment.max())) + WEEK) // MINUTE - begin + 1
 
     def numbered(person: NDArray[np.int32], category: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.int64]:
         return (person.astype(np.int64) * kinds + category) * span + at // MINUTE - begin
 
-    every = np.sort(numbered(bought.person(), bought.category, bought.at))
+    told = bought.recorded_at <= until
+    every = np.sort(numbered(bought.person()[told], bought.category[told], bought.at[told]))
     first, last = (numbered(pairs.person, pairs.category, at) for at in (pairs.moment, pairs.moment + WEEK))
     return np.searchsorted(every, last, side="right") > np.searchsorted(every, first, side="right")

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from features.progress import Progress
+from models import bundle as bundles
+from models.bundle import BundleError
 from models.document_fields import text_of
 from training import (
     affinity,
@@ -16,6 +18,7 @@ from training import (
     cool_off,
     cool_off_report,
     first_model,
+    holdout,
     plots,
     reliability,
     repurchase,
@@ -108,12 +111,13 @@ def learn(
             repurchase=None if again.windows is None else again.windows.model,
             cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
             response_delay=late.delay,
-            self_test=self_test_of(first.affinity, first.response, incremental, settings.seed),
+            self_test=self_test_of(first.affinity, first.response, incremental, settings.seed, first.interest),
             reference=reference_of(trained, settings.seed),
             incremental=incremental,
         )
         record = _with_windows(_record(trained, learned, evaluation, settings), again)
         record = replace(record, metrics={**record.metrics, **(skew.metrics if skew is not None else {})})
+        record = _with_champion(record, registry, trained)
         kept = report.added(_with_cool_offs(record, rests), against_none, CARD)
         registered = registry.register(bundle, with_search(kept, tuned, CARD))
     remarks = (learned.remark, again.remark, rests.remark, late.remark, against_none.remark)
@@ -141,7 +145,7 @@ def _first(
         contact_reason=learned.model,
         repurchase=None if again.windows is None else again.windows.model,
         cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
-        self_test=self_test_of(made.affinity, made.response, None, settings.seed),
+        self_test=self_test_of(made.affinity, made.response, None, settings.seed, made.interest),
     )
     remark = f"a first model, of what people turn to; it is not judged, and promises no more than an order: {why}"
     params = {**settings.flat(), **_prefixed("provenance", asdict(made.provenance))}
@@ -254,6 +258,20 @@ def _with_cool_offs(record: RunRecord, learned: cool_off.Learned) -> RunRecord:
         texts={**texts, COOL_OFFS: cool_off_report.markdown(found)},
         figures={**record.figures, "cool_off.png": cool_off_report.figure(found)},
     )
+
+
+def _with_champion(record: RunRecord, registry: Registry, trained: Trained) -> RunRecord:
+    """The record with what the champion makes of the contacts by which the new model was judged; as it is where there
+    is none, it had seen some of them, or this version cannot read it."""
+    champion = registry.champion()
+    if champion is None:
+        return record
+    try:
+        found = holdout.beside(trained.dataset, bundles.load(registry.bundle_files(champion.version)), trained.backtest)
+    except BundleError:
+        return record
+    tags = {**record.tags, **({holdout.BESIDE_TAG: champion.version} if found else {})}
+    return replace(record, metrics={**record.metrics, **found}, tags=tags)
 
 
 def _metrics(tested: Backtest) -> dict[str, float]:
