@@ -47,10 +47,11 @@ def interest_log_odds(
     figures: NDArray[np.float64],
     levels: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """float64[m], NaN where category is -1, and everywhere without a model. Arguments as of affinity_log_odds. levels:
+    """float64[m], NaN where category is -1; 0 everywhere without a model, for a column of 0 leaves LightGBM's trees as
+    they are without it, and one of NaN does not. Arguments as of affinity_log_odds. levels:
     InterestModel.by_number()."""
     if model is None:
-        return np.full(len(rows), np.nan)
+        return np.zeros(len(rows))
     return affinity_log_odds(model.forest, rows, category, figures) + levels[category]
 
 

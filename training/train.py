@@ -230,6 +230,9 @@ def response_rows(
     pairs = exposures.pairs
     rows = feature_rows(dataset, pairs, every_offer)
     needs = np.full((len(pairs), len(NEED_INPUTS)), np.nan)
+    interested = bool(fits) and fits[-1].interest is not None
+    if not interested:
+        needs[:, 1] = 0.0
     figures = np.full((len(pairs), len(COLUMNS)), np.nan)
     fit_of = affinity.by_time(fits, pairs.moment)
     for number, fit in enumerate(fits):
@@ -238,7 +241,7 @@ def response_rows(
         figures[chosen] = fit.population.by_number(dataset.compiled.catalogue.categories)[category]
         columns = affinity_columns(rows[chosen], figures[chosen])
         needs[chosen, 0] = fit.forest.raw(columns)
-        if fit.interest is not None:
+        if interested and fit.interest is not None:
             levels = fit.interest.by_number(dataset.compiled.catalogue.categories)
             needs[chosen, 1] = fit.interest.forest.raw(columns) + levels[category]
     track = track_rows(records, dataset.compiled, pairs.moment, pairs.candidate)

@@ -16,13 +16,15 @@ from features.stores import open_store
 from features.stores.protocol import Store
 from models import bundle
 from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
+from models.interest import interest_log_odds
 from models.local_time import utc_offset
 from models.response import ModelScorer
 from models.response_delay import ResponseDelay
 from training import affinity, first_model, interest, table
 from training.affinity import AffinityFit
 from training.errors import TooFewSuccesses
-from training.settings import TrainingSettings
+from training.growing import Sample, grow
+from training.settings import RESPONSE, TrainingSettings
 from training.simulation.goods import BEGIN, DAY, actions, catalogue
 from training.simulation.history import import_into, lived
 from training.simulation.truth import truth
@@ -179,3 +181,19 @@ def test_rows_of_the_kernel_are_those_that_it_is_learned_from(past: Past) -> Non
     until = replace(dataset, histories=(records[records["occurred_at"] <= moment], *dataset.histories[1:]))
     whole, cut = (feature_rows(one, pairs, table.every_category) for one in (dataset, until))
     assert whole.tobytes() == cut.tobytes()
+
+
+def test_without_a_model_the_column_is_a_constant_that_changes_no_tree(past: Past, fit: AffinityFit) -> None:
+    chosen = everything(past.dataset).take(np.arange(2_000))
+    records = track_records(past.dataset)
+    rows = response_rows(past.dataset, chosen, [replace(fit, interest=None)], records)
+    place = response_inputs().index(INTEREST_INPUT)
+    assert (rows[:, place] == 0.0).all()
+    assert (interest_log_odds(None, rows, chosen.pairs.category, rows, rows) == 0.0).all()
+    names = response_inputs()
+    label = np.random.default_rng(1).random(len(rows)) < 0.2
+    without = np.delete(rows, place, axis=1), [*names[:place], *names[place + 1 :]]
+    some = Sample(rows, label, np.ones(len(rows)), chosen.pairs.person)
+    with_it = grow(some, names, RESPONSE, 20, 1).raw(rows)
+    lacking = grow(replace(some, columns=without[0]), without[1], RESPONSE, 20, 1).raw(without[0])
+    assert with_it.tobytes() == lacking.tobytes()
