@@ -28,7 +28,7 @@ from benchmarks.policy import history, shop
 from features import build
 from features.definitions import FEATURES
 from models.forest import Forest, warm
-from models.inputs import response_inputs, response_shared
+from models.inputs import NEED_INPUTS, response_inputs, response_shared
 from models.track_record import TRACK_COLUMNS
 from tests.models.shop import NOW, customer
 
@@ -69,7 +69,7 @@ def tables(size: Size) -> tuple[Rows, Rows]:
     def rows(seed: int) -> Rows:
         page = customer(history(seed), vocabulary).page
         own = build.rows(page, NOW, 0, made.all, made.facts)
-        need = rng.normal(size=own.shape[0])
+        need = rng.normal(size=(own.shape[0], len(NEED_INPUTS)))
         track = rng.normal(size=(len(made.all), len(TRACK_COLUMNS))).round(2)
         return np.column_stack([own, need, rng.normal(size=60).round(2)[made.all.category], track])
 

@@ -106,7 +106,7 @@ def _scores(
         np.repeat(person[order], offers), np.repeat(moment[order], offers), asked, whole.compiled.all.category[asked]
     )
     nothing = Exposures(pairs, pairs.moment, np.zeros(len(pairs), np.bool_))
-    fit = AffinityFit(trained.bundle.affinity, trained.bundle.population)
+    fit = AffinityFit(trained.bundle.affinity, trained.bundle.population, trained.bundle.interest)
     raw = trained.bundle.response.raw(response_rows(whole, nothing, [fit], [trained.bundle.track_record]))
     scores = np.empty((len(order), offers))
     scores[order] = raw.reshape(len(order), offers)

@@ -7,6 +7,11 @@
     population.json    the categories' figures
     track_record.json  how often each action, group and channel has succeeded
 
+and, when people looked at enough to learn from, both or neither of
+
+    interest.json      how much of the interest in each category ends in a purchase
+    interest.txt       LightGBM text
+
 and, when enough contacts carried a reason to learn from, both or neither of
 
     contact_reason.json   reasons, their base rates, calibration
@@ -56,7 +61,7 @@ from typing import cast
 import numpy as np
 
 from features.definitions import schema_digest
-from models import cool_off, drift, incremental, repurchase_text, response_delay, track_record
+from models import cool_off, drift, incremental, interest, repurchase_text, response_delay, track_record
 from models.calibration import Calibration
 from models.contact_reason import TOLD, ContactReasonModel, contact_reason_inputs
 from models.cool_off import CoolOffModel
@@ -64,6 +69,7 @@ from models.drift import Reference
 from models.forest import Forest
 from models.incremental import IncrementalModel
 from models.inputs import affinity_inputs, response_inputs
+from models.interest import InterestModel
 from models.population import COLUMNS, Population
 from models.recorded_scores import SelfTest, from_object, to_object
 from models.repurchase import RepurchaseModel
@@ -74,12 +80,21 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 PARTS = ("affinity.txt", "calibration.json", "population.json", "response.txt", "track_record.json")
 REASON_PARTS = ("contact_reason.json", "contact_reason.txt")
+INTEREST_PARTS = ("interest.json", "interest.txt")
 REPURCHASE_PARTS = ("repurchase.json",)
 COOL_OFF_PARTS = ("cool_off.json",)
 RESPONSE_DELAY_PARTS = ("response_delay.json",)
 SELF_TEST_PARTS = ("self_test.json",)
 DRIFT_PARTS = ("drift.json",)
-WHOLE = (REASON_PARTS, REPURCHASE_PARTS, COOL_OFF_PARTS, RESPONSE_DELAY_PARTS, SELF_TEST_PARTS, DRIFT_PARTS)
+WHOLE = (
+    INTEREST_PARTS,
+    REASON_PARTS,
+    REPURCHASE_PARTS,
+    COOL_OFF_PARTS,
+    RESPONSE_DELAY_PARTS,
+    SELF_TEST_PARTS,
+    DRIFT_PARTS,
+)
 """Of each all or none."""
 INCREMENTAL_PARTS = ("incremental.json", "incremental_1.txt", "incremental_2.txt")
 """The first so many of them, or none."""
@@ -118,7 +133,8 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Everything that scoring needs. affinity, response: see the modules of that name for their columns.
+    """Everything that scoring needs. affinity, response: see the modules of that name for their columns. interest: None
+    when people looked at too little.
     contact_reason: None when too few contacts carried a reason; no decision reads it. repurchase: None when too little
     was bought again; it is read by the gate of what was bought already. cool_off: None when too little was rejected;
     read by the gate of what was rejected. response_delay: None when too little succeeded; without it nothing is lifted
@@ -131,6 +147,7 @@ class Bundle:
     calibration: Calibration
     population: Population
     track_record: TrackRecord
+    interest: InterestModel | None = None
     contact_reason: ContactReasonModel | None = None
     repurchase: RepurchaseModel | None = None
     cool_off: CoolOffModel | None = None
@@ -157,6 +174,7 @@ def serialise(bundle: Bundle) -> dict[str, bytes]:
         "population.json": _json(population),
         "response.txt": bundle.response.text.encode(),
         "track_record.json": _json(track_record.to_object(bundle.track_record)),
+        **_interest_parts(bundle.interest),
         **_reason_parts(bundle.contact_reason),
         **_repurchase_parts(bundle.repurchase),
         **_cool_off_parts(bundle.cool_off),
@@ -201,6 +219,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
             calibration=_calibration(_object("calibration.json", files)),
             population=_population(_object("population.json", files)),
             track_record=track_record.from_object(_object("track_record.json", files)),
+            interest=_interest(files) if named.keys() >= set(INTEREST_PARTS) else None,
             contact_reason=_contact_reason(files) if named.keys() >= set(REASON_PARTS) else None,
             repurchase=_repurchase(files) if named.keys() >= set(REPURCHASE_PARTS) else None,
             cool_off=_cool_off(files) if named.keys() >= set(COOL_OFF_PARTS) else None,
@@ -214,6 +233,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
     for name, forest in (
         ("affinity_inputs", bundle.affinity),
         ("response_inputs", bundle.response),
+        *((("affinity_inputs", bundle.interest.forest),) if bundle.interest else ()),
         *((("contact_reason_inputs", bundle.contact_reason.forest),) if bundle.contact_reason else ()),
         *(("response_inputs", one) for one in (bundle.incremental.forests if bundle.incremental else ())),
     ):
@@ -308,6 +328,18 @@ def _provenance(content: object) -> Provenance:
 
 def _calibration(content: Mapping[str, object]) -> Calibration:
     return Calibration(float(cast("float", content["slope"])), float(cast("float", content["offset"])))
+
+
+def _interest_parts(model: InterestModel | None) -> dict[str, bytes]:
+    if model is None:
+        return {}
+    figures, text = INTEREST_PARTS
+    return {figures: _json(interest.to_object(model)), text: model.forest.text.encode()}
+
+
+def _interest(files: Mapping[str, bytes]) -> InterestModel:
+    figures, text = INTEREST_PARTS
+    return interest.from_object(_object(figures, files), Forest(files[text].decode()))
 
 
 def _reason_parts(model: ContactReasonModel | None) -> dict[str, bytes]:

@@ -14,6 +14,8 @@ from models.population import AFFINITY_COLUMNS, RESPONSE_COLUMNS
 from models.track_record import TRACK_COLUMNS
 
 AFFINITY_INPUT = "affinity_log_odds"
+INTEREST_INPUT = "interest_log_odds"
+NEED_INPUTS = (AFFINITY_INPUT, INTEREST_INPUT)
 
 _NEED = re.compile(
     r"category\.(bought|occasions|spend|items|viewed|in_basket|basket_added)\b"
@@ -40,7 +42,7 @@ def affinity_inputs() -> tuple[str, ...]:
 
 def response_inputs() -> tuple[str, ...]:
     """The names of the response model's columns, in order."""
-    return (*names(), AFFINITY_INPUT, *RESPONSE_COLUMNS, *TRACK_COLUMNS)
+    return (*names(), *NEED_INPUTS, *RESPONSE_COLUMNS, *TRACK_COLUMNS)
 
 
 def affinity_columns(rows: NDArray[np.float64], figures: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -50,18 +52,18 @@ def affinity_columns(rows: NDArray[np.float64], figures: NDArray[np.float64]) ->
 
 
 def response_columns(
-    rows: NDArray[np.float64], log_odds: NDArray[np.float64], figures: NDArray[np.float64], track: NDArray[np.float64]
+    rows: NDArray[np.float64], needs: NDArray[np.float64], figures: NDArray[np.float64], track: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """float64[m, response_inputs] from feature rows float64[m, F], affinities float64[m], figures as above and
+    """float64[m, response_inputs] from feature rows float64[m, F], float64[m, NEED_INPUTS], figures as above and
     float64[m, TRACK_COLUMNS]."""
-    return np.hstack([rows, beside_features(log_odds, figures, track)])
+    return np.hstack([rows, beside_features(needs, figures, track)])
 
 
 def beside_features(
-    log_odds: NDArray[np.float64], figures: NDArray[np.float64], track: NDArray[np.float64]
+    needs: NDArray[np.float64], figures: NDArray[np.float64], track: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The last of the response model's columns, those that are no features."""
-    return np.column_stack([log_odds, figures[:, len(AFFINITY_COLUMNS) :], track])
+    return np.column_stack([needs, figures[:, len(AFFINITY_COLUMNS) :], track])
 
 
 @cache
@@ -73,7 +75,7 @@ def affinity_shared() -> NDArray[np.bool_]:
 @cache
 def response_shared() -> NDArray[np.bool_]:
     """bool[response_inputs], likewise."""
-    return np.array([*_of_the_customer(), False, *(False for _ in (*RESPONSE_COLUMNS, *TRACK_COLUMNS))])
+    return np.array([*_of_the_customer(), *(False for _ in (*NEED_INPUTS, *RESPONSE_COLUMNS, *TRACK_COLUMNS))])
 
 
 def _of_the_customer() -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from features.candidates import Candidates
 from features.definitions import FEATURES
 from models.columns import CompiledCatalogue
-from models.inputs import AFFINITY_INPUT, response_inputs
+from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
 from models.population import RESPONSE_COLUMNS
 from models.track_record import TRACK_COLUMNS
 
@@ -31,6 +31,7 @@ LEAST: Final = 0.01
 
 _OURS: Final = {
     AFFINITY_INPUT: ("log odds", "how likely they are to buy it within 28 days, by what they buy"),
+    INTEREST_INPUT: ("log odds", "how likely they are to turn to it next, by what they look at and buy"),
     RESPONSE_COLUMNS[0]: ("log ratio", "how often its category succeeds with everybody, against all others"),
     TRACK_COLUMNS[0]: ("log ratio", "how often it succeeds with everybody, against all others"),
     TRACK_COLUMNS[1]: ("log ratio", "how often what is told on the channel succeeds, against all others"),

@@ -27,11 +27,13 @@ class RecordedScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelfTest:
-    """Of the forests that decide. incremental: of each forest of the effect, none of an earlier version."""
+    """Of the forests that decide. incremental: of each forest of the effect, none of an earlier version. interest: None
+    of a model without it."""
 
     affinity: RecordedScores
     response: RecordedScores
     incremental: tuple[RecordedScores, ...] = ()
+    interest: RecordedScores | None = None
 
 
 def to_object(test: SelfTest) -> Mapping[str, object]:
@@ -41,13 +43,15 @@ def to_object(test: SelfTest) -> Mapping[str, object]:
         "affinity": _object(test.affinity),
         "response": _object(test.response),
         **({"incremental": incremental} if incremental else {}),
+        **({} if test.interest is None else {"interest": _object(test.interest)}),
     }
 
 
 def from_object(content: Mapping[str, object]) -> SelfTest:
     """Raises ValueError, KeyError, TypeError."""
     incremental = tuple(_scores(one) for one in cast("Sequence[object]", content.get("incremental", ())))
-    return SelfTest(_scores(content["affinity"]), _scores(content["response"]), incremental)
+    interest = _scores(content["interest"]) if "interest" in content else None
+    return SelfTest(_scores(content["affinity"]), _scores(content["response"]), incremental, interest)
 
 
 def _object(scores: RecordedScores) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ from models.calibration import IDENTITY
 from models.columns import CompiledCatalogue
 from models.drift import Reference
 from models.inputs import beside_features, response_columns, response_shared
+from models.interest import interest_log_odds
 from models.policy_rules import RankBy
 from models.reasons import Additions
 from models.scoring import Scores
@@ -44,7 +45,7 @@ class ModelScorer:
         """One customer, one moment; see the protocol."""
         rows = build.rows(record.page, moment, utc_offset, candidates, compiled.facts)
         known = self._about(rows, candidates, compiled)
-        log_odds, beside, shared = known[0], beside_features(*known), response_shared()
+        log_odds, beside, shared = known[0][:, 0], beside_features(*known), response_shared()
         raw = self._bundle.response.raw(rows, beside, shared)
         scores = Scores(self._bundle.calibration.apply(raw), IDENTITY.apply(log_odds), rows)
         incremental = self._bundle.incremental if compiled.catalogue.rank_by is RankBy.INCREMENTAL else None
@@ -64,25 +65,31 @@ class ModelScorer:
     def _about(
         self, rows: NDArray[np.float64], candidates: Candidates, compiled: CompiledCatalogue
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The affinity of each row of one customer, the population's figures of its category, and its track record."""
+        """What each row of one customer tells of need, the population's figures of its category, its track record."""
         known = self._of(compiled)
         row = compiled.candidate_indices(candidates.action, candidates.channel)
-        log_odds = affinity_log_odds(self._bundle.affinity, rows, candidates.category, known.figures)
-        return log_odds, known.figures[candidates.category], known.track[row]
+        category, figures, model = candidates.category, known.figures, self._bundle
+        affinity = affinity_log_odds(model.affinity, rows, category, figures)
+        interest = interest_log_odds(model.interest, rows, category, figures, known.levels)
+        return np.column_stack([affinity, interest]), known.figures[candidates.category], known.track[row]
 
     def _of(self, compiled: CompiledCatalogue) -> _Known:
         """Kept for as long as the catalogue stays the same."""
         known = self._known
         if known is None or known.compiled is not compiled:
-            figures = self._bundle.population.by_number(compiled.catalogue.categories)
-            known = self._known = _Known(compiled, figures, self._bundle.track_record.by_row(compiled))
+            model, categories = self._bundle, compiled.catalogue.categories
+            levels = np.zeros(len(categories) + 1) if model.interest is None else model.interest.by_number(categories)
+            figures, track = model.population.by_number(categories), model.track_record.by_row(compiled)
+            known = self._known = _Known(compiled, figures, levels, track)
         return known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """What the bundle knows of a catalogue's categories (Population.by_number) and actions (TrackRecord.by_row)."""
+    """What the bundle knows of a catalogue's categories (Population.by_number, InterestModel.by_number) and actions
+    (TrackRecord.by_row)."""
 
     compiled: CompiledCatalogue
     figures: NDArray[np.float64]
+    levels: NDArray[np.float64]
     track: NDArray[np.float64]

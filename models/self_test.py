@@ -36,6 +36,8 @@ def check_recorded(loaded: Bundle) -> None:
         return
     _check_sums("affinity", loaded.affinity, loaded.self_test.affinity)
     _check_sums("response", loaded.response, loaded.self_test.response)
+    if loaded.interest is not None and loaded.self_test.interest is not None:
+        _check_sums("interest", loaded.interest.forest, loaded.self_test.interest)
     forests, recorded = _forests(loaded), loaded.self_test.incremental
     if recorded and len(recorded) != len(forests):
         raise BundleFailed(f"effect has {len(forests)} forests and records of {len(recorded)}; train again")

@@ -13,7 +13,9 @@ from features.progress import Progress
 from models.affinity import HORIZON
 from models.forest import Forest
 from models.inputs import affinity_columns, affinity_inputs
+from models.interest import InterestModel
 from models.population import Population
+from training import interest
 from training.census import population
 from training.errors import NothingToLearn
 from training.growing import Sample, grow, in_parallel, joined
@@ -38,10 +40,11 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class AffinityFit:
-    """A model that saw nothing recorded after population.as_of."""
+    """Models that saw nothing recorded after population.as_of. interest: None where people looked at too little."""
 
     forest: Forest
     population: Population
+    interest: InterestModel | None
 
 
 def bought_within(bought: Purchases, person: int, moment: int, until: int) -> NDArray[np.bool_]:
@@ -140,4 +143,5 @@ def _fit(
 ) -> AffinityFit:
     sample = joined([samples[moment] for moment in moments])
     forest = grow(sample, affinity_inputs(), AFFINITY, settings.affinity_rounds, settings.seed)
-    return AffinityFit(forest, population(dataset, cutoff))
+    known = population(dataset, cutoff)
+    return AffinityFit(forest, known, interest.fit(dataset, known, settings))

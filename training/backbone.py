@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.inputs import AFFINITY_INPUT
+from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, NEED_INPUTS
 from models.population import RESPONSE_COLUMNS
 from models.track_record import TRACK_COLUMNS
+from training.held_logistic import held_logistic
 from training.settings import SHARED
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 LOGARITHMIC: Final = True
 BACKBONE: Final[Mapping[str, bool]] = {
-    **dict.fromkeys((AFFINITY_INPUT, *RESPONSE_COLUMNS, *TRACK_COLUMNS), not LOGARITHMIC),
+    **dict.fromkeys((*NEED_INPUTS, *RESPONSE_COLUMNS, *TRACK_COLUMNS), not LOGARITHMIC),
     "category.viewed.half_life_7d": LOGARITHMIC,
     "category.viewed.7d": LOGARITHMIC,
     "category.bought.overdue": LOGARITHMIC,
@@ -37,8 +38,15 @@ BACKBONE: Final[Mapping[str, bool]] = {
 """Of the response model's inputs those whose effect on the log odds is near a line, of the value or of its logarithm:
 what somebody wants, how it has gone so far, and how tired they are of being told."""
 
+INTERESTED: Final = 0.8
+"""Log odds of a response for one of interest, before contacts say more."""
+
+_HELD: Final = 0.03
+"""Where interest is known, a line differs from what was expected of it by a log odds of so much, squared, for a
+standard deviation of its column: most of what there is to know of a person is known without a contact."""
+
 _STRENGTH: Final = 1.0
-"""C of the regression: a coefficient of 1 for a standard deviation costs a half of log likelihood."""
+"""C of the regression where it is not: a coefficient of 1 for a standard deviation costs a half of log likelihood."""
 
 _STEPS: Final = 128
 _LEAST: Final = 1e-6
@@ -49,22 +57,53 @@ def staircases(grown: lgb.Dataset, sample: Sample, inputs: Sequence[str], seed: 
     None when none does."""
     found: lgb.Booster | None = None
     for place, line in lines(sample, inputs):
-        found = _staircase(grown, place, line, seed, found)
+        found = staircase(grown, place, line, seed, found)
     return found
 
 
 def lines(sample: Sample, inputs: Sequence[str]) -> list[tuple[int, NDArray[np.float64]]]:
     """(the column's place, float64[n], what it adds to the log odds of each row), the constant with the first."""
-    places = [inputs.index(name) for name in BACKBONE]
     if sample.label.all() or not sample.label.any():
         return []
-    columns = standardised(sample.columns[:, places], list(BACKBONE.values()), sample.weight)
-    fitted = LogisticRegression(C=_STRENGTH, max_iter=1_000).fit(columns, sample.label, sample_weight=sample.weight)
-    added = columns * fitted.coef_[0]
+    deviation = _deviation(sample.columns[:, inputs.index(INTEREST_INPUT)], sample.weight)
+    names = [name for name in BACKBONE if name != (AFFINITY_INPUT if deviation > _LEAST else INTEREST_INPUT)]
+    places = [inputs.index(name) for name in names]
+    columns = standardised(sample.columns[:, places], [BACKBONE[name] for name in names], sample.weight)
+    expected = np.where([name == INTEREST_INPUT for name in names], INTERESTED * deviation, 0.0)
+    slopes, constant = _held(columns, sample, expected) if deviation > _LEAST else _free(columns, sample)
+    added = columns * slopes
     telling = np.flatnonzero(np.abs(added).max(axis=0) > _LEAST)
     if len(telling):
-        added[:, telling[0]] += fitted.intercept_[0]
+        added[:, telling[0]] += constant
     return [(places[column], added[:, column]) for column in telling.tolist()]
+
+
+def _free(columns: NDArray[np.float64], sample: Sample) -> tuple[NDArray[np.float64], float]:
+    """Slopes float64[columns], and the constant."""
+    fitted = LogisticRegression(C=_STRENGTH, max_iter=1_000).fit(columns, sample.label, sample_weight=sample.weight)
+    return fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def _held(
+    columns: NDArray[np.float64], sample: Sample, expected: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """The same, with slopes that are expected to be about `expected`."""
+    rate = float(np.average(sample.label, weights=sample.weight))
+    start = np.append(expected, np.log(rate / (1.0 - rate)))
+    precision = np.append(np.full(len(expected), 1.0 / _HELD), _LEAST)
+    found = held_logistic(
+        np.column_stack([columns, np.ones(len(columns))]), sample.label, sample.weight, start, precision
+    )
+    return found[:-1], float(found[-1])
+
+
+def _deviation(column: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """0 where nothing is known."""
+    known = ~np.isnan(column)
+    if not known.any():
+        return 0.0
+    told, weighs = column[known], weight[known]
+    return float(np.sqrt(np.average((told - np.average(told, weights=weighs)) ** 2, weights=weighs)))
 
 
 def standardised(
@@ -81,7 +120,7 @@ def standardised(
     return np.where(deviation > _LEAST, centred / np.maximum(deviation, _LEAST), 0.0)
 
 
-def _staircase(
+def staircase(
     grown: lgb.Dataset, place: int, line: NDArray[np.float64], seed: int, before: lgb.Booster | None
 ) -> lgb.Booster:
     """`before` and a tree of the one column at `place`, in each leaf of which the mean of `line` is added."""

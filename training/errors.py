@@ -2,6 +2,7 @@
 
 TrainingError
 +-- NothingToLearn      the store holds too little history, or too few successes, for an honest model
+|   +-- TooFewSuccesses of contacts, to learn how people respond; there may be a first model all the same
 +-- NotRegistered       the registry has no such model version
 +-- RegistryAway        the registry cannot be reached
 +-- InvalidFeedback     what was logged, or what is asked of it, cannot be judged
@@ -22,6 +23,10 @@ class TrainingError(Exception):
 
 class NothingToLearn(TrainingError):
     """Too little history, or too few successes, for an honest model."""
+
+
+class TooFewSuccesses(NothingToLearn):
+    """Of contacts, to learn how people respond."""
 
 
 class NotRegistered(TrainingError):

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.calibration import IDENTITY, Calibration
+from models.calibration import Calibration
 from models.forest import Forest
 from training.backbone import staircases
+from training.held_logistic import held_logistic, variance
 
 FOLDS = 3
 PLENTY = 800
@@ -27,7 +28,6 @@ SLOPE, OFFSET = 0.1, 0.2
 """Standard deviations of what a forest's log odds are expected to be wrong by, before contacts say more. They are those
 of a probability already; a slope from fifty successes is wrong by 0.2 by chance, and a low one gives what is dear and
 rarely taken too much. Hundreds of successes outweigh it."""
-_STEPS = 50
 
 T = TypeVar("T")
 
@@ -208,29 +208,16 @@ def folds_needed(person: NDArray[np.int32], label: NDArray[np.bool_]) -> int:
 
 def held_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:
     """The Platt scaling of most likelihood times that of SLOPE about 1 and OFFSET about 0 where most is known, both
-    normal; by Newton's method, for it is convex. Of a score that orders the wrong way round as fit_calibration has
+    normal. Of a score that orders the wrong way round as fit_calibration has
     it."""
-    told = weight * _variance(raw)
+    told = weight * variance(raw)
     centre = float(np.average(raw, weights=told)) if told.sum() > 0.0 else 0.0
     columns = np.column_stack([raw - centre, np.ones(len(raw))])
     expected, precision = np.array([1.0, centre]), np.array([SLOPE, OFFSET]) ** -2.0
-    found = expected
-    for _ in range(_STEPS):
-        log_odds = columns @ found
-        downhill = columns.T @ (weight * (label - IDENTITY.apply(log_odds))) - precision * (found - expected)
-        curvature = (columns.T * (weight * _variance(log_odds))) @ columns + np.diag(precision)
-        step = np.linalg.solve(curvature, downhill)
-        found = found + step
-        if np.abs(step).max() < 1e-10:
-            break
+    found = held_logistic(columns, label, weight, expected, precision)
     if found[0] > _FLAT:
         return Calibration(float(found[0]), float(found[1] - found[0] * centre))
     return fit_calibration(raw, label, weight)
-
-
-def _variance(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    chance = IDENTITY.apply(log_odds)
-    return np.asarray(chance * (1.0 - chance), np.float64)
 
 
 def fit_calibration(raw: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Calibration:

@@ -2,13 +2,16 @@
 
 Best are contacts after both: there the very models are judged that would serve. A challenger that learned from
 everything until now has none yet; then each run's own backtest stands in, whose models had not seen its test contacts,
-as figures relative to what knowing only the rate of successes would cost, which two test parts need not share.
+as figures relative to what knowing only the rate of successes would cost, which two test parts need not share. A
+challenger's run also holds the champion of then to its own test contacts, where those came after what that had learned
+from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +24,17 @@ from training.metrics import calibration_chance, calibration_error, log_loss
 from training.promotion import Figures, Holdout, NotEvaluable
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures
-from training.train import FEWEST, drawn_part
+from training.train import FEWEST, Backtest, drawn_part, response_rows
+
+if TYPE_CHECKING:
+    from training.registry import RunFigures
 
 LOSS, ERROR, CHANCE = "test.log_loss", "test.calibration_error", "test.calibration_chance"
 ROWS, SUCCESSES = "test.exposures", "test.successes"
 """Of a run's metrics."""
+BESIDE = {LOSS: "champion.log_loss", ERROR: "champion.calibration_error", CHANCE: "champion.calibration_chance"}
+"""Of a run's metrics, what the champion of then makes of the same contacts; BESIDE_TAG: which version that was."""
+BESIDE_TAG = "champion_beside"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +73,7 @@ def later_contacts(
         drawn_part(
             dataset,
             later,
-            [AffinityFit(one.affinity, one.population)],
+            [AffinityFit(one.affinity, one.population, one.interest)],
             [one.track_record],
             settings.judged,
             np.random.default_rng(settings.seed),  # the same contacts for both
@@ -76,6 +85,31 @@ def later_contacts(
     ]
     theirs = given[1] if champion is not None else None
     return Later(parts[0].exposures, parts[0].sample, given[0], theirs, len(later), since)
+
+
+def beside(dataset: Dataset, champion: Bundle, tested: Backtest) -> Mapping[str, float]:
+    """The champion's metrics on the backtest's test contacts, by the names in BESIDE; none where it had learned from
+    later ones than the first of them."""
+    if champion.provenance.trained_until > tested.splits.test_from:
+        return {}
+    part = tested.parts["test"]
+    fits = [AffinityFit(champion.affinity, champion.population, champion.interest)]
+    rows = response_rows(dataset, part.exposures, fits, [champion.track_record])
+    probability = champion.calibration.apply(champion.response.raw(rows))
+    judged = (probability, part.sample.label, part.sample.weight)
+    found = {
+        LOSS: log_loss(*judged),
+        ERROR: calibration_error(*judged),
+        CHANCE: calibration_chance(probability, part.sample.weight),
+    }
+    return {BESIDE[name]: figure for name, figure in found.items()}
+
+
+def champion_beside(challenger: RunFigures, champion: str) -> Mapping[str, float] | None:
+    """Of the challenger's run, in the names of the champion's own; None where it holds no figures of that version."""
+    if challenger.tags.get(BESIDE_TAG) != champion or not challenger.metrics.keys() >= set(BESIDE.values()):
+        return None
+    return {**challenger.metrics, **{name: challenger.metrics[told] for name, told in BESIDE.items()}}
 
 
 def as_recorded(

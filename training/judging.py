@@ -269,6 +269,10 @@ def _later(
 
 def _recorded(registry: Registry, them: Contest) -> Holdout | NotEvaluable:
     ours = registry.figures(them.challenger.run_id)
+    if them.champion is not None:
+        at_once = holdout.champion_beside(ours, them.champion.version)
+        if at_once is not None:
+            return holdout.as_recorded(ours.metrics, at_once, same=True)
     theirs = None if them.champion is None else registry.figures(them.champion.run_id)
     same = theirs is not None and ours.tags.get(DATASET_TAG) == theirs.tags.get(DATASET_TAG)
     return holdout.as_recorded(ours.metrics, None if theirs is None else theirs.metrics, same)

@@ -7,6 +7,7 @@ import numpy as np
 
 from models.forest import Forest
 from models.incremental import IncrementalModel
+from models.interest import InterestModel
 from models.recorded_scores import RecordedScores, SelfTest
 
 ROWS = 16
@@ -16,11 +17,18 @@ _SPREAD = 4.0
 """Of the logarithm of the rest, so that counts, amounts and ages are all met."""
 
 
-def self_test_of(affinity: Forest, response: Forest, incremental: IncrementalModel | None, seed: int) -> SelfTest:
+def self_test_of(
+    affinity: Forest,
+    response: Forest,
+    incremental: IncrementalModel | None,
+    seed: int,
+    interest: InterestModel | None = None,
+) -> SelfTest:
     """The same again for the same forests and seed."""
     rng = np.random.default_rng(seed)
     forests = () if incremental is None else incremental.forests
-    return SelfTest(_recorded(affinity, rng), _recorded(response, rng), tuple(_recorded(one, rng) for one in forests))
+    recorded = _recorded(affinity, rng), _recorded(response, rng), tuple(_recorded(one, rng) for one in forests)
+    return SelfTest(*recorded, None if interest is None else _recorded(interest.forest, rng))
 
 
 def _recorded(forest: Forest, rng: np.random.Generator) -> RecordedScores:

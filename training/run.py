@@ -9,12 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from features.progress import Progress
+from models import bundle as bundles
+from models.bundle import BundleError
 from models.document_fields import text_of
 from training import (
     affinity,
     contact_reasons,
     cool_off,
     cool_off_report,
+    first_model,
+    holdout,
     plots,
     reliability,
     repurchase,
@@ -24,6 +28,7 @@ from training import (
 )
 from training.contact_reasons import Learned
 from training.decision_rows import MadeAgain, RowStore
+from training.errors import NothingToLearn, TooFewSuccesses
 from training.evaluate import Evaluation, evaluate
 from training.incremental import learning, report
 from training.metrics import auc, calibration_chance, calibration_error, log_loss
@@ -75,9 +80,13 @@ def learn(
     """known_at: ms UTC, nothing recorded later is seen; None: everything. made_again: for what was withheld; None:
     logged decisions are not learned from. skew: of logged decisions, None where it was not measured. search: for better
     trees of the response model than those told; None: none is made. tell: takes what the search chose as soon as that
-    is known, for what follows may fail. Raises TrainingError, StoreError."""
+    is known, for what follows may fail. Where too few contacts have succeeded it is a first model, which is not judged
+    and for which nothing is searched. Raises TrainingError, StoreError."""
     dataset = table.read(store, known_at, progress)
-    drawn, tuned = drawn_parts(dataset, settings, progress), None
+    try:
+        drawn, tuned = drawn_parts(dataset, settings, progress), None
+    except TooFewSuccesses as why:
+        return _first(store, registry, dataset, settings, progress, why)
     if search is not None:
         backbone = begins_with_backbone(dataset.exposures)
         parts = (drawn.parts["train"].sample, drawn.parts["validation"].sample)
@@ -102,16 +111,49 @@ def learn(
             repurchase=None if again.windows is None else again.windows.model,
             cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
             response_delay=late.delay,
-            self_test=self_test_of(first.affinity, first.response, incremental, settings.seed),
+            self_test=self_test_of(first.affinity, first.response, incremental, settings.seed, first.interest),
             reference=reference_of(trained, settings.seed),
             incremental=incremental,
         )
         record = _with_windows(_record(trained, learned, evaluation, settings), again)
         record = replace(record, metrics={**record.metrics, **(skew.metrics if skew is not None else {})})
+        record = _with_champion(record, registry, trained)
         kept = report.added(_with_cool_offs(record, rests), against_none, CARD)
         registered = registry.register(bundle, with_search(kept, tuned, CARD))
     remarks = (learned.remark, again.remark, rests.remark, late.remark, against_none.remark)
     return Run(registered, evaluation, (*trained.dataset.remarks, *remarks))
+
+
+def _first(
+    store: LearningStore,
+    registry: Registry,
+    dataset: table.Dataset,
+    settings: TrainingSettings,
+    progress: Progress,
+    why: TooFewSuccesses,
+) -> Run:
+    """Raises what it was made for where there are too few purchases, too."""
+    try:
+        made = first_model.first_model(dataset, settings, progress)
+    except NothingToLearn:
+        raise why from None
+    learned = contact_reasons.learn(dataset, settings, progress)
+    again = repurchase.learn(dataset, store.vocabulary, progress)
+    rests = cool_off.learn(dataset, store.vocabulary, progress)
+    bundle = replace(
+        made,
+        contact_reason=learned.model,
+        repurchase=None if again.windows is None else again.windows.model,
+        cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
+        self_test=self_test_of(made.affinity, made.response, None, settings.seed, made.interest),
+    )
+    remark = f"a first model, of what people turn to; it is not judged, and promises no more than an order: {why}"
+    params = {**settings.flat(), **_prefixed("provenance", asdict(made.provenance))}
+    card = {CARD: f"{first_model.card(dataset, made, str(why))}\n{learned.remark}\n"}
+    record = RunRecord(params, {}, _identity(dataset.digest, settings), {}, card)
+    record = _with_cool_offs(_with_windows(record, again), rests)
+    registered = registry.register(bundle, record)
+    return Run(registered, None, (*dataset.remarks, remark, learned.remark, again.remark, rests.remark))
 
 
 def judge(
@@ -216,6 +258,20 @@ def _with_cool_offs(record: RunRecord, learned: cool_off.Learned) -> RunRecord:
         texts={**texts, COOL_OFFS: cool_off_report.markdown(found)},
         figures={**record.figures, "cool_off.png": cool_off_report.figure(found)},
     )
+
+
+def _with_champion(record: RunRecord, registry: Registry, trained: Trained) -> RunRecord:
+    """The record with what the champion makes of the contacts by which the new model was judged; as it is where there
+    is none, it had seen some of them, or this version cannot read it."""
+    champion = registry.champion()
+    if champion is None:
+        return record
+    try:
+        found = holdout.beside(trained.dataset, bundles.load(registry.bundle_files(champion.version)), trained.backtest)
+    except BundleError:
+        return record
+    tags = {**record.tags, **({holdout.BESIDE_TAG: champion.version} if found else {})}
+    return replace(record, metrics={**record.metrics, **found}, tags=tags)
 
 
 def _metrics(tested: Backtest) -> dict[str, float]:

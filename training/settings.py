@@ -91,8 +91,8 @@ class TrainingSettings:
     """seed: of every draw. threads: LightGBM's and implicit's; the result does not depend on it.
 
     affinity_moments: moments, 28 days apart, that one affinity model learns from; affinity_people: at most how many are
-    drawn at each. affinity_rounds: trees. refits: at
-    most how many affinity models that saw earlier data only are fitted for the exposures' sake, besides the last.
+    drawn at each. affinity_rounds, interest_rounds: trees. refits: at most how many affinity models that saw earlier
+    data only are fitted for the exposures' sake, besides the last.
     negatives: failed contacts drawn (with weights that make up for the rest) per split to learn from; judged: the same
     to be judged on. rounds: at most how many trees of the response model; patience: rounds without a better
     validation. resamples: bootstrap draws of people. judged_people: at most how many people the next-purchase table
@@ -104,6 +104,7 @@ class TrainingSettings:
     affinity_moments: int = 3
     affinity_people: int = 20_000
     affinity_rounds: int = 160
+    interest_rounds: int = 120
     refits: int = 4
     negatives: int = 40_000
     judged: int = 150_000
@@ -119,6 +120,15 @@ class TrainingSettings:
 
 
 AFFINITY = {**SHARED, "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100, "feature_fraction": 0.5}
+
+INTEREST = {
+    **SHARED,
+    "num_leaves": 15,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 50,
+    "feature_fraction": 0.5,
+    "lambda_l2": 5.0,
+}
 
 REWARD = {**SHARED, "objective": "regression", "num_leaves": 15, "learning_rate": 0.05, "min_data_in_leaf": 50}
 """Of what a draw is expected to earn, for off-policy evaluation."""

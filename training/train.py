@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from models.bundle import Bundle, Provenance
 from models.calibration import Calibration
-from models.inputs import affinity_columns, response_columns, response_inputs
+from models.inputs import NEED_INPUTS, affinity_columns, response_columns, response_inputs
 from models.population import COLUMNS
 from models.track_record import TrackRecord
 from training import affinity
 from training.affinity import AffinityFit
-from training.errors import NothingToLearn
+from training.errors import NothingToLearn, TooFewSuccesses
 from training.growing import Sample, best_rounds, calibrate_across_people, grow, joined, part_of, shared_table
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures, every_offer, feature_rows
@@ -127,13 +127,15 @@ def _cut(exposures: Exposures, enough: int, learned_from: int) -> Splits:
     validation_from = _latest(moment[success & (matured <= test_from)], enough, "validation")
     learned = int((success & (matured <= validation_from)).sum())
     if learned < learned_from:
-        raise NothingToLearn(f"{TOO_FEW} to train on are {learned}; {FEWEST} are needed before validation; import more")
+        raise TooFewSuccesses(
+            f"{TOO_FEW} to train on are {learned}; {FEWEST} are needed before validation; import more"
+        )
     return Splits(validation_from, test_from)
 
 
 def _latest(moments: NDArray[np.int64], enough: int, part: str) -> int:
     if len(moments) < enough:
-        raise NothingToLearn(
+        raise TooFewSuccesses(
             f"{TOO_FEW} for {part} are {len(moments)}; {enough} are needed there, {3 * FEWEST} in all; "
             "import contacts (sent, displayed) of actions and the outcomes that the catalogue calls their success"
         )
@@ -205,6 +207,7 @@ def train(dataset: Dataset, settings: TrainingSettings, progress: Progress, draw
         calibration=calibration,
         population=latest.population,
         track_record=tested.records[-1],
+        interest=latest.interest,
     )
     return Trained(bundle, dataset, tested)
 
@@ -231,16 +234,23 @@ def response_rows(
     track record of the latest fit and record that saw nothing after it; NaN and 0 before the first."""
     pairs = exposures.pairs
     rows = feature_rows(dataset, pairs, every_offer)
-    log_odds = np.full(len(pairs), np.nan)
+    needs = np.full((len(pairs), len(NEED_INPUTS)), np.nan)
+    interested = bool(fits) and fits[-1].interest is not None
+    if not interested:
+        needs[:, 1] = 0.0
     figures = np.full((len(pairs), len(COLUMNS)), np.nan)
     fit_of = affinity.by_time(fits, pairs.moment)
     for number, fit in enumerate(fits):
         chosen = np.flatnonzero((fit_of == number) & (pairs.category >= 0))
         category = pairs.category[chosen]
         figures[chosen] = fit.population.by_number(dataset.compiled.catalogue.categories)[category]
-        log_odds[chosen] = fit.forest.raw(affinity_columns(rows[chosen], figures[chosen]))
+        columns = affinity_columns(rows[chosen], figures[chosen])
+        needs[chosen, 0] = fit.forest.raw(columns)
+        if interested and fit.interest is not None:
+            levels = fit.interest.by_number(dataset.compiled.catalogue.categories)
+            needs[chosen, 1] = fit.interest.forest.raw(columns) + levels[category]
     track = track_rows(records, dataset.compiled, pairs.moment, pairs.candidate)
-    return response_columns(rows, log_odds, figures, track)
+    return response_columns(rows, needs, figures, track)
 
 
 def drawn_part(

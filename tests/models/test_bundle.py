@@ -25,6 +25,7 @@ from models.forest import Forest
 from models.incremental import IncrementalModel
 from models.incremental import Origin as IncrementalOrigin
 from models.inputs import affinity_inputs, response_inputs
+from models.interest import InterestModel
 from models.population import COLUMNS, Population
 from models.repurchase import BINS, Pace, RepurchaseModel
 from models.response_delay import ResponseDelay
@@ -97,9 +98,14 @@ def delays() -> ResponseDelay:
     return ResponseDelay(1_699_999_999_999, {"Käse": (0.25, *(0.0,) * 12)}, (*(0.0,) * 11, 0.5, 0.25))
 
 
+def interest() -> InterestModel:
+    return InterestModel(1_699_999_999_999, forest(affinity_inputs(), 6), {"bread": -0.5, "Käse": 0.25})
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["without options", "with options"])
 def made(request: pytest.FixtureRequest) -> Bundle:
     return Bundle(
+        interest=interest() if request.param else None,
         contact_reason=reasons() if request.param else None,
         repurchase=windows() if request.param else None,
         cool_off=rests() if request.param else None,
@@ -219,7 +225,15 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
         assert json.loads(files["contact_reason.json"]) == golden["contact_reason.json"]
         for name in bundle.INCREMENTAL_PARTS[1:]:
             assert len(manifest["sha256"].pop(name)) == 64
-        plain = ("repurchase.json", "cool_off.json", "response_delay.json", "incremental.json", "drift.json")
+        assert len(manifest["sha256"].pop("interest.txt")) == 64
+        plain = (
+            "interest.json",
+            "repurchase.json",
+            "cool_off.json",
+            "response_delay.json",
+            "incremental.json",
+            "drift.json",
+        )
         for name in plain:
             assert json.loads(files[name]) == golden[name]
         for name in ("contact_reason.json", *plain):
@@ -233,7 +247,8 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize("name", bundle.OPTIONAL_PARTS)
 def test_what_is_optional_is_whole_or_refused(name: str, made: Bundle, tmp_path: Path) -> None:
     options = {"contact_reason": reasons(), "repurchase": windows(), "cool_off": rests(), "reference": reference()}
-    recorded = self_test_of(made.affinity, made.response, effects(), 1)
+    options["interest"] = interest()
+    recorded = self_test_of(made.affinity, made.response, effects(), 1, interest())
     with_reasons = replace(made, **options, response_delay=delays(), self_test=recorded, incremental=effects())
     files = bundle.serialise(with_reasons)
     with pytest.raises(BundleCorrupt, match=name):
@@ -260,12 +275,14 @@ def test_each_option_is_free(
         cool_off=rests() if with_rests else None,
         response_delay=delays() if with_later else None,
         reference=reference() if with_later else None,
+        interest=interest() if with_rests != with_later else None,
         incremental=None if forests is None else effects(forests),
     )
     loaded = bundle.load(bundle.serialise(own))
     assert (loaded.contact_reason is not None, loaded.repurchase is not None) == (with_reasons, with_windows)
     assert (loaded.cool_off, loaded.response_delay) == (own.cool_off, own.response_delay)
     assert (loaded.reference, loaded.incremental) == (own.reference, own.incremental)
+    assert loaded.interest == own.interest
 
 
 @pytest.mark.parametrize(

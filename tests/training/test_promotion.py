@@ -14,7 +14,7 @@ from features.progress import Silent
 from features.vocabulary import Vocabulary
 from training.champions import TAG, Grounds, How, Reign, history, tag_of
 from training.errors import InvalidGrounds, InvalidLimits
-from training.holdout import ERROR, LOSS, ROWS, SUCCESSES, as_recorded
+from training.holdout import BESIDE, BESIDE_TAG, ERROR, LOSS, ROWS, SUCCESSES, as_recorded, champion_beside
 from training.offpolicy.intervals import Interval
 from training.offpolicy.logged import Reward
 from training.offpolicy.paired import Policies, compared
@@ -36,6 +36,7 @@ from training.promotion import (
     verdict,
 )
 from training.promotion_text import as_json, markdown
+from training.registry import RunFigures
 
 LIMITS = Limits()
 FINE = Replayed(100, ())
@@ -251,6 +252,21 @@ def test_recorded_figures_are_relative_to_the_rate_alone() -> None:
         assert (found.challenger.log_loss, found.challenger.calibration_error) == pytest.approx((1.0, 0.25))
         assert isinstance(as_recorded({}, run, same=False), NotEvaluable)
     assert isinstance(as_recorded({LOSS: 1.0}, None, same=False), NotEvaluable)
+
+
+def test_a_run_s_figures_of_the_champion_are_those_of_that_version_only() -> None:
+    told = {LOSS: 0.2, ERROR: 0.01, ROWS: 100.0, SUCCESSES: 10.0, "test.calibration_chance": 0.02}
+    its_own = {BESIDE[LOSS]: 0.4, BESIDE[ERROR]: 0.03, BESIDE["test.calibration_chance"]: 0.04}
+    run = RunFigures({**told, **its_own}, {BESIDE_TAG: "7"})
+    found = champion_beside(run, "7")
+    assert found is not None
+    judged = as_recorded(told, found, same=True)
+    assert isinstance(judged, Holdout)
+    assert judged.champion is not None
+    assert judged.champion.log_loss == pytest.approx(2 * judged.challenger.log_loss)
+    assert judged.champion.calibration_error == pytest.approx(0.3)
+    assert champion_beside(run, "8") is None
+    assert champion_beside(RunFigures(told, {BESIDE_TAG: "7"}), "7") is None
 
 
 def test_an_entry_of_the_history_is_never_written_over() -> None:

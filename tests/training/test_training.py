@@ -25,7 +25,8 @@ from models.population import COLUMNS, Population
 from models.reasons import SHOWN, reasons
 from models.response import ModelScorer
 from tests.training.small_shop import LEAVES, PEOPLE, as_table, events, open_shop
-from training import affinity, baselines, census, table
+from training import affinity, baselines, census, holdout, table
+from training.affinity import AffinityFit
 from training.baselines import Weighing
 from training.contacts import DAY
 from training.errors import NothingToLearn
@@ -165,7 +166,13 @@ def test_the_row_that_trained_is_the_row_that_serves(shop: Store, trained: Train
         record = shop.read_as_of(customer_identifier(people[numbers[int(one.pairs.person[0])]]), moment)
         offset = utc_offset(record.time_zone, compiled.catalogue.time_zone, moment)
         known = max((each for each in records if each.as_of <= moment), key=lambda each: each.as_of)
-        serving = replace(trained.bundle, affinity=fit.forest, population=fit.population, track_record=known)
+        serving = replace(
+            trained.bundle,
+            affinity=fit.forest,
+            population=fit.population,
+            interest=fit.interest,
+            track_record=known,
+        )
         scorer = ModelScorer(bundle.load(bundle.serialise(serving)), "1")
         scores = scorer.score(record, moment, offset, compiled.all, compiled)
         columns = response_rows(dataset, one, fits, records)
@@ -379,6 +386,22 @@ def test_affinity_ranks_what_people_buy_above_what_they_do_not(trained: Trained)
     figures = fit.population.by_number(dataset.compiled.catalogue.categories)
     raw = fit.forest.raw(affinity_columns(rows, figures[drawn.pairs.category]))
     assert raw[drawn.label].mean() > raw[~drawn.label].mean() + 1
+
+
+def test_a_champion_is_held_to_the_test_contacts_only_where_it_had_seen_none(trained: Trained) -> None:
+    tested, champion = trained.backtest, trained.bundle
+
+    def at(until: int) -> dict[str, float]:
+        origin = replace(champion.provenance, trained_until=until)
+        return dict(holdout.beside(trained.dataset, replace(champion, provenance=origin), tested))
+
+    assert at(tested.splits.test_from + 1) == {}
+    found, part = at(tested.splits.test_from), tested.parts["test"]
+    fits = [AffinityFit(champion.affinity, champion.population, champion.interest)]
+    raw = champion.response.raw(response_rows(trained.dataset, part.exposures, fits, [champion.track_record]))
+    chance = champion.calibration.apply(raw)
+    loss = np.where(part.sample.label, -np.log(chance), -np.log1p(-chance))
+    assert found["champion.log_loss"] == pytest.approx(np.average(loss, weights=part.sample.weight))
 
 
 def test_too_little_history_is_told_in_numbers(shop: Store, dataset: Dataset) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -86,10 +86,13 @@ def served(home: Home, progress: Progress) -> Iterator[Client]:
 def run(
     home: Home, plan: Plan, loop: Loop, progress: Progress, told: Callable[[str], None], *, retrained: bool
 ) -> tuple[bool, ...]:
-    """All rounds; whether each model, made after each stretch but the last, was promoted. told: a line after each
-    round. retrained: else none is made."""
+    """All rounds; whether each model, made before the first decision and after each stretch but the last, was promoted.
+    told: a line after each round. retrained: else none is made."""
     promoted: list[bool] = []
     last = plan.rounds * plan.stretches - 1
+    if retrained:
+        with progress.step("Train and promote before the first decision"):
+            promoted.append(_taken_up(home, plan, loop, promoted))
     for number in range(last + 1):
         rounds, part = divmod(number, plan.stretches)
         wanted = plan.decisions * (part + 1) // plan.stretches - plan.decisions * part // plan.stretches
@@ -99,10 +102,16 @@ def run(
             told(row(loop.log.figures(plan.seed)[-2]))
         if number < last and retrained:
             with progress.step(f"Train and promote after day {(number + 1) * plan.every}"):
-                promoted.append(retrained_by(home, plan.seed, loop.client))
-            if promoted.count(True) == 1 and promoted[-1]:  # the first that serves
-                loop.client.publish(goods.catalogue(loop.world.truth.actions, RANDOM_SHARE).document)
+                promoted.append(_taken_up(home, plan, loop, promoted))
     return tuple(promoted)
+
+
+def _taken_up(home: Home, plan: Plan, loop: Loop, before: Sequence[bool]) -> bool:
+    """Whether a new model serves now; with the first that does, only some people stay in the random arm."""
+    took_up = retrained_by(home, plan.seed, loop.client)
+    if took_up and not any(before):
+        loop.client.publish(goods.catalogue(loop.world.truth.actions, RANDOM_SHARE).document)
+    return took_up
 
 
 def simulated(home: Home, plan: Plan, progress: Progress, told: Callable[[str], None]) -> Simulation:
