@@ -151,8 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lean = stack.enter_context(server(folder / "lean", target="benchmarks.parts.empty:Empty", NEXTBEST_LEAN="yes"))
         rows, rate = rates(size, ours, default, lean)
         rows.append(tails(size, ours, rate))
+        finish(rows, told.json)
         print(overload(size, ours, rate))
-    finish(rows, told.json)
 
 
 if __name__ == "__main__":

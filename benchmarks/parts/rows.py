@@ -42,10 +42,14 @@ class Row(msgspec.Struct, frozen=True):
         return f"{'>=' if self.sense == 'at_least' else '<='} {figure(self.goal)}"
 
     def __str__(self) -> str:
+        return self.line(judged=True)
+
+    def line(self, judged: bool) -> str:
+        """judged: say whether the goal was met; tiny sizes cannot."""
         if self.missing:
             return f"{self.what:<44} not measured: {self.missing}"
         spread = f"{figure(self.ratio)} {self.unit} ({figure(self.least)} to {figure(self.most)})"
-        verdict = {True: "met", False: "MISSED", None: ""}[self.met]
+        verdict = {True: "met", False: "MISSED", None: ""}[self.met if judged else None]
         return f"{self.what:<44} {self.against:<44} {spread:<34} {self.asked:<10} {verdict:<7} {self.told}".rstrip()
 
 

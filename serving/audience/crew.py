@@ -64,9 +64,9 @@ class Crew:
         waiting = iter(parts)
         for worker in self._workers:
             self._give(worker, waiting)
-        while busy := {worker.connection: worker for worker in self._workers if worker.busy}:
-            for connection in wait(list(busy)):
-                worker = busy[connection]  # type: ignore[index]
+        while busy := [worker for worker in self._workers if worker.busy]:
+            ready = wait([worker.connection for worker in busy])
+            for worker in (one for one in busy if one.connection in ready):
                 said = self._said(worker)
                 if isinstance(said, Advanced):
                     advanced(said.customers)
