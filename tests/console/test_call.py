@@ -122,7 +122,7 @@ def test_an_answer_that_cannot_be_told_keeps_no_other_waiting_and_the_page_says_
         assert until(lambda: logged(centre, customer, *CONTACTS) == wanted, 40.0)
         assert until(lambda: {store.answer_fate(f"bad-{one}") for one in range(60)} == {AnswerFate.DROPPED}, 20.0)
         expect(card).to_contain_text("recorded", timeout=15_000)
-        store.keep_answer(Answered("waits", "agent", 1 << 50, "{}"))
+        store.keep_answer(Answered("waits", "agent", now() + 600_000, "{}"))
         with entered(centre, "agent") as client:
             said = {
                 one: client.get(f"/console/customers/{customer}/answer/{one}?outcome=accepted").text
