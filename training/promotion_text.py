@@ -49,7 +49,9 @@ def as_json(found: Verdict, grounds: Grounds | None = None, card: str | None = N
 def kept(found: Verdict, grounds: Grounds, at: int) -> KeptVerdict:
     """at: ms UTC by the store's clock."""
     criteria = tuple(
-        KeptCriterion(one.name, one.observed, one.bound.value, one.required, one.result.value, one.sentence)
+        KeptCriterion(
+            one.name, _plain(one.observed), one.bound.value, _plain(one.required), one.result.value, one.sentence
+        )
         for one in found.criteria
     )
     how = _how(found, grounds)
@@ -66,6 +68,11 @@ def _approval(found: Verdict, grounds: Grounds) -> str:
     said = {"verdict": "Approved by", "forced": "Forced past the verdict by", "refused": "Asked for by"}
     reason = f": {grounds.reason}" if grounds.reason else ""
     return f"{said[_how(found, grounds)]} {grounds.by}{reason}"
+
+
+def _plain(figure: float | None) -> float | None:
+    """Not numpy's, as intervals have them."""
+    return None if figure is None else float(figure)
 
 
 def _finite(value: object) -> object:

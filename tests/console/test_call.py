@@ -12,6 +12,7 @@ from features.event import Kind
 from features.identity import customer_identifier
 from features.stores import open_store
 from features.stores.desk import Answered, AnswerFate
+from serving.console.accounts import now
 from tests.console.browser import picture
 from tests.console.call_centre import DAY, MINUTE, CallCentre
 from tests.console.conftest import SignedIn
@@ -115,13 +116,13 @@ def test_an_answer_that_cannot_be_told_keeps_no_other_waiting_and_the_page_says_
     store = open_store(store_url(centre.running.home))
     try:
         for number in range(60):  # more than are looked at together
-            store.keep_answer(Answered(f"bad-{number}", "agent", number, '{"no": "answer"}'))
+            store.keep_answer(Answered(f"bad-{number}", "agent", now() - 1_000 + number, '{"no": "answer"}'))
         card.get_by_role("button", name="Presented", exact=True).click()
         wanted = [("displayed", "offer-vacuum")]
         assert until(lambda: logged(centre, customer, *CONTACTS) == wanted, 40.0)
         assert until(lambda: {store.answer_fate(f"bad-{one}") for one in range(60)} == {AnswerFate.DROPPED}, 20.0)
         expect(card).to_contain_text("recorded", timeout=15_000)
-        store.keep_answer(Answered("waits", "agent", 1 << 50, "{}"))
+        store.keep_answer(Answered("waits", "agent", now() + 600_000, "{}"))
         with entered(centre, "agent") as client:
             said = {
                 one: client.get(f"/console/customers/{customer}/answer/{one}?outcome=accepted").text

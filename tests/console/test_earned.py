@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from features.consent import PROFILING_TOPIC
 from features.event import Kind
 from features.history import EVENT, Records
+from features.stores import open_store
 from features.stores.desk import Asked
 from serving.console import plots
 from serving.console.earned import DAY, SPAN, ArmSales, Stay, by_arm, stays
+from serving.console.insight import sales_of
+from tests.checks.store_examples import NOON, append, event, log_decision
 
 NOW = 400 * DAY
 
@@ -86,3 +92,24 @@ def test_arms_are_ahead_of_the_holdout_with_an_interval_over_people() -> None:
     words = plots.sales_plot([holdout, full])
     assert f"full {full.ahead:+,.2f}, between" in words
     assert plots.sales_plot([ArmSales("holdout", 1, 0.0, math.nan, (math.nan, math.nan), 0)]) == ""
+
+
+def test_whoever_objects_to_profiling_is_in_no_comparison(tmp_path: Path) -> None:
+    """From a store, as the page reads it."""
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    try:
+        for name, arm in (("ann", "holdout"), ("bob", "full"), ("eve", "full")):
+            made = log_decision(name, f"d-{name}")
+            logged = replace(made.decision, arm=arm, decided_at=NOON)
+            store.log_decisions([replace(made, decision=logged)]).result(30)
+            order = event(f"o-{name}", Kind.ORDERED, NOON + DAY, order=f"o-{name}", item="i-1", quantity=1, amount=20.0)
+            append(store, name, order)
+        objected = event("no", Kind.CONSENT_WITHDRAWN, NOON + 2 * DAY, topic=PROFILING_TOPIC)
+        append(store, "eve", objected)
+        asked, present = store.asked_lately(0, 9), NOON + SPAN * DAY
+        before = {one.arm: one.people for one in sales_of(store, asked, NOON + DAY)}
+        after = {one.arm: (one.people, one.sales) for one in sales_of(store, asked, present)}
+    finally:
+        store.close()
+    assert before == {"holdout": 1, "full": 2}
+    assert after == {"holdout": (1, pytest.approx(20.0)), "full": (1, pytest.approx(20.0))}

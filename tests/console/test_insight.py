@@ -228,7 +228,7 @@ def test_verdicts_and_history_stand_on_the_page_with_links_to_mlflow(
         assert violations(page) == []
         (home / "mlflow.db").rename(home / "away.db")
         page.reload()
-        expect(page.locator(".held")).to_contain_text("cannot be read")
+        expect(page.locator("[aria-labelledby=h-history] .held")).to_contain_text("cannot be read")
         expect(page.get_by_text("Nothing is known while the registry does not answer.")).to_be_visible()
 
 

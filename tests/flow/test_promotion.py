@@ -12,6 +12,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pytest
+from msgspec import to_builtins
 from typer.testing import CliRunner
 
 from features.event import Event, Identifier, Kind
@@ -29,6 +30,7 @@ from models.track_record import TrackRecord
 from nextbest import app
 from serving.model_loader import NoModel, Origin, resolve
 from serving.redrawing import ByModel
+from serving.reigns import verdicts
 from serving.replaying import Replayer
 from tests.flow.test_operators import Done, one_line
 from tests.models.shop import DAY, NOW
@@ -153,6 +155,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     assert (refused.returncode, len(told["reasons"])) == (1, len(failed))
     assert {"ahead of the champion", "log loss on later contacts"} <= failed
     assert kept(home, worse) == ["verdict.json", "verdict.md"]
+    is_told_to_the_console(home, worse, told["criteria"])
     tells_who_is_served_worse(told)
     assert home.aliases() == {CHAMPION: first, CHALLENGER: worse}
 
@@ -198,6 +201,14 @@ def tells_who_is_served_worse(told: dict[str, Any]) -> None:
     assert warned == named
     assert named
     assert (told["approver"].startswith("operator "), told["how"]) == (True, "refused")
+
+
+def is_told_to_the_console(home: Home, version: str, criteria: list[dict[str, object]]) -> None:
+    """By the tags alone, which a service reads without MLflow."""
+    newest, one = verdicts(tracking(home.path), home.registry.name)[0]
+    assert (newest, one.promoted, one.how) == (version, False, "refused")
+    assert one.by.startswith("operator ")
+    assert to_builtins(one.criteria) == tuple(criteria)
 
 
 def keeps_approver_and_card(home: Home, version: str, approver: str, seed: int) -> None:
