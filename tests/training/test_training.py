@@ -21,7 +21,7 @@ from models.affinity import HORIZON
 from models.bundle import Bundle, Provenance
 from models.inputs import AFFINITY_INPUT, affinity_columns, response_inputs
 from models.local_time import utc_offset
-from models.population import COLUMNS, Population
+from models.population import COLUMNS, RESPONSE_COLUMNS, Population
 from models.reasons import SHOWN, reasons
 from models.response import ModelScorer
 from tests.training.small_shop import LEAVES, PEOPLE, as_table, events, open_shop
