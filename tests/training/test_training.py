@@ -21,7 +21,7 @@ from models.affinity import HORIZON
 from models.bundle import Bundle, Provenance
 from models.inputs import AFFINITY_INPUT, affinity_columns, response_inputs
 from models.local_time import utc_offset
-from models.population import COLUMNS, Population
+from models.population import COLUMNS, RESPONSE_COLUMNS, Population
 from models.reasons import SHOWN, reasons
 from models.response import ModelScorer
 from tests.training.small_shop import LEAVES, PEOPLE, as_table, events, open_shop
@@ -40,7 +40,7 @@ from training.train import PARTS, Trained, choose_splits, response_rows, train
 from training.watching.reference import reference_of
 
 SETTINGS = TrainingSettings(rounds=60, affinity_rounds=30, resamples=20, refits=3, negatives=2_000, judged=2_000)
-AFFINITY = response_inputs().index(AFFINITY_INPUT)
+AFFINITY, LIFT = (response_inputs().index(one) for one in (AFFINITY_INPUT, RESPONSE_COLUMNS[0]))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_each_exposure_uses_the_latest_model_before_it(trained: Trained) -> None
     part = trained.backtest.parts["train"]
     early = part.exposures.pairs.moment < cutoffs[0]
     assert early.any()
-    assert np.isnan(part.sample.columns[early][:, AFFINITY : AFFINITY + 2]).all()
+    assert np.isnan(part.sample.columns[early][:, [AFFINITY, LIFT]]).all()
     assert np.isfinite(part.sample.columns[~early][:, AFFINITY]).all()
 
 
