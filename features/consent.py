@@ -114,6 +114,8 @@ def state(consents: Records, channel: int, topic: int, moment: int) -> Consent |
 
 def objects_to_profiling(consents: Records, moment: int) -> bool:
     """Whether the newest statement on profiling by `moment` (ms UTC) is a no."""
+    if not len(consents):
+        return False
     newest = standing(consents[consents["topic"] == PROFILING], moment).state(NO_CHANNEL, PROFILING)
     return newest is not None and not newest.granted
 

@@ -120,6 +120,8 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
     """The journey under way at `moment` (ms UTC); None when there is none. page: EVENT records in any order. idle: ms,
     above 0."""
     known = as_of(page, moment)
+    if len(known) == 0 or moment > int(known["occurred_at"].max()) + max(idle, LONGEST_WAIT):
+        return None
     steps = known[_IS_STEP[known["kind"]]]
     if len(steps) == 0 or moment > int(steps["occurred_at"].max()) + max(idle, LONGEST_WAIT):
         return None  # no step reaches further than that

@@ -74,6 +74,19 @@ def owned(ledger: Records, moment: int) -> Records:
     return made[np.lexsort((made["quantity"], made["item"], made["order"], made["occurred_at"]))]
 
 
+def lines_kept(ledger: Records, moment: int) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+    """Items (vocabulary codes) and moments of purchase (ms UTC) of what `owned` says, in no order; None where that
+    takes more than a look at the orders: there are statements about subscriptions, or returns that name no order."""
+    known = as_of(ledger, moment)
+    if len(known) == 0:
+        return np.zeros(0, np.int32), np.zeros(0, np.int64)
+    quantity, any_loose, any_statement = _net(_columns(known))
+    if any_loose or any_statement:
+        return None
+    kept = quantity > _LEAST
+    return known["item"][kept], known["occurred_at"][kept]
+
+
 def _subscribed(known: Records, moment: int) -> Records:
     """The plans of the statements that stand, one of each subscription, unless it has ended."""
     subscription = np.where(known["order"] == 0, -1 - known["item"].astype(np.int64), known["order"])

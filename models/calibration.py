@@ -27,7 +27,7 @@ class Calibration:
 
     def apply(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[m] probabilities for float64[m] raw scores."""
-        log_odds = np.clip(self.slope * raw + self.offset, -_FARTHEST, _FARTHEST)
+        log_odds = np.minimum(np.maximum(self.slope * raw + self.offset, -_FARTHEST), _FARTHEST)
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
         return probability
 

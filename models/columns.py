@@ -164,8 +164,9 @@ class CompiledCatalogue:
 
     def candidate_indices(self, action: NDArray[np.int32], channel: NDArray[np.uint8]) -> NDArray[np.int32]:
         """int32[n]: the row of `all` for each pair of vocabulary codes; -1 when there is none."""
-        known = (action >= 0) & (action < self._table.shape[0])
-        return np.where(known, self._table[np.where(known, action, 0), channel], np.int32(NO_CODE))
+        known = (action >= 0) & (action < len(self._table))
+        every = bool(known.all())
+        return self._table[action, channel] if every else np.where(known, self._table[known * action, channel], NO_CODE)
 
 
 def take(candidates: Candidates, rows: NDArray[np.intp]) -> Candidates:

@@ -20,7 +20,7 @@ from models.columns import CompiledCatalogue, take
 from models.decision import ChosenAction, Decision, DecisionRequest, Refusal, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.arms import arm_of
-from models.policy.exploration import Drawn, Thrown
+from models.policy.exploration import Draw, Drawn, Thrown
 from models.policy.maturity import maturity
 from models.policy.screening import Screening, screen
 from models.policy.situation import Situation
@@ -156,10 +156,7 @@ def _slate(
     return Slate(
         channel=situation.candidates.channels[number],
         actions=tuple(
-            replace(
-                _chosen(position, one.candidate, one.probability, situation, ranking),
-                reasons=() if told is None else told.reasons.get(one.candidate, ()),
-            )
+            _chosen(position, one, situation, ranking, () if told is None else told.reasons.get(one.candidate, ()))
             for position, one in enumerate(drawn.draws, start=1)
         ),
         no_action_probability=drawn.no_action,
@@ -170,7 +167,10 @@ def _slate(
     )
 
 
-def _chosen(position: int, candidate: int, probability: float, situation: Situation, ranking: Ranking) -> ChosenAction:
+def _chosen(
+    position: int, drawn: Draw, situation: Situation, ranking: Ranking, reasons: tuple[str, ...]
+) -> ChosenAction:
+    candidate = drawn.candidate
     place = ranking.place[candidate]
     action = situation.compiled.catalogue.actions[situation.candidates.action[place]]
     treatment = situation.candidates.treatments[place]
@@ -187,8 +187,9 @@ def _chosen(position: int, candidate: int, probability: float, situation: Situat
         affinity=float(ranking.affinity[candidate]),
         value=action.value,
         priority=float(ranking.priority[candidate]),
-        selection_probability=probability,
+        selection_probability=drawn.probability,
         maturity=maturity(action, situation.published),
+        reasons=reasons,
         incremental_value=_known(float(ranking.incremental[candidate])),
     )
 

@@ -36,9 +36,14 @@ def start_of_day(time_zone: str | None, otherwise: str, moment: int, days: int) 
     return int(midnight.timestamp()) * _SECOND
 
 
+@lru_cache(maxsize=4096)
+def _offset_at(zone: zoneinfo.ZoneInfo, second: int) -> int:
+    """ms; a decision asks several times, and others of the same second ask the same."""
+    ahead = dt.datetime.fromtimestamp(second, zone).utcoffset()
+    return 0 if ahead is None else int(ahead.total_seconds() * _SECOND)
+
+
 def utc_offset(time_zone: str | None, otherwise: str, moment: int) -> int:
     """How far, in ms, local time was ahead of UTC at `moment` (ms UTC). `otherwise`: the catalogue's zone, for a
     customer whose own is None or no IANA name. Raises ValueError when `otherwise` is no IANA name."""
-    zone = zone_of(time_zone, otherwise)
-    ahead = dt.datetime.fromtimestamp(moment // _SECOND, zone).utcoffset()
-    return 0 if ahead is None else int(ahead.total_seconds() * _SECOND)
+    return _offset_at(zone_of(time_zone, otherwise), moment // _SECOND)

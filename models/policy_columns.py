@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalogue import Action, Catalogue
+from models.catalogue import Action, Catalogue, Regime
 from models.cool_off import CoolOffModel, Resting
 from models.policy_document import ONE_PER_SLATE
 from models.policy_rules import OWED, Basket, Purpose
@@ -29,8 +29,10 @@ class Rests:
 class PolicyColumns:
     """All [actions]. owed: no limit, holdout or consent to marketing holds it back. first: urgent or triggered, it goes
     before all that is neither. fallback: it waits until nothing else is eligible. legal, retention, survey: of that
-    purpose. requires_basket, ignores_basket. per_slate: int64, how many of its group one slate may have. number: the
-    place of an action by its vocabulary code."""
+    purpose. requires_basket, ignores_basket; minds_basket: neither, so that what lies in the basket counts as bought.
+    per_slate: int64, how many of its group one slate may have. number: the place of an action by its vocabulary code.
+    any_survey, any_trigger: whether there is such an action. any_grant_needed: whether silence closes any topic on any
+    channel."""
 
     owed: NDArray[np.bool_]
     first: NDArray[np.bool_]
@@ -40,9 +42,13 @@ class PolicyColumns:
     survey: NDArray[np.bool_]
     requires_basket: NDArray[np.bool_]
     ignores_basket: NDArray[np.bool_]
+    minds_basket: NDArray[np.bool_]
     per_slate: NDArray[np.int64]
     rests: Rests
     number: Mapping[int, int]
+    any_survey: bool
+    any_trigger: bool
+    any_grant_needed: bool
 
 
 def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColumns:
@@ -59,9 +65,17 @@ def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColu
         survey=np.array([purpose is Purpose.SURVEY for purpose in purposes], np.bool_),
         requires_basket=np.array([basket is Basket.REQUIRE for basket in baskets], np.bool_),
         ignores_basket=np.array([basket is Basket.IGNORE for basket in baskets], np.bool_),
+        minds_basket=np.array([basket not in (Basket.REQUIRE, Basket.IGNORE) for basket in baskets], np.bool_),
         per_slate=np.array([_per_slate(catalogue, action) for action in actions], np.int64),
         rests=rests(catalogue, None),
         number={int(code): place for place, code in enumerate(codes)},
+        any_survey=Purpose.SURVEY in purposes,
+        any_trigger=any(action.trigger is not None for action in actions),
+        any_grant_needed=any(
+            catalogue.regime(channel, topic) is Regime.OPT_IN
+            for channel in catalogue.channels
+            for topic in (None, *catalogue.topics)
+        ),
     )
 
 

@@ -54,7 +54,7 @@ def checked(scores: Scores, count: int) -> Scores:
     shapes = (scores.response.shape, scores.affinity.shape, scores.rows.shape[:1])
     if shapes != ((count,),) * 3:
         raise ScoringFailed(f"scores is of shapes {shapes}; {count} candidates need {count} of each; mend the model")
-    if not ((scores.response >= 0.0) & (scores.response <= 1.0)).all():
+    if not (scores.response.min(initial=1.0) >= 0.0 and scores.response.max(initial=0.0) <= 1.0):  # nor is NaN either
         raise ScoringFailed("response is outside 0 to 1 or not a number; it must be a probability; mend the model")
     effect = scores.effect
     if effect is not None and not (effect.shape == (count,) and np.isfinite(effect).all()):

@@ -72,5 +72,7 @@ def _event(
 def after_reservations(page: Records, moment: int) -> int:
     """The moment (ms UTC), or that of the newest reservation where another worker's clock is ahead of ours, or its
     request came in later and was first: what is reserved must not be hidden from a decision that is made after it."""
+    if Kind.RESERVED not in page["kind"].tobytes():
+        return moment
     reserved = page["recorded_at"][page["kind"] == Kind.RESERVED]
     return max(moment, int(reserved.max())) if len(reserved) else moment

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
@@ -48,13 +48,13 @@ from serving.call import Call
 from serving.decided_events import after_reservations, decision_events
 from serving.draws import new_id, seed_of
 from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened, unavailable
+from serving.question_text import canonical, request_text, told_of
 from serving.runtime import InForce, Runtime
 from serving.sampled_rows import sampled_rows
 from serving.schemas import DecisionQuestion, IdText, RecommendBatchRequest, RecommendRequest
 from serving.shadowing import Made as Shadowable
 
 logger = logging.getLogger("nextbest.decision")
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 _ID: TypeAdapter[str] = TypeAdapter(IdText)
 TRIES = 16
 """Times that a reservation is decided afresh, in its turn. Of W workers at one person, each wins one in W."""
@@ -79,9 +79,11 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with everything that is the same for each customer of it. moment: ms UTC, of the decision."""
+    """A question with everything that is the same for each customer of it. told: its fields. moment: ms UTC, of the
+    decision."""
 
     question: DecisionQuestion
+    told: Mapping[str, object]
     compiled: CompiledCatalogue
     in_force: InForce
     moment: int
@@ -183,7 +185,8 @@ def _understood(runtime: Runtime, question: DecisionQuestion, now: str | None) -
         compiled.channel(channels[0], question.placement)
     except UnknownPlacement as error:
         raise invalid_sentence("placement", question.placement, str(error)) from error
-    asked = Asked(question, compiled, in_force, present if question.at is None else question.at, channels)
+    moment = present if question.at is None else question.at
+    asked = Asked(question, told_of(question), compiled, in_force, moment, channels)
     if question.decision_id is None or not asked.logged:
         _require_deliverable(asked)
     return asked
@@ -218,7 +221,7 @@ def _channels(question: DecisionQuestion, compiled: CompiledCatalogue) -> tuple[
 
 
 async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
-    text = request_text(asked.question, who.identifier)
+    text = request_text(asked.told, who.identifier)
     digest = hashlib.sha256(text).hexdigest()
     if who.decision_id is not None and asked.logged:
         earlier = runtime.store.decision(who.decision_id)
@@ -226,17 +229,18 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
             return Made(_standing(earlier, digest), None)
         _require_deliverable(asked)
     record = await _record(runtime, asked, who)
-    if asked.question.at is None:
-        asked = replace(asked, moment=after_reservations(record.page, asked.moment))
+    if asked.question.at is None and (moment := after_reservations(record.page, asked.moment)) != asked.moment:
+        asked = replace(asked, moment=moment)
     in_force = asked.in_force
     beside = in_force.beside(record.customer_id, asked.moment)
     if beside.catalogue is not None and beside is not in_force:
         asked = replace(asked, compiled=beside.catalogue, in_force=beside)
     compiled, published = runtime.seen(asked.compiled, asked.in_force, asked.question.at)
-    asked = replace(asked, compiled=compiled)
+    if compiled is not asked.compiled:
+        asked = replace(asked, compiled=compiled)
     scorer = asked.in_force.model.scorer
     catalogue = asked.compiled.catalogue
-    seed = seed_of(runtime.signer, asked.question, asked.channels, record, catalogue, scorer.version, asked.moment)
+    seed = seed_of(runtime.signer, asked.told, asked.channels, record, catalogue, scorer.version, asked.moment)
     request = _decision_request(asked, seed, record.customer_id)
     decision = decide(request, record, asked.compiled, scorer, asked.moment, np.random.default_rng(seed), published)
     given_id = (who.decision_id or new_id(asked.moment)) if asked.logged else None
@@ -248,7 +252,8 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     if given_id is None:  # who only looks leaves no counter behind
         return Made(answer, None)
     metrics.DECISIONS.labels(str(decision.degraded).lower(), decision.arm).inc()
-    metrics.EFFECT_FAILED.inc(decision.effect_failed)
+    if decision.effect_failed:
+        metrics.EFFECT_FAILED.inc()
     runtime.watch.decided(decision, asked.moment, asked.question.across == "best")
     logged = _to_log(runtime, asked, decision, record, name, given_id, seed, text, digest, answer)
     channels = asked.compiled.catalogue.channels
@@ -289,11 +294,6 @@ def _decision_request(asked: Asked, seed: int, subject: str) -> DecisionRequest:
         subject=subject,
         context=question.context,
     )
-
-
-def request_text(question: DecisionQuestion, identifier: Identifier) -> bytes:
-    asked = question.model_dump(mode="python", exclude={"customer_id", "identifier", "customer_ids"})
-    return _canonical({**asked, "identifier": [identifier.type, identifier.value]})
 
 
 def _standing(earlier: LoggedDecision, digest: str) -> bytes:
@@ -338,7 +338,7 @@ def _to_log(
         model_digest=asked.in_force.model.digest,
         snapshot=None,
         subject=record.customer_id,
-        addresses=None if record.addresses is None else _canonical(sorted(record.addresses)).decode(),
+        addresses=None if record.addresses is None else canonical(sorted(record.addresses)).decode(),
         feature_rows=sampled_rows(decision, seed, runtime.settings.feature_sample),
         expected=expected_text(expectations(decision, asked.compiled)),
     )

@@ -9,6 +9,7 @@ write first, each decision is a contact of its own, and draws anew.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 
@@ -17,7 +18,6 @@ from features.journey import present
 from models.catalogue import Catalogue
 from models.local_time import utc_offset
 from models.policy_rules import DAY, Direction
-from serving.schemas import DecisionQuestion
 from serving.tokens import Signer
 
 SEED_BITS = 63
@@ -29,7 +29,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 def seed_of(
     signer: Signer,
-    question: DecisionQuestion,
+    told: Mapping[str, object],
     channels: tuple[str, ...],
     record: CustomerRecord,
     catalogue: Catalogue,
@@ -37,10 +37,10 @@ def seed_of(
     moment: int,
 ) -> int:
     """SEED_BITS for a decision at `moment` (ms UTC): the same as before when one of the channels is inbound and nothing
-    has changed, else random."""
+    has changed, else random. told: the fields of the question."""
     if not _stable(channels, catalogue):
         return secrets.randbits(SEED_BITS)
-    asked = question.model_dump(mode="python", exclude=_ASKED_OTHERWISE)
+    asked = {name: value for name, value in told.items() if name not in _ASKED_OTHERWISE}
     state = (record.customer_id, occasion(record, catalogue, moment), record.version, catalogue.version, model_version)
     return signer.number(_canonical([*state, channels, asked])) >> (64 - SEED_BITS)
 

@@ -15,6 +15,7 @@ from features.event import Kind
 from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord, Records
 from features.published import NOTHING
 from models import forest
+from models.affinity import distinct
 from models.columns import CompiledCatalogue
 from models.contact_moment import Question
 from models.contact_ranking import contact_reasons
@@ -28,6 +29,7 @@ def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
     """Decide at `moment` (ms UTC) for invented people, and score every treatment, in season or not; say why they call,
     and when they buy again. Leaves no trace."""
     forest.warm()
+    distinct(compiled.all.category, len(compiled.catalogue.categories))
     _forecast(compiled)
     channels = tuple(compiled.catalogue.channels)
     for customer in _people(moment):

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.closed_loop import FULL, SMALL, asked
 from benchmarks.parts.rows import Row, finish, load, missing, row
 from benchmarks.table import BENCHES
+from models.policy.gates import GATES
 from tests.checks.postgres import binaries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,6 +55,17 @@ def test_the_console_is_measured_beside_a_decision() -> None:
     rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
     assert "goal 5" in rows["view / decision"]
     assert int(rows["weight"].split()[1].replace(",", "")) <= 150_000
+
+
+@pytest.mark.long
+def test_the_stages_of_a_decision_are_told_one_by_one() -> None:
+    command = [sys.executable, "benchmarks/stages.py", "--quick"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stderr
+    told = {line[:34].strip(): float(line.split()[-2]) for line in ended.stdout.splitlines()[1:]}
+    gates = {f"gate {gate.name}" for gate in GATES}
+    assert gates | {"whole, but HTTP and the writer", "decision", "scores", "draws", "log entry"} <= told.keys()
+    assert all(spent > 0.0 for stage, spent in told.items() if stage != "candidates taken")
 
 
 @pytest.mark.long

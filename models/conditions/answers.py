@@ -6,43 +6,25 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
+import numpy as np
 from cel_expr_python import cel
+from numpy.typing import NDArray
 
 from features.build import customer_row
 from features.history import CustomerRecord
 from models.columns import CompiledCatalogue
 from models.conditions.compiled import WANTED, Batch, Condition
 from models.conditions.known import Known, known_traits
+from models.conditions.memory import key_of
 from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name
+from models.conditions.truth import MET, UNMET, Answer, Truth
 from models.local_time import utc_offset
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _OVERLOAD = re.compile(r"UNKNOWN: No matching overloads found : ([^(<]+)(\([\w., ()]*\))?")
 _KIND = re.compile(r"[A-Z_]+: ([A-Za-z0-9 -]+)")
 _ABSENT = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"')
-
-
-class Truth(Enum):
-    """MET and UNMET are what the condition says. UNKNOWN: it read what is not known, without asking has() first, and so
-    is not met. BROKEN: it could not be evaluated."""
-
-    MET = "met"
-    UNMET = "unmet"
-    UNKNOWN = "unknown"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """words: what is unknown, or what went wrong (of which no value is told, for it may be personal); else empty."""
-
-    truth: Truth
-    words: str = ""
-
-
-MET, UNMET = Answer(Truth.MET), Answer(Truth.UNMET)
 
 
 @dataclass(slots=True)
@@ -57,19 +39,42 @@ class Answers:
     deliver_at: int
     _given: dict[int, Answer] = field(default_factory=dict)
     _traits: dict[str, Known] | None = None
+    _features: NDArray[np.float64] | None = None
     _history: dict[str, float] | None = None
     _known: dict[bool, set[str]] = field(default_factory=dict)
     _read: dict[bool, dict[str, object]] = field(default_factory=dict)
     _activations: dict[bool, cel.Activation] = field(default_factory=dict)
 
     def truths(self, numbers: Sequence[int]) -> list[Truth]:
-        """Of the conditions in these places: evaluated together where everything that they read is known, or asked
-        about with has(), else one by one."""
+        """Of the conditions in these places: as was said before of the same values, else evaluated together where
+        everything that they read is known, or asked about with has(), else one by one."""
         pending = {number for number in numbers if number not in self._given}
-        for batch in self.compiled.conditions.batches:
-            if not pending.isdisjoint(batch.numbers):
-                self._ask_together(batch, pending)
-        return [self.of(number).truth for number in numbers]
+        asked = [
+            (batch, [one for one in batch.numbers if one in pending]) for batch in self.compiled.conditions.batches
+        ]
+        new = [(self._recalled(batch, these), these) for batch, these in asked if these]
+        truths = [self.of(number).truth for number in numbers]
+        for key, these in new:
+            if key is not None:
+                self.compiled.conditions.memory.keep(key, tuple(self._given[one] for one in these))
+        return truths
+
+    def _recalled(self, batch: Batch, asked: list[int]) -> bytes | None:
+        """Gives what was said before; else asks, and returns what to keep it under, if it is to be kept."""
+        key = None if batch.reads_clock else self._key(batch, asked)
+        before = self.compiled.conditions.memory.get(key)
+        if before is None:
+            self._ask_together(batch, set(asked))
+            return key
+        self._given.update(zip(asked, before, strict=True))
+        return None
+
+    def _key(self, batch: Batch, asked: list[int]) -> bytes | None:
+        try:
+            history = self._row().tobytes() if batch.reads_history else b""
+            return key_of(asked, batch.names, {CUSTOMER: self._told(), CONTEXT: self.context}, history)
+        except Exception:  # noqa: BLE001 whatever it raises, each will be asked by itself
+            return None
 
     def of(self, number: int) -> Answer:
         """The answer of the condition in place `number`."""
@@ -161,12 +166,17 @@ class Answers:
     def _lived(self) -> dict[str, float]:
         """The features of the customer alone that conditions read, by the one compiled way; NaN is unknown."""
         if self._history is None:
-            conditions = self.compiled.conditions
-            offset = utc_offset(self.customer.time_zone, self.compiled.catalogue.time_zone, self.moment)
-            row = customer_row(self.customer.page, self.moment, offset, self.compiled.facts, conditions.columns)
-            pairs = zip(conditions.features, row.tolist(), strict=True)
+            pairs = zip(self.compiled.conditions.features, self._row().tolist(), strict=True)
             self._history = {name: value for name, value in pairs if value == value}  # noqa: PLR0124 NaN alone differs
         return self._history
+
+    def _row(self) -> NDArray[np.float64]:
+        """float64[features]."""
+        if self._features is None:
+            offset = utc_offset(self.customer.time_zone, self.compiled.catalogue.time_zone, self.moment)
+            columns, facts = self.compiled.conditions.columns, self.compiled.facts
+            self._features = customer_row(self.customer.page, self.moment, offset, facts, columns)
+        return self._features
 
     def _activation(self, with_history: bool) -> cel.Activation:
         found = self._activations.get(with_history)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 from cel_expr_python import cel
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from features.definitions import columns_of_customer
 from models.catalogue import Catalogue, CatalogueInvalid, Fault
-from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name, asked_for, names_in
+from models.conditions.memory import Memory
+from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name, asked_for, names_in, reads_clock
+from models.conditions.truth import Answer
 from models.policy_document import TraitType
 from models.policy_rules import ContextWeight
 
@@ -33,7 +36,7 @@ WANTED = "wanted"
 @dataclass(frozen=True, slots=True)
 class Condition:
     """names: everything that it reads but now and local; reads: the same as texts, and needs: those that it nowhere
-    asks about with has(). reads_history: some of it is of the history."""
+    asks about with has(). reads_history: some of it is of the history. reads_clock: it may read now or local."""
 
     text: str
     program: cel.Expression
@@ -41,15 +44,19 @@ class Condition:
     reads: frozenset[str]
     needs: frozenset[str]
     reads_history: bool
+    reads_clock: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Conditions (their places) in one program, whose value is the list of theirs: false where one is not wanted."""
+    """Conditions (their places) in one program, whose value is the list of theirs: false where one is not wanted.
+    names: what they read of the customer and the context. reads_history, reads_clock: as in Condition, of all."""
 
     numbers: tuple[int, ...]
     program: cel.Expression
+    names: tuple[Name, ...]
     reads_history: bool
+    reads_clock: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ class Conditions:
     """all: the distinct ones. names: all that they read, by text. batches: of those that can be evaluated together.
     of_action: intp[actions], the place of each one's eligibility, or NONE. weights: in the order of the catalogue.
     traits: those that some condition reads, with their types. features: the same of the history, and columns:
-    intp[features], theirs among all features. environment: the runtime."""
+    intp[features], theirs among all features. environment: the runtime. memory: of what batches that read no clock
+    said."""
 
     all: tuple[Condition, ...]
     names: dict[str, Name]
@@ -77,6 +85,7 @@ class Conditions:
     features: tuple[str, ...]
     columns: NDArray[np.intp]
     environment: cel.Env
+    memory: Memory[tuple[Answer, ...]]
 
 
 def compile_conditions(catalogue: Catalogue, row_start: NDArray[np.intp], action: NDArray[np.intp]) -> Conditions:
@@ -101,6 +110,7 @@ def compile_conditions(catalogue: Catalogue, row_start: NDArray[np.intp], action
         features=features,
         columns=np.array([known[name] for name in features], np.intp),
         environment=environment(),
+        memory=Memory(),
     )
 
 
@@ -119,14 +129,16 @@ def compiled(text: str) -> Condition:
         reads=frozenset(str(name) for name in names),
         needs=frozenset(str(name) for name in names if name not in tested),
         reads_history=any(name.root == HISTORY for name in names),
+        reads_clock=reads_clock(text),
     )
 
 
 def _batches(conditions: Sequence[Condition]) -> Iterator[Batch]:
-    """Those that read the history apart from those that do not. A batch that is too much for the parser is left out:
-    what is in no batch is evaluated by itself."""
-    for reads_history in (False, True):
-        places = [number for number, one in enumerate(conditions) if one.reads_history is reads_history]
+    """Those that read the history apart from those that do not, and those that read a clock likewise. A batch that is
+    too much for the parser is left out: what is in no batch is evaluated by itself."""
+    kinds = [(one.reads_history, one.reads_clock) for one in conditions]
+    for lived, timed in product((False, True), repeat=2):
+        places = [number for number, kind in enumerate(kinds) if kind == (lived, timed)]
         for start in range(0, len(places), BATCH):
             numbers = tuple(places[start : start + BATCH])
             parts = [
@@ -136,7 +148,9 @@ def _batches(conditions: Sequence[Condition]) -> Iterator[Batch]:
                 program = environment().compile(f"[{', '.join(parts)}]", disable_check=True)
             except RuntimeError:
                 continue
-            yield Batch(numbers, program, reads_history)
+            read = dict.fromkeys(name for number in numbers for name in conditions[number].names)
+            names = tuple(name for name in read if name.root != HISTORY)
+            yield Batch(numbers, program, names, lived, timed)
 
 
 @cache

@@ -47,6 +47,11 @@ def asked_for(text: str) -> frozenset[Name]:
     )
 
 
+def reads_clock(text: str) -> bool:
+    """Whether it may read `now` or `local`; what is called so inside of something else counts, too."""
+    return any(found[0] in (NOW, LOCAL) for found in _TOKEN.finditer(text) if found.lastgroup == "name")
+
+
 def _names(text: str) -> Iterator[Name]:
     tokens = [found for found in _TOKEN.finditer(text) if found.lastgroup != "blank"]
     words = [found[0] for found in tokens]

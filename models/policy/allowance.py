@@ -82,6 +82,10 @@ class Allowance:
     def __post_init__(self) -> None:
         self.dearest = self.cost.max(axis=1, initial=0)
 
+    def within(self, pool: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Those of the pool that are `allowed`; the pool itself where nothing can bind."""
+        return pool[self.allowed(pool)] if len(self.left) else pool
+
     def allowed(self, pool: NDArray[np.intp]) -> NDArray[np.bool_]:
         """bool[pool]: whether one more contact with each is within every limit that binds it."""
         tight = self.left < self.dearest
@@ -92,12 +96,15 @@ class Allowance:
         return np.asarray(~dear.any(axis=0), np.bool_)
 
     def take(self, candidate: int) -> None:
-        self.left = self.left - self.cost[:, candidate]
+        if len(self.left):
+            self.left = self.left - self.cost[:, candidate]
 
     def beside(self, other: Allowance) -> Allowance:
         """Both, for the same candidates."""
         if not len(other.left):
             return self
+        if not len(self.left):
+            return other
         return Allowance(
             np.concatenate([self.binds, other.binds]),
             np.concatenate([self.cost, other.cost]),
@@ -109,7 +116,7 @@ def per_slate(situation: Situation, places: NDArray[np.intp]) -> Allowance:
     """What each channel's slate may have of each group, for the candidates at `places` of the situation, as numbers
     from 0. Actions that are owed are bound by nothing, but count for the others."""
     if situation.request.limit == 1 or not len(places):
-        return _nothing(places)
+        return nothing(places)
     candidates, columns = situation.candidates, situation.compiled.policy
     action = candidates.action[places]
     crowd = candidates.channel[places] * len(situation.compiled.groups) + candidates.candidates.group[places]
@@ -124,13 +131,13 @@ def allowance(situation: Situation, places: NDArray[np.intp]) -> Allowance:
     """For the candidates at `places` of the situation, as numbers from 0."""
     rules: ContactLimits = situation.compiled.limits
     if not len(rules) or not len(places):
-        return _nothing(places)
+        return nothing(places)
     counted = rules.counted(keys_of(situation, places))
     binds = counted & ~rules.owed[situation.candidates.action[places]]
     return Allowance(binds, counted.astype(np.int64), rules.most - standing(situation).used)
 
 
-def _nothing(places: NDArray[np.intp]) -> Allowance:
+def nothing(places: NDArray[np.intp]) -> Allowance:
     """That binds."""
     none = np.zeros((0, len(places)), np.bool_)
     return Allowance(none, none.astype(np.int64), np.zeros(0, np.int64))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from features.spending import MILLIONTHS
 from models.columns import take
-from models.conditions.answers import Truth
+from models.conditions.truth import Truth
 from models.live_response import lifted
 from models.local_time import utc_offset
 from models.policy.situation import Situation
@@ -147,5 +147,7 @@ def context_weight(situation: Situation, eligible: NDArray[np.intp]) -> tuple[ND
 def _scores(scorer: Scorer, situation: Situation, eligible: NDArray[np.intp]) -> Scores:
     customer, compiled, moment = situation.customer, situation.compiled, situation.moment
     offset = utc_offset(customer.time_zone, compiled.catalogue.time_zone, moment)
-    columns = take(situation.candidates.candidates, eligible)
+    columns = situation.candidates.candidates
+    if len(eligible) < len(columns):
+        columns = take(columns, eligible)
     return checked(scorer.score(customer, moment, offset, columns, compiled), len(eligible))

@@ -47,9 +47,7 @@ class Greedy:
         exploration: Exploration | None,  # noqa: ARG002 the best needs no permission
     ) -> NDArray[np.float64]:
         chances = np.zeros(len(priority) + 1)
-        highest = priority.max(initial=-np.inf)
-        best = np.flatnonzero(priority == highest)
-        chances[best[np.argmin(tie[best])] if highest >= 0.0 else len(priority)] = 1.0
+        chances[_best(priority, tie)] = 1.0
         return chances
 
 
@@ -69,14 +67,15 @@ class InverseGap:
     def probabilities(
         self, priority: NDArray[np.float64], tie: NDArray[np.intp], exploration: Exploration | None
     ) -> NDArray[np.float64]:
-        greedy = GREEDY.probabilities(priority, tie, exploration)
         if exploration is None or len(priority) == 0:
-            return greedy
-        best = int(np.argmax(greedy))
-        chances = 1.0 / (len(greedy) + exploration.gamma * _gaps(np.append(priority, 0.0), best))
+            return GREEDY.probabilities(priority, tie, exploration)
+        reward = np.zeros(len(priority) + 1)
+        reward[:-1] = priority
+        best = _best(priority, tie)
+        chances = 1.0 / (len(reward) + exploration.gamma * _gaps(reward, best))
         chances[best] = 0.0
-        chances *= min(1.0, exploration.share / chances.sum())
-        chances[best] = 1.0 - chances.sum()
+        chances *= min(1.0, exploration.share / float(chances.sum()))
+        chances[best] = 1.0 - float(chances.sum())
         return chances
 
 
@@ -98,6 +97,19 @@ class Uniform:
 
 GREEDY = Greedy()
 UNIFORM = Uniform()
+
+
+def _best(priority: NDArray[np.float64], tie: NDArray[np.intp]) -> int:
+    """The place of the highest, of equals the one of the lowest tie; that of no action, which is the last, when all are
+    below 0."""
+    if not len(priority):
+        return 0
+    place = int(priority.argmax())
+    highest = priority[place]
+    if not highest >= 0.0:
+        return len(priority)
+    equal = np.flatnonzero(priority == highest)
+    return place if len(equal) == 1 else int(equal[tie[equal].argmin()])
 
 
 def _gaps(reward: NDArray[np.float64], best: int) -> NDArray[np.float64]:
@@ -144,8 +156,10 @@ class Thrown:
     rng: np.random.Generator
 
     def choose(self, pool: NDArray[np.intp], chances: NDArray[np.float64]) -> int:  # noqa: ARG002 chances are enough
-        reached = np.cumsum(chances)
-        place = int(np.searchsorted(reached, self.rng.random() * reached[-1], side="right"))
+        reached = chances.cumsum()
+        place = int(reached.searchsorted(self.rng.random() * reached[-1], side="right"))
+        if place < len(chances) and chances[place] > 0.0:
+            return place
         return min(place, int(np.flatnonzero(chances)[-1]))
 
 
@@ -166,7 +180,7 @@ def draw(
     of what is left. The allowance is left as the slate leaves it."""
     left, front, draws, no_action, end = pool, pool, list[Draw](), 1.0, 1.0
     while len(draws) < limit:
-        left = left[allowance.allowed(left)]
+        left = allowance.within(left)
         front = left[first[left]]
         rule, front = (GREEDY, front) if len(front) else (explorer, left)
         chances = rule.probabilities(priority[front], tie[front], exploration)
@@ -178,5 +192,6 @@ def draw(
             break
         draws.append(Draw(int(front[taken]), float(chances[taken])))
         allowance.take(int(front[taken]))
-        left = left[left != front[taken]]
+        if len(draws) < limit:
+            left = left[left != front[taken]]
     return Drawn(tuple(draws), no_action, end, front)

@@ -32,13 +32,15 @@ class Screening:
 
 def screen(gates: Sequence[Gate], situation: Situation) -> Screening:
     """Every gate over every candidate."""
-    first = np.zeros(len(situation.candidates), np.uint8)
+    first, nobody = np.zeros(len(situation.candidates), np.uint8), situation.nobody
     failed: dict[str, NDArray[np.bool_]] = {}
     faults: list[str] = []
     for number in range(len(gates), 0, -1):
         gate = gates[number - 1]
         try:
             refused = _verdict(gate, situation)
+            if refused is nobody:
+                continue
         except Exception as error:  # noqa: BLE001 a gate that fails, however it fails, must close
             faults.append(f"gate {gate.name}: {type(error).__name__}: {error}")
             refused, failed[gate.name] = _one_by_one(gate, situation)
@@ -60,6 +62,8 @@ def account_of(screening: Screening, situation: Situation, place: int) -> tuple[
 
 def _verdict(gate: Gate, situation: Situation) -> NDArray[np.bool_]:
     refused = gate.refuses(situation)
+    if refused is situation.nobody:
+        return refused
     if refused.shape != (len(situation.candidates),) or refused.dtype != np.bool_:
         raise ValueError(f"verdict is {refused.dtype}{refused.shape}; one bool a candidate is needed; mend the gate")
     return refused

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.event import Kind
 from features.history import CustomerRecord, Records, as_of
 from features.live_response import NO_LIFTS, Lifts
 from features.published import Published
@@ -41,6 +44,17 @@ class Situation:
         object.__setattr__(self, "answers", answers)
 
     @property
+    def nobody(self) -> NDArray[np.bool_]:
+        """bool[candidates]: the verdict of a gate that refuses nothing. Always the same array, read-only, so that
+        whoever runs the gates knows it without looking through it."""
+        return _none_of(len(self.candidates.row))
+
+    def has_any(self, kinds: Iterable[Kind]) -> bool:
+        """Whether anything of these kinds is known of the customer."""
+        held = self.kinds
+        return any(kind in held for kind in kinds)
+
+    @property
     def lifts(self) -> Lifts:
         """How actions do by now; nothing by a catalogue that will not have it, whatever was published under another."""
         return self.published.lifts if self.compiled.catalogue.live_response else NO_LIFTS
@@ -56,3 +70,10 @@ class Situation:
 
     def channel(self, place: int) -> str:
         return self.candidates.channels[int(self.candidates.channel[place])]
+
+
+@lru_cache(maxsize=256)
+def _none_of(count: int) -> NDArray[np.bool_]:
+    none = np.zeros(count, np.bool_)
+    none.flags.writeable = False
+    return none

@@ -38,7 +38,7 @@ def _each(
     slates = []
     for number, name in enumerate(situation.candidates.channels):
         here = np.flatnonzero((channel == number) & free)
-        pool = _before_fallbacks(here[left.allowed(here)], ranking)
+        pool = _before_fallbacks(left.within(here), ranking)
         allowed = situation.compiled.catalogue.channels[name].exploration
         drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.first, left, request.limit, dice)
         if request.distinct:
@@ -54,7 +54,7 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, dice: Dice
     tie = ranking.tie * len(situation.candidates.channels) + channel
     left = allowance(situation, ranking.place).beside(all_funds(situation, ranking.place))
     everything = np.arange(len(ranking.place), dtype=np.intp)
-    pool = _before_fallbacks(everything[left.allowed(everything)], ranking)
+    pool = _before_fallbacks(left.within(everything), ranking)
     names = situation.candidates.channels
     allowed = _strictest(situation, [names[number] for number in np.unique(channel[pool])])
     drawn = draw(explorer, allowed, pool, ranking.priority, tie, ranking.first, left, 1, dice)
@@ -64,6 +64,8 @@ def _best(explorer: Explorer, situation: Situation, ranking: Ranking, dice: Dice
 
 def _before_fallbacks(pool: NDArray[np.intp], ranking: Ranking) -> NDArray[np.intp]:
     """The pool without its fallbacks, unless it has nothing else."""
+    if not ranking.fallback.any():
+        return pool
     others = pool[~ranking.fallback[pool]]
     return others if len(others) else pool
 

@@ -16,7 +16,7 @@ from features.spending import Charge, Most
 from models.columns import CompiledCatalogue
 from models.decision import Decision
 from models.local_time import zone_of
-from models.policy.allowance import Allowance
+from models.policy.allowance import Allowance, nothing
 from models.policy.situation import Situation
 from models.policy_rules import Direction
 
@@ -59,6 +59,8 @@ def _rows(
 def all_funds(situation: Situation, places: NDArray[np.intp]) -> Allowance:
     """Of budgets and ceilings."""
     rules = situation.compiled.spending
+    if not rules.counted:
+        return nothing(places)
     return funds(situation, places, rules.budgets).beside(funds(situation, places, rules.ceilings))
 
 

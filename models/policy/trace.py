@@ -12,10 +12,11 @@ from models.policy.situation import Situation
 def funnel(screening: Screening, situation: Situation, channel: int) -> dict[str, int]:
     """ "candidates", the first refusals of each gate in gate order, and "eligible", for one channel of the request. The
     refusals sum to candidates - eligible."""
-    here = screening.first[situation.candidates.channel == channel]
-    counts = np.bincount(here, minlength=len(screening.gates) + 1)
-    refusals = {gate.name: int(count) for gate, count in zip(screening.gates, counts[1:], strict=True)}
-    return {"candidates": len(here), **refusals, "eligible": int(counts[ELIGIBLE])}
+    alone = len(situation.candidates.channels) == 1
+    here = screening.first if alone else screening.first[situation.candidates.channel == channel]
+    eligible, *counts = np.bincount(here, minlength=len(screening.gates) + 1).tolist()
+    names = (gate.name for gate in screening.gates)
+    return {"candidates": len(here), **dict(zip(names, counts, strict=True)), "eligible": eligible}
 
 
 def refusals(screening: Screening, situation: Situation, channel: int) -> tuple[Refusal, ...]:

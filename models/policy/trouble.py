@@ -8,10 +8,10 @@ from itertools import chain
 
 import numpy as np
 
-from features.cases import OpenCase, open_cases
+from features.cases import KINDS, OpenCase, open_cases
 from features.event import Kind
 from features.history import Records
-from features.journey import HandoffState, handoffs, under_way
+from features.journey import ENDS, HandoffState, handoffs, under_way
 from models.document_fields import text_of
 from models.policy.situation import Situation
 from models.policy_rules import ServiceFirst
@@ -21,6 +21,9 @@ _MENDED = {
     Kind.PAYMENT_FAILED: (Kind.ORDERED, Kind.CANCELLED),
 }
 """What ends each failure: of the same order, or of any where the failure names none."""
+
+_SERVED = (*ENDS, Kind.HANDED_OFF)
+"""What begins to be served, or to wait for it."""
 
 _FAILURE = {
     Kind.DELIVERY_DELAYED: ("delivery_failed", "a delivery was delayed"),
@@ -63,7 +66,7 @@ def stale_since(rule: ServiceFirst | None, touched_at: int, moment: int) -> int 
 
 def _in_service(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
     codes = {situation.compiled.channel_codes[channel]: channel for channel in rule.in_service}
-    if not codes:
+    if not codes or not situation.has_any(_SERVED):
         return
     page, moment = situation.known, situation.moment
     for code, since in under_way(page, moment):
@@ -77,6 +80,8 @@ def _in_service(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
 
 
 def _cases(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
+    if not situation.has_any(KINDS):
+        return
     for case in open_cases(situation.known, situation.moment):
         if blocks(rule, case, situation.moment):
             opened, ends = text_of(case.opened_at), text_of(case.touched_at + rule.stale)
@@ -87,7 +92,7 @@ def _cases(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
 
 
 def _failures(rule: ServiceFirst, situation: Situation) -> Iterator[Trouble]:
-    if not any(kind in situation.kinds for kind in _MENDED):
+    if not situation.has_any(_MENDED):
         return
     known = situation.known
     recent = known[known["occurred_at"] > situation.moment - rule.delivery]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from features.event import Kind
 from features.history import EVENT, LEDGER_ENTRY, Records
-from features.ledger import entries, owned
+from features.ledger import entries, lines_kept, owned
 
 FOREVER = 10**15
 
@@ -143,6 +143,19 @@ def as_tuples(records: Records) -> list[Owned]:
 @given(given_lines=lines, moment=st.integers(0, 10))
 def test_owned_equals_the_slow_oracle(given_lines: list[Line], moment: int) -> None:
     assert as_tuples(owned(ledger_of(given_lines), moment)) == owned_slowly(given_lines, moment)
+
+
+@settings(max_examples=300, deadline=None)
+@given(given_lines=lines, moment=st.integers(0, 10))
+def test_the_quick_look_at_what_is_kept_says_the_same_or_nothing(given_lines: list[Line], moment: int) -> None:
+    found = lines_kept(ledger_of(given_lines), moment)
+    have = owned(ledger_of(given_lines), moment)
+    if found is None:
+        known = [one for one in given_lines if one.occurred_at + one.lag <= moment]
+        assert any(one.kind in SUBSCRIBING or (one.kind != Kind.ORDERED and one.order == 0) for one in known)
+    else:
+        pairs = zip(*(one.tolist() for one in found), strict=True)
+        assert sorted(pairs) == sorted(zip(have["item"].tolist(), have["occurred_at"].tolist(), strict=True))
 
 
 @settings(max_examples=200, deadline=None)

@@ -18,11 +18,12 @@ from features.build import rows
 from features.definitions import columns_of_customer
 from features.event import Kind
 from features.history import CustomerRecord
+from features.instants import render_instant
 from features.published import NOTHING
 from models.catalogue import CatalogueInvalid
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
-from models.conditions.answers import Truth
+from models.conditions.truth import Truth
 from models.local_time import utc_offset
 from models.policy.arbitration import context_weight, rank
 from models.policy.gates.eligibility import Eligibility
@@ -240,6 +241,38 @@ def test_asked_together_or_one_by_one_is_the_same(
     numbers = data.draw(st.lists(st.integers(0, len(shop.conditions.all) - 1), unique=True))
     assert together.truths(numbers) == [alone.of(number).truth for number in numbers]
     assert all(together.of(number) == alone.of(number) for number in range(len(shop.conditions.all)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "remembered"),
+    [
+        (({"household_size": 3}, {}), ({"household_size": 3}, {"page": "not read"}), True),
+        (({"household_size": 3}, {}), ({"household_size": 4}, {}), False),
+        (({}, {"level": 1}), ({}, {"level": 1.0}), False),
+        (({}, {"level": 1}), ({}, {"level": True}), False),
+        (({}, {"level": None}), ({}, {}), False),
+    ],
+)
+def test_what_was_said_of_the_same_values_is_remembered_and_of_no_others(
+    first: tuple[dict[str, object], dict[str, object]],
+    second: tuple[dict[str, object], dict[str, object]],
+    remembered: bool,
+) -> None:
+    texts = ["customer.household_size > 3", "context.level == 1"]
+    shop, vocabulary = small_shop({f"a{n}": {"eligibility": text} for n, text in enumerate(texts)}, traits=TRAITS)
+    for traits, context in (first, second):
+        answers = situation_of(shop, customer((), vocabulary, traits=traits), context).answers
+        alone = situation_of(shop, customer((), vocabulary, traits=traits), context).answers
+        assert answers.truths([0, 1]) == [alone.of(number).truth for number in (0, 1)]
+    assert len(shop.conditions.memory) == (1 if remembered else 2)
+
+
+def test_what_reads_a_clock_is_not_remembered() -> None:
+    shop, vocabulary = small_shop({"a": {"eligibility": f'now < timestamp("{render_instant(NOW + DAY // 2)}")'}})
+    early = situation_of(shop, customer((), vocabulary)).answers
+    late = situation_of(shop, customer((), vocabulary), deliver_at=NOW + DAY).answers
+    assert [early.truths([0]), late.truths([0])] == [[Truth.MET], [Truth.UNMET]]
+    assert len(shop.conditions.memory) == 0
 
 
 _all_in_one = small_shop(

@@ -11,7 +11,7 @@ import pytest
 from features.event import Kind
 from features.published import NOTHING
 from models.catalogue_file import read_text
-from models.conditions.answers import Truth
+from models.conditions.truth import Truth
 from models.decide import decide
 from models.document_fields import moment_of
 from models.policy.situation import Situation

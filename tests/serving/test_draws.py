@@ -14,6 +14,7 @@ from features.history import CustomerRecord
 from models.catalogue import Catalogue
 from models.policy_rules import Arm, Arms, Exploration
 from serving.draws import SEED_BITS, seed_of
+from serving.question_text import told_of
 from serving.schemas import DecisionQuestion
 from serving.tokens import Signer
 from tests.models.shop import DAY, NOW, customer, event
@@ -36,7 +37,7 @@ def seed(
     signer: Signer = SIGNER,
     **question: object,
 ) -> int:
-    return seed_of(signer, DecisionQuestion(**question), channels, record, catalogue, model, moment)  # type: ignore[arg-type]
+    return seed_of(signer, told_of(DecisionQuestion(**question)), channels, record, catalogue, model, moment)  # type: ignore[arg-type]
 
 
 def test_asked_again_it_is_the_same_whoever_asks_and_however() -> None:

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from features.instants import parse_instant, render_instant
 from serving.body import checked, parsed
-from serving.deciding import identifier_of, request_text
+from serving.deciding import identifier_of
+from serving.question_text import request_text, told_of
 from serving.replaying import Question
 from serving.schemas import RecommendRequest
 
@@ -69,7 +70,7 @@ def test_a_field_is_asked_again_or_changes_no_decision() -> None:
 def test_every_logged_request_is_read_as_it_was_meant(body: dict[str, Any], decided_at: int) -> None:
     request = checked(_REQUEST, parsed(json.dumps(body).encode()))
     identifier = identifier_of(request, "GB")
-    read = msgspec.json.decode(request_text(request, identifier), type=Question)
+    read = msgspec.json.decode(request_text(told_of(request), identifier), type=Question)
     meant = request.model_dump(exclude={*CHANGES_NO_DECISION, "identifier", "deliver_at"})
     found = {name: getattr(read, name) for name in meant}
     assert {name: list(one) if isinstance(one, tuple) else one for name, one in found.items()} == meant

@@ -25,8 +25,11 @@ class NotPending:
     revision: int = 1
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        pending = _pending(situation)
+        if not pending:
+            return situation.nobody
         refused = np.zeros(len(situation.candidates), np.bool_)
-        for action, accepted_at in _pending(situation).items():
+        for action, accepted_at in pending.items():
             until = accepted_at + situation.compiled.catalogue.actions[action].pending
             refused |= (situation.candidates.action == action) & (situation.moment < until)
         return refused

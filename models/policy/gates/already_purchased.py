@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from features.compiled import compiled
 from features.consent import objects_to_profiling
+from features.event import Kind
 from features.history import Records
-from features.ledger import owned
+from features.ledger import lines_kept, owned
 from models.document_fields import text_of
 from models.policy.basket import in_basket
 from models.policy.gate import Account
@@ -48,15 +49,15 @@ class AlreadyPurchased:
     revision: int = 3
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
-        minds = _minds_basket(situation)
+        minds = situation.compiled.policy.minds_basket
         refused = _verdict(situation, _bought(situation, minding=True))
-        if not minds.all():
+        if Kind.BASKET_ADDED in situation.kinds and not minds.all():
             refused = np.where(minds, refused, _verdict(situation, _bought(situation, minding=False)))
         return refused[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:
         promoted, number = situation.compiled.promotions, int(situation.candidates.action[place])
-        bought = _bought(situation, bool(_minds_basket(situation)[number]))
+        bought = _bought(situation, bool(situation.compiled.policy.minds_basket[number]))
         counts = _counts(bought.last, bought.likely, promoted.thing, promoted.window, promoted.chance, situation.moment)
         places = range(promoted.start[number], promoted.start[number + 1])
         newest = max((at for at in places if counts[at]), key=lambda at: (bought.last[promoted.thing[at]], -at))
@@ -76,11 +77,6 @@ def _verdict(situation: Situation, bought: _Bought) -> NDArray[np.bool_]:
     promoted = situation.compiled.promotions
     counts = _counts(bought.last, bought.likely, promoted.thing, promoted.window, promoted.chance, situation.moment)
     return _refused(counts, promoted.start, promoted.needs_all)
-
-
-def _minds_basket(situation: Situation) -> NDArray[np.bool_]:
-    """bool[actions]: what lies in the basket counts as bought."""
-    return ~(situation.compiled.policy.requires_basket | situation.compiled.policy.ignores_basket)
 
 
 def _account_of_subscription(name: str, since: int) -> Account:
@@ -134,18 +130,25 @@ def _bought(situation: Situation, minding: bool) -> _Bought:
     """minding: the basket."""
     things = situation.compiled.promotions.things
     held, running = np.full(things, NEVER, np.int64), np.full(things, NEVER, np.int64)
-    have = owned(situation.customer.ledger, situation.moment)
-    plans = have[have["subscribed"]]
-    at = np.where(have["subscribed"], situation.moment, have["occurred_at"])
-    _raise_to(held, have["item"], at, situation)
-    if len(plans):
-        _raise_to(running, plans["item"], plans["occurred_at"], situation)
-    last, wanted = held.copy(), in_basket(situation.customer.page, situation.moment)
-    if minding and len(wanted):
+    known = situation.compiled.curves
+    plain = known is None or np.isnan(situation.compiled.promotions.chance).all()
+    lines = lines_kept(situation.customer.ledger, situation.moment) if plain else None
+    if lines is not None:
+        have = None
+        _raise_to(held, *lines, situation)
+    else:
+        have = owned(situation.customer.ledger, situation.moment)
+        plans = have[have["subscribed"]]
+        at = np.where(have["subscribed"], situation.moment, have["occurred_at"])
+        _raise_to(held, have["item"], at, situation)
+        if len(plans):
+            _raise_to(running, plans["item"], plans["occurred_at"], situation)
+    last = held.copy()
+    if minding and Kind.BASKET_ADDED in situation.kinds:
+        wanted = in_basket(situation.known, situation.moment)
         _raise_to(last, wanted, np.full(len(wanted), situation.moment, np.int64), situation)
     likely = np.full(things, np.nan)
-    known = situation.compiled.curves
-    if known is None or np.isnan(situation.compiled.promotions.chance).all():
+    if plain or known is None or have is None:
         return _Bought(held, last, running, likely, None)
     found = _evidence(situation, have[~have["subscribed"]], known)
     decides = np.flatnonzero((found.began != NEVER) & (running == NEVER) & (last == held)).astype(np.int32)

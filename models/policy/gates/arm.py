@@ -21,7 +21,7 @@ class OutsideHoldout:
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         if situation.arm is not Arm.HOLDOUT:
-            return np.zeros(len(situation.candidates), np.bool_)
+            return situation.nobody
         return ~situation.compiled.policy.owed[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:

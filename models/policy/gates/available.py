@@ -20,7 +20,7 @@ class Available:
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         gone, numbers = situation.published.unavailable, situation.candidates.action
         if not gone:
-            return np.zeros(len(numbers), np.bool_)
+            return situation.nobody
         actions = situation.compiled.catalogue.actions
         promoting = ((actions[number].items, actions[number].categories) for number in numbers.tolist())
         return np.array(

@@ -30,7 +30,7 @@ class WithinBudget:
 
 def refuses(situation: Situation, rules: Rules) -> NDArray[np.bool_]:
     if not rules:
-        return np.zeros(len(situation.candidates), np.bool_)
+        return situation.nobody
     everybody = np.arange(len(situation.candidates), dtype=np.intp)
     return ~funds(situation, everybody, rules).allowed(everybody)
 

@@ -17,7 +17,7 @@ class ChannelPlacement:
     revision: int = 1
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
-        return ~situation.candidates.fits
+        return situation.nobody if situation.candidates.fits.all() else ~situation.candidates.fits
 
     def account(self, situation: Situation, place: int) -> Account:
         channel = situation.channel(place)

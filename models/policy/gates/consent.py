@@ -25,6 +25,8 @@ class ConsentGiven:
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         """Each pair of channel and topic is looked up once, however many actions share it."""
+        if not len(situation.customer.consents) and not situation.compiled.policy.any_grant_needed:
+            return situation.nobody
         topics = situation.compiled.topics
         pair = situation.candidates.channel * len(topics) + situation.compiled.topic[situation.candidates.action]
         distinct, place = np.unique(pair, return_inverse=True)

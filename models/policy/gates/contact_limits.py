@@ -22,6 +22,8 @@ class WithinContactLimits:
     revision: int = 1
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        if not len(situation.compiled.limits):
+            return situation.nobody
         everybody = np.arange(len(situation.candidates), dtype=np.intp)
         return ~allowance(situation, everybody).allowed(everybody)
 

@@ -10,7 +10,7 @@ import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
-from models.conditions.answers import Truth
+from models.conditions.truth import Truth
 from models.policy.gate import Account, Unjudged
 from models.policy.situation import Situation
 
@@ -37,6 +37,8 @@ class Eligibility:
         truths = situation.answers.truths(numbers)
         if Truth.BROKEN in truths:
             raise ConditionBroken("; ".join(_broken(situation, numbers)))
+        if all(truth is Truth.MET for truth in truths):
+            return situation.nobody
         met = np.ones(len(asked), np.bool_)  # the last one is for NONE
         met[numbers] = [truth is Truth.MET for truth in truths]
         return ~met[wanted]

@@ -19,6 +19,8 @@ class Excluded:
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         numbers = situation.compiled.action_number
         named = [numbers[action_id] for action_id in situation.request.exclude if action_id in numbers]
+        if not named:
+            return situation.nobody
         out = np.zeros(len(numbers), np.bool_)
         out[named] = True
         return out[situation.candidates.action]

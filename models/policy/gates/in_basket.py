@@ -23,7 +23,7 @@ class LiesInBasket:
         compiled = situation.compiled
         needing = np.flatnonzero(compiled.policy.requires_basket)
         if not len(needing):
-            return np.zeros(len(situation.candidates), np.bool_)
+            return situation.nobody
         things = things_of(compiled, in_basket(situation.customer.page, situation.moment).tolist())
         lacking = [number for number in needing.tolist() if not promotes(compiled, number, things)]
         return np.isin(situation.candidates.action, lacking)

@@ -24,6 +24,8 @@ class OutsideQuietHours:
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         quiet = [_until(situation, channel) is not None for channel in situation.candidates.channels]
+        if not any(quiet):
+            return situation.nobody
         return np.array(quiet, np.bool_)[situation.candidates.channel]
 
     def account(self, situation: Situation, place: int) -> Account:

@@ -34,6 +34,8 @@ class Reachable:
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         closed = [_obstacle(situation, channel) is not None for channel in situation.candidates.channels]
+        if not any(closed):
+            return situation.nobody
         return np.array(closed, np.bool_)[situation.candidates.channel]
 
     def account(self, situation: Situation, place: int) -> Account:

@@ -24,9 +24,12 @@ class CooledOff:
     revision: int = 2
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        if Kind.REJECTED not in situation.kinds:
+            return situation.nobody
         newest, in_group = _rejections(situation)
-        of_action, of_group = _ends(situation, newest, in_group)
-        return np.maximum(of_action, of_group) > situation.moment
+        rests, action, moment = situation.compiled.policy.rests, situation.candidates.action, situation.moment
+        # No rest is so long that NEVER and it came to a moment.
+        return (newest + rests.action[action] > moment) | (in_group + rests.group[action] > moment)
 
     def account(self, situation: Situation, place: int) -> Account:
         newest, in_group = _rejections(situation)
@@ -59,10 +62,12 @@ def _rejections(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int
     by_action = np.full(len(group_of) + 1, NEVER, np.int64)
     by_group = np.full(len(situation.compiled.groups) + 1, NEVER, np.int64)  # the last one is for none
     if Kind.REJECTED in situation.kinds:
-        known = situation.known
-        told = known[(known["kind"] == Kind.REJECTED) & (known["action"] >= 0) & (known["action"] < len(group_of))]
-        np.maximum.at(by_action, told["action"], told["occurred_at"])
-        np.maximum.at(by_group, group_of[told["action"]], told["occurred_at"])
+        rejected = situation.known["kind"] == Kind.REJECTED
+        action, at = situation.known["action"][rejected], situation.known["occurred_at"][rejected]
+        named = (action >= 0) & (action < len(group_of))
+        action, at = action[named], at[named]
+        by_action[action] = at  # the newest of each is the last
+        by_group[group_of[action]] = at
         by_group[-1] = NEVER
     return by_action[columns.action], by_group[columns.group]
 

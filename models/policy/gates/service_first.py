@@ -25,7 +25,7 @@ class ServiceBeforeSales:
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         rule, columns, action = _rule(situation), situation.compiled.policy, situation.candidates.action
         if rule is None or trouble(rule, situation) is None:
-            return np.zeros(len(action), np.bool_)
+            return situation.nobody
         held = ~columns.owed[action]
         if _cancels(rule, situation):
             held &= ~(columns.retention[action] & _inbound(situation))

@@ -20,10 +20,10 @@ class AfterwardsOnly:
     revision: int = 1
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
-        surveys = situation.compiled.policy.survey[situation.candidates.action]
-        if not surveys.any() or _going_on(situation) is None:
-            return np.zeros(len(surveys), np.bool_)
-        return surveys
+        policy = situation.compiled.policy
+        if not policy.any_survey or _going_on(situation) is None:
+            return situation.nobody
+        return policy.survey[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:  # noqa: ARG002 all are refused for one reason
         observed = str(_going_on(situation))

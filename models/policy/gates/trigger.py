@@ -33,6 +33,8 @@ class TriggerHolds:
     revision: int = 1
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
+        if not situation.compiled.policy.any_trigger:
+            return situation.nobody
         trigger = situation.compiled.trigger[situation.candidates.action]
         refused = np.zeros(len(trigger), np.bool_)
         waiting = trigger == ESCALATION
