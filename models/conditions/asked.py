@@ -9,9 +9,10 @@ import numpy as np
 from features.definitions import columns_of_customer
 from features.history import CustomerRecord
 from models.columns import CompiledCatalogue
-from models.conditions.answers import Answers, Truth
+from models.conditions.answers import Answers
 from models.conditions.compiled import compiled
 from models.conditions.names import CUSTOMER, HISTORY, Name
+from models.conditions.truth import Truth
 
 
 @dataclass(frozen=True, slots=True)
