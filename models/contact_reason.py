@@ -6,8 +6,10 @@ It learns from past contacts that carry a reason. models.contact_ranking answers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,29 @@ class ContactReasonModel:
 
     def _read(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return rows[:, : len(self.forest.inputs)]
+
+
+def to_object(model: ContactReasonModel) -> Mapping[str, object]:
+    """All but the forest."""
+    return {
+        "base_rates": model.base_rates,
+        "contacts": model.contacts,
+        "offsets": model.offsets,
+        "reasons": model.reasons,
+        "slope": model.slope,
+    }
+
+
+def from_object(content: Mapping[str, object], forest: Forest) -> ContactReasonModel:
+    """Raises ValueError, KeyError, TypeError for what is none."""
+    return ContactReasonModel(
+        forest=forest,
+        reasons=tuple(cast("list[str]", content["reasons"])),
+        base_rates=tuple(cast("list[float]", content["base_rates"])),
+        slope=float(cast("float", content["slope"])),
+        offsets=tuple(cast("list[float]", content["offsets"])),
+        contacts=int(cast("int", content["contacts"])),
+    )
 
 
 def contact_reason_inputs() -> tuple[str, ...]:

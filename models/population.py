@@ -6,8 +6,10 @@ to one catalogue version and never enter a model. So the population's figures tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,3 +43,20 @@ class Population:
         place = {category: index for index, category in enumerate(self.categories)}
         rows = [self.figures[place[name]] if name in place else np.full(len(COLUMNS), np.nan) for name in categories]
         return np.array([*rows, np.full(len(COLUMNS), np.nan)], dtype=np.float64)
+
+
+def to_object(population: Population) -> Mapping[str, object]:
+    """null: unknown."""
+    rows = zip(population.categories, population.figures.tolist(), strict=True)
+    told = {name: [None if math.isnan(figure) else figure for figure in row] for name, row in rows}
+    return {"as_of": population.as_of, "columns": COLUMNS, "categories": told}
+
+
+def from_object(content: Mapping[str, object]) -> Population:
+    """Raises ValueError, KeyError, TypeError for what is none."""
+    if content["columns"] != list(COLUMNS):
+        raise ValueError(f"population's columns are {content['columns']}, not {list(COLUMNS)}")
+    categories = cast("dict[str, list[float | None]]", content["categories"])
+    rows = [[math.nan if figure is None else figure for figure in row] for row in categories.values()]
+    figures = np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS))
+    return Population(int(cast("int", content["as_of"])), tuple(categories), figures)

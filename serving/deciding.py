@@ -35,10 +35,9 @@ from models.catalogue import UnknownPlacement
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.decision import Decision, DecisionRequest
-from models.delivery import FURTHEST, TOLERATED, delivery
+from models.delivery import delivery
 from models.live_response import expectations
 from models.policy.spending import charges
-from models.policy_rules import DAY
 from serving import metrics
 from serving.addresses import with_addresses
 from serving.admission import Line
@@ -48,6 +47,7 @@ from serving.call import Call
 from serving.decided_events import after_reservations, decision_events
 from serving.draws import new_id, seed_of
 from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened, unavailable
+from serving.question_rules import channels_of, require_deliverable
 from serving.question_text import canonical, request_text, told_of
 from serving.runtime import InForce, Runtime
 from serving.sampled_rows import sampled_rows
@@ -180,7 +180,7 @@ def _understood(runtime: Runtime, question: DecisionQuestion, now: str | None) -
     if question.at is not None and question.at > present:
         raise invalid("at", render_instant(question.at), "not after the present", "ask about a moment that has been")
     compiled = runtime.catalogue()
-    channels = _channels(question, compiled)
+    channels = channels_of(question, compiled)
     try:
         compiled.channel(channels[0], question.placement)
     except UnknownPlacement as error:
@@ -188,36 +188,8 @@ def _understood(runtime: Runtime, question: DecisionQuestion, now: str | None) -
     moment = present if question.at is None else question.at
     asked = Asked(question, told_of(question), compiled, in_force, moment, channels)
     if question.decision_id is None or not asked.logged:
-        _require_deliverable(asked)
+        require_deliverable(asked.question, asked.moment)
     return asked
-
-
-def _require_deliverable(asked: Asked) -> None:
-    """Of a request that has a decision already nothing is asked: repeated late, it is answered as before."""
-    wanted, moment = asked.question.deliver_at, asked.moment
-    if wanted is None:
-        return
-    of_then = "the present" if asked.question.at is None else "`at`"
-    if wanted < moment - TOLERATED:
-        rule, remedy = f"not before {of_then}", f"leave it out to deliver at {of_then}, or name a later moment"
-        raise invalid("deliver_at", render_instant(wanted), rule, remedy)
-    if wanted > moment + FURTHEST:
-        rule = f"at most {FURTHEST // DAY} days after {of_then}"
-        raise invalid("deliver_at", render_instant(wanted), rule, "name an earlier moment, and look at the year")
-
-
-def _channels(question: DecisionQuestion, compiled: CompiledCatalogue) -> tuple[str, ...]:
-    known = compiled.catalogue.channels
-    if question.channels is None:
-        return tuple(known)
-    for position, channel in enumerate(question.channels):
-        if channel not in known:
-            raise invalid(
-                f"channels[{position}]", channel, f"one of {', '.join(known)}", "name a channel of the catalogue"
-            )
-        if channel in question.channels[:position]:
-            raise invalid(f"channels[{position}]", channel, "each channel once", "leave the second out")
-    return tuple(question.channels)
 
 
 async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
@@ -227,7 +199,7 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
         earlier = runtime.store.decision(who.decision_id)
         if earlier is not None:
             return Made(_standing(earlier, digest), None)
-        _require_deliverable(asked)
+        require_deliverable(asked.question, asked.moment)
     record = await _record(runtime, asked, who)
     if asked.question.at is None and (moment := after_reservations(record.page, asked.moment)) != asked.moment:
         asked = replace(asked, moment=moment)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.calibration import Calibration
-from training.growing import OFFSET, PLENTY, SLOPE, folds_needed, held_calibration
+from training.growing import OFFSET, PLENTY, SLOPE, fit_calibration, folds_needed, held_calibration
 from training.metrics import losses
 
 
@@ -49,3 +49,11 @@ def test_of_plenty_of_successes_fewer_people_are_asked() -> None:
     success = np.ones(len(person), np.bool_)
     for successes, folds in ((PLENTY, 1), (PLENTY - 1, 2), (PLENTY // 2, 2), (PLENTY // 2 - 1, 3), (0, 3)):
         assert folds_needed(person, success & (person < 3 * successes)) == folds
+
+
+def test_a_score_that_tells_nothing_gets_the_rate_of_all() -> None:
+    label = np.arange(1000) < 100
+    backwards = fit_calibration(-label.astype(float), label, np.ones(1000))
+    assert backwards.apply(np.array([-1.0, 0.0])) == pytest.approx([0.1, 0.1], abs=1e-3)
+    never = fit_calibration(np.zeros(1000), np.zeros(1000, np.bool_), np.ones(1000))
+    assert 0 < never.apply(np.zeros(1))[0] < 0.001

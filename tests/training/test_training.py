@@ -5,13 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from features.columns import CUSTOMER_SCHEMA
 from features.event import Kind
 from features.identity import customer_identifier
 from features.progress import Silent
@@ -24,14 +21,13 @@ from models.local_time import utc_offset
 from models.population import COLUMNS, RESPONSE_COLUMNS, Population
 from models.reasons import SHOWN, reasons
 from models.response import ModelScorer
-from tests.training.small_shop import LEAVES, PEOPLE, as_table, events, open_shop
+from tests.training.small_shop import LEAVES, PEOPLE, open_shop
 from training import affinity, baselines, census, holdout, table
 from training.affinity import AffinityFit
 from training.baselines import Weighing
 from training.contacts import DAY
 from training.errors import NothingToLearn
 from training.evaluate import Evaluation, evaluate
-from training.growing import fit_calibration
 from training.settings import TrainingSettings
 from training.table import Dataset, Pairs
 from training.tables import BASE_RATE, OURS
@@ -238,36 +234,6 @@ def test_the_bundle_says_where_it_comes_from(dataset: Dataset, trained: Trained)
     )
 
 
-def test_the_dataset_digest_changes_with_what_is_known(shop: Store, dataset: Dataset) -> None:
-    assert table.read(shop, None, Silent()).digest == dataset.digest
-    assert table.read(shop, dataset.known_at - DAY, Silent()).digest != dataset.digest
-
-
-def _digest_of(path: Path, rows: pa.Table, until: int, zone: str | None = None) -> str:
-    store = open_shop(path, rows=rows)
-    if zone is not None:
-        told = {"customer_id": ["c-1"], "traits": [None], "identifiers": [None], "time_zone": [zone]}
-        store.import_customers(pa.table(told, schema=CUSTOMER_SCHEMA), "synthetic-zones")
-    try:
-        return table.read(store, until, Silent()).digest
-    finally:
-        store.close()
-
-
-def test_the_dataset_digest_is_of_all_that_was_seen_and_of_nothing_else(tmp_path: Path, dataset: Dataset) -> None:
-    until = dataset.known_at - DAY
-    rows = events(7).to_pylist()
-    first = _digest_of(tmp_path / "first.db", as_table(rows), until)
-    assert _digest_of(tmp_path / "again.db", as_table(rows), until) == first
-    ordered = next(place for place, row in enumerate(rows) if row["kind"] == Kind.ORDERED)
-    for name, value in (("amount", 99.0), ("quantity", 7.0), ("channel", "email")):
-        changed = [*rows[:ordered], {**rows[ordered], name: value}, *rows[ordered + 1 :]]
-        assert _digest_of(tmp_path / f"{name}.db", as_table(changed), until) != first
-    assert _digest_of(tmp_path / "zone.db", as_table(rows), until, "Asia/Tokyo") != first
-    later = {**rows[ordered], "customer_id": "newcomer", "occurred_at": until + 1, "recorded_at": until + 1}
-    assert _digest_of(tmp_path / "later.db", as_table([*rows, later]), until) == first
-
-
 def test_the_model_has_learned_the_shops_tastes(evaluation: Evaluation) -> None:
     figures = evaluation.response.figures
     assert figures[OURS]["AUC"].value > figures["popularity"]["AUC"].value + 0.1
@@ -411,14 +377,6 @@ def test_too_little_history_is_told_in_numbers(shop: Store, dataset: Dataset) ->
         choose_splits(dataset.exposures.take(np.arange(200)))
     with pytest.raises(NothingToLearn, match="purchases are none"):
         affinity.grid(replace(dataset, purchases=table.purchases([], dataset.compiled.facts, 0)))
-
-
-def test_a_score_that_tells_nothing_gets_the_rate_of_all() -> None:
-    label = np.arange(1000) < 100
-    backwards = fit_calibration(-label.astype(float), label, np.ones(1000))
-    assert backwards.apply(np.array([-1.0, 0.0])) == pytest.approx([0.1, 0.1], abs=1e-3)
-    never = fit_calibration(np.zeros(1000), np.zeros(1000, np.bool_), np.ones(1000))
-    assert 0 < never.apply(np.zeros(1))[0] < 0.001
 
 
 def test_figures_of_another_shape_are_no_population() -> None:
