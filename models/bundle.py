@@ -51,17 +51,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import chain, product
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from features.definitions import schema_digest
-from models import cool_off, drift, incremental, interest, repurchase_text, response_delay, track_record
+from models import (
+    contact_reason_text,
+    cool_off,
+    drift,
+    incremental,
+    interest,
+    population_text,
+    repurchase_text,
+    response_delay,
+    track_record,
+)
 from models.calibration import Calibration
 from models.contact_reason import TOLD, ContactReasonModel, contact_reason_inputs
 from models.cool_off import CoolOffModel
@@ -70,7 +77,7 @@ from models.forest import Forest
 from models.incremental import IncrementalModel
 from models.inputs import affinity_inputs, response_inputs
 from models.interest import InterestModel
-from models.population import COLUMNS, Population
+from models.population import Population
 from models.recorded_scores import SelfTest, from_object, to_object
 from models.repurchase import RepurchaseModel
 from models.response_delay import ResponseDelay
@@ -159,19 +166,10 @@ class Bundle:
 
 def serialise(bundle: Bundle) -> dict[str, bytes]:
     """The files by name; equal bundles give equal bytes."""
-    figures = bundle.population.figures
-    population = {
-        "as_of": bundle.population.as_of,
-        "columns": COLUMNS,
-        "categories": {
-            name: [None if math.isnan(figure) else figure for figure in row]
-            for name, row in zip(bundle.population.categories, figures.tolist(), strict=True)
-        },
-    }
     parts = {
         "affinity.txt": bundle.affinity.text.encode(),
         "calibration.json": _json({"slope": bundle.calibration.slope, "offset": bundle.calibration.offset}),
-        "population.json": _json(population),
+        "population.json": _json(population_text.to_object(bundle.population)),
         "response.txt": bundle.response.text.encode(),
         "track_record.json": _json(track_record.to_object(bundle.track_record)),
         **_interest_parts(bundle.interest),
@@ -217,7 +215,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
             affinity=Forest(files["affinity.txt"].decode()),
             response=Forest(files["response.txt"].decode()),
             calibration=_calibration(_object("calibration.json", files)),
-            population=_population(_object("population.json", files)),
+            population=population_text.from_object(_object("population.json", files)),
             track_record=track_record.from_object(_object("track_record.json", files)),
             interest=_interest(files) if named.keys() >= set(INTEREST_PARTS) else None,
             contact_reason=_contact_reason(files) if named.keys() >= set(REASON_PARTS) else None,
@@ -345,26 +343,13 @@ def _interest(files: Mapping[str, bytes]) -> InterestModel:
 def _reason_parts(model: ContactReasonModel | None) -> dict[str, bytes]:
     if model is None:
         return {}
-    figures = {
-        "base_rates": model.base_rates,
-        "contacts": model.contacts,
-        "offsets": model.offsets,
-        "reasons": model.reasons,
-        "slope": model.slope,
-    }
-    return {"contact_reason.json": _json(figures), "contact_reason.txt": model.forest.text.encode()}
+    figures, text = REASON_PARTS
+    return {figures: _json(contact_reason_text.to_object(model)), text: model.forest.text.encode()}
 
 
 def _contact_reason(files: Mapping[str, bytes]) -> ContactReasonModel:
-    content = _object("contact_reason.json", files)
-    return ContactReasonModel(
-        forest=Forest(files["contact_reason.txt"].decode()),
-        reasons=tuple(cast("list[str]", content["reasons"])),
-        base_rates=tuple(cast("list[float]", content["base_rates"])),
-        slope=float(cast("float", content["slope"])),
-        offsets=tuple(cast("list[float]", content["offsets"])),
-        contacts=int(cast("int", content["contacts"])),
-    )
+    figures, text = REASON_PARTS
+    return contact_reason_text.from_object(_object(figures, files), Forest(files[text].decode()))
 
 
 def _repurchase_parts(model: RepurchaseModel | None) -> dict[str, bytes]:
@@ -413,12 +398,3 @@ def _incremental(files: Mapping[str, bytes], named: Mapping[str, str]) -> Increm
         return None
     forests = tuple(Forest(files[name].decode()) for name in texts if name in named)
     return incremental.from_object(_object(figures, files), forests)
-
-
-def _population(content: Mapping[str, object]) -> Population:
-    if content["columns"] != list(COLUMNS):
-        raise ValueError(f"population's columns are {content['columns']}, not {list(COLUMNS)}")
-    categories = cast("dict[str, list[float | None]]", content["categories"])
-    rows = [[math.nan if figure is None else figure for figure in row] for row in categories.values()]
-    figures = np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS))
-    return Population(int(cast("int", content["as_of"])), tuple(categories), figures)
