@@ -29,6 +29,9 @@ _SHARE = 0.05
 """Of the newest turn in what a turn is expected to take."""
 _QUIET_PASSES, _MOST_PASSES = 3, 64
 """Of the event loop, between two turns: so many without anybody new end it, and so many in any case."""
+_LEAST_READING = 0.001
+"""Seconds. Else reading ends when it has taken as long as the turn before: who is refused and asks again at once may
+not have more of the loop than who is answered."""
 
 
 class Line(StrEnum):
@@ -93,6 +96,8 @@ class Admission:
         self._arrived = False
         self._quiet = self._passes = 0
         """Passes of the loop since somebody arrived, and since the turn began."""
+        self._reads_until = 0.0
+        """Seconds of time.monotonic()."""
 
     @property
     def in_flight(self) -> int:
@@ -160,10 +165,13 @@ class Admission:
         if why is not None:
             work.close()
             raise self.refusal(line, why)
-        with self.place():
-            patience -= await self.turn(line, kind, patience)
-            async with asyncio.timeout(patience):
-                return await work
+        try:
+            with self.place():
+                patience -= await self.turn(line, kind, patience)
+                async with asyncio.timeout(patience):
+                    return await work
+        finally:
+            work.close()  # of what never had its turn
 
     def _begin(self, line: Line, kind: str, since: float, now: float) -> None:
         queue = self._queues[line]
@@ -176,12 +184,15 @@ class Admission:
         """Runs when the turn is over. While others wait, the loop first reads until nothing more arrives: it takes no
         more than one new connection in a pass, and what that sends is read in the one after."""
         waiting = any(queue.waiting for queue in self._queues.values())
+        now = time.monotonic()
+        if self._passes == 0 and self._running is not None:
+            self._reads_until = now + max(now - self._running[2], _LEAST_READING)
         self._quiet = 0 if self._arrived else self._quiet + 1
         self._passes, self._arrived = self._passes + 1, False
-        if waiting and self._quiet < _QUIET_PASSES and self._passes < _MOST_PASSES:
+        more = self._quiet < _QUIET_PASSES and self._passes < _MOST_PASSES and now < self._reads_until
+        if waiting and more:
             asyncio.get_running_loop().call_soon(self._next)
             return
-        now = time.monotonic()
         self._note(now)
         self._give(now)
 

@@ -11,20 +11,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-import msgspec
-
 from features.history import CustomerRecord
 from features.journey import present
 from models.catalogue import Catalogue
 from models.local_time import utc_offset
 from models.policy_rules import DAY, Direction
+from serving.question_text import canonical
 from serving.tokens import Signer
 
 SEED_BITS = 63
 _ASKED_OTHERWISE = {"decision_id", "explain", "dry_run", "at", "customer_id", "identifier", "customer_ids"}
 """What of a question changes no answer, or is in the seed by the person's name."""
-
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def seed_of(
@@ -42,7 +39,7 @@ def seed_of(
         return secrets.randbits(SEED_BITS)
     asked = {name: value for name, value in told.items() if name not in _ASKED_OTHERWISE}
     state = (record.customer_id, occasion(record, catalogue, moment), record.version, catalogue.version, model_version)
-    return signer.number(_canonical([*state, channels, asked])) >> (64 - SEED_BITS)
+    return signer.number(canonical([*state, channels, asked])) >> (64 - SEED_BITS)
 
 
 def new_id(moment: int) -> str:

@@ -297,7 +297,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _customer,
         answer=TypeAdapter(CustomerAnswer),
     ),
-    Endpoint("DELETE", "/customers/{customer_id:path}", "admin", "Forget one customer, for good.", _erase, bulk=True),
+    Endpoint(
+        "DELETE",
+        "/customers/{customer_id:path}",
+        "admin",
+        "Forget one customer, for good.",
+        _erase,
+        bulk=True,
+        line=Line.BACKGROUND,
+    ),
     Endpoint(
         "POST",
         "/decisions/{decision_id:path}/confirm",

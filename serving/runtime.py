@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import features
@@ -154,7 +155,7 @@ class Runtime:
             self._watching(self._look_for_model, _NOT_LOOKED, False),
             self._watching(self.publish_watch, _NOT_LOOKED, False),
         )
-        others = (self._watching(partial(one, self), _NOT_DONE, False) for one in beside)
+        others = (self._watching(partial(one, self), _NOT_DONE, False, 1.0) for one in beside)
         watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds), self.shadow.run(), *others)
         end_streams_when_asked_to(self.leaving.set)
         self._watches = tuple(loop.create_task(one) for one in watched)
@@ -222,11 +223,14 @@ class Runtime:
         if version != before:
             logger.info("catalogue in force", extra={"catalogue_version": version})
 
-    async def _watching(self, look: Callable[[], Awaitable[None]], fault: str, tells_of_store: bool) -> None:
-        """fault: what is said when it fails. tells_of_store: of those who lose the same store, one says so."""
+    async def _watching(
+        self, look: Callable[[], Awaitable[None]], fault: str, tells_of_store: bool, most: float = inf
+    ) -> None:
+        """fault: what is said when it fails. tells_of_store: of those who lose the same store, one says so. most:
+        seconds between two looks, however rare the others are."""
         failing: type[Exception] | None = None
         while True:
-            await asyncio.sleep(self.settings.poll_seconds)
+            await asyncio.sleep(min(self.settings.poll_seconds, most))
             try:
                 await look()
             except StoreUnavailable as error:

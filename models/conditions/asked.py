@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,10 +41,10 @@ class AskedCondition:
         )
         return cls(replace(catalogue, conditions=alone))
 
-    def met(self, customer: CustomerRecord, moment: int, deliver_at: int) -> bool:
+    def met(self, customer: CustomerRecord, context: Mapping[str, object], moment: int, deliver_at: int) -> bool:
         """Whether the customer meets it, judged as a decision at `moment` (ms UTC) for `deliver_at` judges. What is
         unknown is not met. Raises ValueError where it cannot be evaluated."""
-        answer = Answers(self.catalogue, customer, {}, moment, deliver_at).of(0)
+        answer = Answers(self.catalogue, customer, context, moment, deliver_at).of(0)
         if answer.truth is Truth.BROKEN:
             text = self.catalogue.conditions.all[0].text
             raise ValueError(f"condition is {text}; it cannot be evaluated ({answer.words}); correct it")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -18,6 +19,16 @@ from serving.settings import Settings
 _PATIENCE = 30.0
 """Seconds that a process may take to finish what it has begun when it is to end."""
 _read = msgspec.json.Decoder(Said).decode
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started meanwhile does not hear Ctrl-C, from its first instant on: it is this process's to hear."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(slots=True)
@@ -44,7 +55,8 @@ class Crew:
             ours, theirs = spawning.Pipe()
             told = (theirs, self.settings, self.run, str(self.folder.out))
             process = spawning.Process(target=work, args=told, daemon=True)
-            process.start()
+            with _deaf():
+                process.start()
             theirs.close()  # else nobody would hear when the process ends
             self._workers.append(_Worker(ours, process))
         return self

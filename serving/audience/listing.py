@@ -4,7 +4,7 @@ people, whatever has happened to them since."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -31,22 +31,28 @@ _PORTION = 10_000
 
 def described(audience: str) -> str:
     """In words, a file with a digest of what it says. Raises OSError."""
-    path = Path(audience)
-    if audience == ALL or not path.is_file():
+    if not _is_file(audience):
         return audience
-    with path.open("rb") as file:
+    with Path(audience).open("rb") as file:
         return f"{audience} ({hashlib.file_digest(file, 'sha256').hexdigest()[:16]})"
 
 
 def checked(audience: str, store: Store, compiled: CompiledCatalogue) -> AskedCondition | None:
     """The condition where it is one. Raises AudienceError with the first of its faults."""
-    if audience == ALL or Path(audience).is_file():
+    if audience == ALL or _is_file(audience):
         return None
     stored = store.catalogue(compiled.version)
     document = CatalogueDocument.model_validate_json("{}" if stored is None else stored.document)
     for fault in condition_faults(audience, document):
         raise AudienceError(f"audience is {audience}; it is not `all`, no file is there, and as a condition: {fault}")
     return AskedCondition.of(audience, compiled)
+
+
+def _is_file(audience: str) -> bool:
+    try:
+        return audience != ALL and Path(audience).is_file()
+    except (OSError, ValueError):  # a condition may be too long for a name, or have what none may
+        return False
 
 
 def write_down(run: Run, folder: Folder, named: Iterable[str], progress: Progress, expected: int | None) -> Run:
@@ -75,12 +81,14 @@ def everybody(store: Store) -> Iterator[str]:
         yield name
 
 
-def meeting(store: Store, condition: AskedCondition, moment: int, deliver_at: int) -> Iterator[str]:
+def meeting(
+    store: Store, condition: AskedCondition, context: Mapping[str, object], moment: int, deliver_at: int
+) -> Iterator[str]:
     """Who meets the condition at `moment` (ms UTC). Raises AudienceError where it cannot be evaluated."""
     for _, name in _people(store):
         record = store.read(customer_identifier(name))
         try:
-            if condition.met(record, moment, deliver_at):
+            if condition.met(record, context, moment, deliver_at):
                 yield name
         except ValueError as error:
             raise AudienceError(str(error)) from error
@@ -134,16 +142,17 @@ def _names(path: Path) -> Iterator[str]:
 
 
 def _batches(path: Path) -> Iterator[list[str | None]]:
-    if path.suffix == ".parquet":
+    kind = path.suffix.lower()
+    if kind == ".parquet":
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_PORTION, columns=[COLUMN]):
                 yield batch.column(COLUMN).cast(pa.string()).to_pylist()
-    elif path.suffix == ".csv":
+    elif kind == ".csv":
         convert = pyarrow.csv.ConvertOptions(include_columns=[COLUMN], column_types={COLUMN: pa.string()})
         with pyarrow.csv.open_csv(path, convert_options=convert) as reader:
             for batch in reader:
                 yield batch.column(COLUMN).to_pylist()
     else:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             while portion := list(islice(file, _PORTION)):
                 yield [line.strip() for line in portion]

@@ -101,9 +101,9 @@ class Folder:
         try:
             run = msgspec.json.decode(file.read_bytes(), type=Run)
         except msgspec.DecodeError as error:
-            raise AudienceError(f"{file} is no run of this version ({error}); {self._anew()}") from error
+            raise AudienceError(f"{file} is no run of this version ({error}); {self.anew()}") from error
         if run.format != _FORMAT:
-            raise AudienceError(f"{file} has format {run.format}; this version reads {_FORMAT}; {self._anew()}")
+            raise AudienceError(f"{file} has format {run.format}; this version reads {_FORMAT}; {self.anew()}")
         return run
 
     def save(self, run: Run) -> None:
@@ -120,14 +120,20 @@ class Folder:
                 told = "another" if name == "store" else now
                 raise AudienceError(
                     f"{name} is {told}; the run in {self.path} was begun with {before if name != 'store' else 'this'}; "
-                    f"repeat its command, or {self._anew()}"
+                    f"repeat its command, or {self.anew()}"
                 )
         if kept.versions == asked.versions or accept_changes:
             return msgspec.structs.replace(kept, versions=asked.versions)
         raise AudienceError(changed(self.path, kept.versions, asked.versions))
 
-    def _anew(self) -> str:
+    def anew(self) -> str:
         return f"name another --out, or remove {self.path} to begin anew (what was decided stays logged and reserved)"
+
+    def remove(self) -> None:
+        """All at once for whoever looks: half a folder would be taken for a run that was not begun."""
+        gone = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        self.path.rename(gone)
+        shutil.rmtree(gone)
 
     def listed(self, part: int) -> Path:
         return self.path / f"customers-{part:06d}.parquet"
@@ -147,6 +153,8 @@ class Folder:
                     f"out is {self.out}; another process makes it at this moment; wait for it, or name another"
                 ) from None
             try:
+                if self.out.exists() and not (self.path / "run.json").exists():
+                    raise AudienceError(f"out is {self.out}; there is a file already; name another, or remove it")
                 yield
             finally:
                 if self.path.exists() and not (self.path / "run.json").exists():  # nothing was decided yet
@@ -165,7 +173,9 @@ def changed(folder: Path, before: Versions, now: Versions) -> str:
         )
         if getattr(before, field) != getattr(now, field)
     ]
-    return f"{told[0]}; one list is made by one of them; go on with the present one by --accept-changes"
+    return (
+        f"{told[0]}; one list is made by one of them; the same command with --accept-changes goes on with the present"
+    )
 
 
 def _words(question: Question) -> str:

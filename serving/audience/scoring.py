@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from features.instants import parse_instant
 from features.progress import Progress
 from models.conditions.asked import AskedCondition
 from serving.audience import listing
@@ -42,45 +41,58 @@ def score(settings: Settings, wanted: Wanted, progress: Progress) -> Scored:
     """Begin a run, or go on with the one that was begun for the same file. Raises AudienceError, Refusal, StoreError;
     KeyboardInterrupt says how to go on."""
     folder = Folder(wanted.out)
-    if wanted.out.exists() and not folder.path.exists():
-        raise AudienceError(f"out is {wanted.out}; there is a file already; name another, or remove it")
     if not wanted.out.parent.is_dir():
         raise AudienceError(f"out is {wanted.out}; there is no such folder; make it or name another")
     with folder.held():
         try:
-            run = asyncio.run(_listed(settings, wanted, folder, progress))
+            run = _listed(settings, wanted, folder, progress)
             spent = _made(settings, wanted, run, folder, progress)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"stopped; what was decided is kept in {folder.path}; the same command goes on from there"
-            ) from None
+            raise KeyboardInterrupt(_stopped(folder)) from None
         return put_together(run, folder, spent)
 
 
-async def _listed(settings: Settings, wanted: Wanted, folder: Folder, progress: Progress) -> Run:
-    """With its audience written down. A question that nobody could be asked is refused before."""
-    runtime = Runtime(settings)
-    try:
-        run = await _begun(runtime, wanted, folder)
-        if run.customers is not None:
-            return run
-        condition = listing.checked(wanted.audience, runtime.store, runtime.catalogue())
-        named = _named(runtime, wanted, condition, run)
-        expected = runtime.store.people() if wanted.audience == listing.ALL else None
-        return listing.write_down(run, folder, named, progress, expected)
-    finally:
-        await runtime.close()
+def _stopped(folder: Folder) -> str:
+    if folder.load() is None:
+        return "stopped before the audience was listed; nothing was decided, and nothing is kept"
+    return f"stopped; what was decided is kept in {folder.path}; the same command goes on from there"
+
+
+def _listed(settings: Settings, wanted: Wanted, folder: Folder, progress: Progress) -> Run:
+    """With its audience written down. A question that nobody could be asked is refused before. Listing is no task of a
+    loop, which would hear of Ctrl-C when it is over."""
+    with asyncio.Runner() as runner:
+        runtime = runner.run(_opened(settings))
+        try:
+            run = runner.run(_begun(runtime, wanted, folder))
+            return _with_audience(runtime, wanted, run, folder, progress)
+        finally:
+            runner.run(runtime.close())
+
+
+async def _opened(settings: Settings) -> Runtime:
+    return Runtime(settings)
+
+
+def _with_audience(runtime: Runtime, wanted: Wanted, run: Run, folder: Folder, progress: Progress) -> Run:
+    if run.customers is not None:
+        return run
+    condition = listing.checked(wanted.audience, runtime.store, runtime.catalogue())
+    named = _named(runtime, wanted, condition, run)
+    expected = runtime.store.people() if wanted.audience == listing.ALL else None
+    return listing.write_down(run, folder, named, progress, expected)
 
 
 async def _begun(runtime: Runtime, wanted: Wanted, folder: Folder) -> Run:
     """The run in the folder, else a new one, which is kept once its audience is. Raises AudienceError and Refusal."""
     present = runtime.in_force.clock.present(None)
-    looked = msgspec.structs.replace(wanted.question, dry_run=True)
-    await batch_at_hand(runtime, looked.of(["anon:nobody"], None))
+    kept = folder.load()
+    if kept is None:  # of a run that was begun, its deliver_at may be over
+        looked = msgspec.structs.replace(wanted.question, dry_run=True)
+        await batch_at_hand(runtime, looked.of(["anon:nobody"], None))
     store = f"{runtime.signer.number(b'audience'):016x}"
     told = (wanted.question, listing.described(wanted.audience), store, versions_of(runtime), wanted.part)
     asked = Run.new(present, *told)
-    kept = folder.load()
     if kept is None:
         return asked
     run = folder.require_same(kept, asked, wanted.accept_changes)
@@ -91,10 +103,8 @@ async def _begun(runtime: Runtime, wanted: Wanted, folder: Folder) -> Run:
 def _named(runtime: Runtime, wanted: Wanted, condition: AskedCondition | None, run: Run) -> Iterator[str]:
     store = runtime.store
     if condition is not None:
-        fields = msgspec.json.decode(run.question.asked, type=dict[str, object])
-        told = fields.get("deliver_at")
-        deliver_at = run.begun_at if told is None else parse_instant(str(told))
-        return listing.meeting(store, condition, run.begun_at, deliver_at)
+        question = run.question.of(["anybody"], None)
+        return listing.meeting(store, condition, question.context, run.begun_at, question.deliver_at or run.begun_at)
     return listing.everybody(store) if wanted.audience == listing.ALL else listing.of_file(Path(wanted.audience), store)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -51,11 +50,11 @@ def put_together(run: Run, folder: Folder, spent: tuple[tuple[Spent, ...], ...])
             chosen += pc.count_distinct(acted["customer_id"]).as_py()
             failed += pc.sum(pc.is_valid(table["error"])).as_py() or 0
     if customers != run.customers:
-        raise AudienceError(f"customers is {customers}; the audience has {run.customers}; remove {folder.path}")
+        raise AudienceError(f"customers is {customers}; the audience has {run.customers}; {folder.anew()}")
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(folder.out)
-    shutil.rmtree(folder.path)
+    folder.remove()
     return Scored(folder.out, rows, customers, chosen, failed, spent)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 import signal
+import sqlite3
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -18,6 +19,8 @@ from pydantic import JsonValue
 
 from features.identity import IdentityError, customer_identifier
 from features.stores.protocol import AmbiguousIdentifier, Store, StoreError
+from features.vault import VaultError
+from models.bundle import BundleError
 from models.policy.version import POLICY
 from serving.audience.listing import COLUMN
 from serving.audience.rows import SCHEMA, parquet, table_of
@@ -74,10 +77,12 @@ def work(connection: Connection, settings: Settings, run: Run, out: str) -> None
     logging.getLogger("nextbest").addHandler(logging.NullHandler())
     try:
         asyncio.run(_work(connection, settings, run, Folder(Path(out))))
-    except (StoreError, Refusal) as error:
-        _say(connection, Failed(str(error)))
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return
+    except (StoreError, Refusal, VaultError, BundleError) as error:
+        _say(connection, Failed(str(error)))
+    except (OSError, sqlite3.Error) as error:
+        _say(connection, Failed(f"part is not made ({error}); what was decided is kept; mend that, and run it again"))
 
 
 def _say(connection: Connection, said: Said) -> None:

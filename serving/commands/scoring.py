@@ -61,9 +61,14 @@ def score(
         "distinct": distinct,
     }
     question = _question(fields, dry_run, strangers)
-    wanted = Wanted(question, audience, out, processes or os.cpu_count() or 1, part, accept_changes)
+    wanted = Wanted(question, audience, out, processes or _cores(), part, accept_changes)
     with one_line(AudienceError, Refusal):
         print(run(where, wanted, Terminal(console)))
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _object(text: str) -> dict[str, object]:

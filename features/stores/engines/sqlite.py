@@ -44,9 +44,10 @@ class SQLiteEngine:
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
         self._closed = False
+        lock = path.with_name(path.name + ".lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path.with_name(path.name + ".lock"), patience)
+            self._lock = FileLock(lock, patience)
         except OSError as error:
             message = f"store is {path.name}; its folder must be writable ({error.strerror}); name another"
             raise StoreError(message) from error
@@ -62,7 +63,7 @@ class SQLiteEngine:
         except OSError as error:
             self._lock.close()
             raise StoreError(f"store is {path.name}; it cannot be created ({error.strerror}); name another") from error
-        self._checkpoints = Checkpoints(path, patience, self._whereabouts)
+        self._checkpoints = Checkpoints(path, patience, self._whereabouts, lock)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

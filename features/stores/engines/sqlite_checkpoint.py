@@ -2,7 +2,7 @@
 
 SQLite itself does it within the commit that makes the log long enough, which all that is in that commit then waits
 for: tens of milliseconds of writing, and as long as the disk takes. A connection of its own does it without holding up
-readers or writers.
+readers, nor writers either where the SQLite is one that may be written to meanwhile (MENDED).
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from features.stores.engines.sqlite_file import Whereabouts, connect
+from features.stores.engines.sqlite_lock import FileLock
 from features.stores.protocol import StoreError
 
 logger = logging.getLogger("nextbest.store")
@@ -26,14 +27,24 @@ _PASSES = 4
 it never comes to that, see features.stores.engines.sqlite_file."""
 _CACHE = 1
 """Megabytes."""
+MENDED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""The versions of SQLite from which on, on their branches, a commit that begins the log anew while it is being moved
+loses nothing (sqlite.org/wal.html, "the WAL-reset bug"). With others nobody may commit meanwhile."""
+
+
+def commits_meanwhile(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite may be written to while its log is moved."""
+    return version >= MENDED[0] or any(one <= version < (*one[:1], one[1] + 1, 0) for one in MENDED[1:])
 
 
 class Checkpoints:
     """A thread of one engine. Never raises: the writer moves what this does not."""
 
-    def __init__(self, path: Path, patience: float, whereabouts: Whereabouts) -> None:
+    def __init__(self, path: Path, patience: float, whereabouts: Whereabouts, lock: Path) -> None:
+        """lock: the file of the writers' lock."""
         self._path = path
         self._patience = patience
+        self._lock = FileLock(lock, patience)
         self._whereabouts = whereabouts
         self._busy = threading.Lock()
         self._committed = threading.Event()
@@ -56,6 +67,7 @@ class Checkpoints:
         self._closing.set()
         self._committed.set()
         self._thread.join()
+        self._lock.close()
 
     def _run(self) -> None:
         while not self._closing.wait(PACE):
@@ -66,8 +78,9 @@ class Checkpoints:
 
     def _look(self) -> None:
         try:
-            self._whereabouts.require()
-            with self._busy:
+            alone = nullcontext() if commits_meanwhile(sqlite3.sqlite_version_info) else self._lock.held()
+            with self._busy, alone:
+                self._whereabouts.require()
                 self._move()
         except (sqlite3.Error, StoreError) as error:
             if not self._failing:

@@ -267,8 +267,9 @@ class DeskTables:
         self._writer.alone(lambda session: session.execute("DELETE FROM desk_answer WHERE answer_id = ?", (answer_id,)))
 
     def drop_answer(self, answer_id: str) -> None:
-        statement = "UPDATE desk_answer SET claimed = ? WHERE answer_id = ?"
-        self._writer.alone(lambda session: session.execute(statement, (_DROPPED, answer_id)))
+        statement = "UPDATE desk_answer SET claimed = ?, body = ? WHERE answer_id = ?"
+        values = (_DROPPED, self._vault.seal(""), answer_id)  # its customer may have been erased
+        self._writer.alone(lambda session: session.execute(statement, values))
 
     def answer_fate(self, answer_id: str) -> AnswerFate:
         with self._engine.reading() as session:
