@@ -39,7 +39,7 @@ def ours(plan: Plan, console: Console) -> list[Figures]:
         with served(home, progress) as client:
             loop = Loop(world, client, ByService(client))
             promoted = run(home, plan, loop, progress, console.print, retrained=True)
-    print(f"promoted after rounds: {promoted}")
+    print(f"promoted before the first round, then after each: {promoted}")
     return loop.log.figures(plan.seed)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.live_response import PACES
 from features.progress import Progress
 from models.bundle import Bundle, Provenance
-from models.calibration import IDENTITY
+from models.calibration import Calibration
 from models.document_fields import text_of
 from models.forest import Forest
 from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
@@ -54,7 +54,9 @@ def first_model(dataset: Dataset, settings: TrainingSettings, progress: Progress
         columns = response_rows(dataset, _asked(dataset, settings.seed), [latest], records[-1:])
         place = response_inputs().index(name)
         told = np.append(columns[:, place], np.nan)
-        response = _forest(told, line(told, STRENGTH[name], rate(exposures)), place, settings.seed)
+        # How often is the calibration's, which holds where nothing is known, too.
+        even = line(told, STRENGTH[name], 0.5)
+        response, often = _forest(told, even, place, settings.seed), rate(exposures)
     successes = int(exposures.success.sum())
     provenance = Provenance(
         dataset.known_at, dataset.digest, dataset.compiled.version, settings.seed, len(exposures), successes
@@ -63,7 +65,7 @@ def first_model(dataset: Dataset, settings: TrainingSettings, progress: Progress
         provenance=provenance,
         affinity=latest.forest,
         response=response,
-        calibration=IDENTITY,
+        calibration=Calibration(1.0, float(np.log(often / (1.0 - often)))),
         population=latest.population,
         track_record=records[-1],
         interest=latest.interest,

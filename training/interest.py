@@ -28,7 +28,7 @@ PAST: Final = 90 * DAY
 WEEK: Final = 7 * DAY
 """ms within which interest is to end in a purchase."""
 FEWEST: Final = 500
-"""Days on which somebody looked at something, without which nothing is learned."""
+"""Days on which somebody looked at something, without which nothing is learned; of TrainingSettings.affinity_people."""
 MOST: Final = 5_000
 """Days that are learned from, drawn."""
 DRAWN_OTHER: Final = 10
@@ -39,7 +39,8 @@ HELD: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Turns:
-    """n days of people. person: place in the dataset's histories. moment: its midnight, ms UTC. looked: bool[n],
+    """n days of people. person: place in the dataset's histories. moment: the last ms before its midnight (UTC), for a
+    row sees what is told at its very moment, and dates without a time are told at midnight. looked: bool[n],
     whether something was looked at, not only bought. categories: int32 of each day, all above them included."""
 
     person: NDArray[np.int32]
@@ -50,7 +51,9 @@ class _Turns:
 
 def fit(dataset: Dataset, known: Population, settings: TrainingSettings) -> InterestModel | None:
     """Sees nothing recorded after known.as_of; None where people looked on fewer than FEWEST days."""
-    turns, rng = _turns(dataset, known.as_of), np.random.default_rng([settings.seed, known.as_of, 1])
+    rng = np.random.default_rng([settings.seed, known.as_of, 1])
+    people = np.sort(rng.permutation(len(dataset.histories))[: settings.affinity_people])
+    turns = _turns(dataset, people, known.as_of)
     if int(turns.looked.sum()) < FEWEST:
         return None
     days = np.sort(rng.permutation(len(turns.person))[:MOST])
@@ -66,11 +69,11 @@ def fit(dataset: Dataset, known: Population, settings: TrainingSettings) -> Inte
     )
 
 
-def _turns(dataset: Dataset, until: int) -> _Turns:
+def _turns(dataset: Dataset, people: NDArray[np.intp], until: int) -> _Turns:
     found = [
         (person, *one)
-        for person, records in enumerate(dataset.histories)
-        for one in _days(as_of(records, until), dataset, until)
+        for person in people.tolist()
+        for one in _days(as_of(dataset.histories[person], until), dataset, until)
     ]
     return _Turns(
         np.array([one[0] for one in found], np.int32),
@@ -81,7 +84,7 @@ def _turns(dataset: Dataset, until: int) -> _Turns:
 
 
 def _days(records: Records, dataset: Dataset, until: int) -> Iterator[tuple[int, bool, NDArray[np.int32]]]:
-    """Of one person: midnight, whether they looked, and categories."""
+    """Of one person: moment, whether they looked, and categories."""
     facts = dataset.compiled.facts
     told = np.isin(records["kind"], (int(Kind.VIEWED), int(Kind.ORDERED)))
     chosen = records[told & (records["item"] >= 0) & (records["occurred_at"] > until - PAST)]
@@ -90,7 +93,7 @@ def _days(records: Records, dataset: Dataset, until: int) -> Iterator[tuple[int,
     day = chosen["occurred_at"] // DAY
     for one in np.unique(day[line]).tolist():
         looked = bool((chosen["kind"][day == one] == int(Kind.VIEWED)).any())
-        yield one * DAY, looked, np.unique(category[day[line] == one])
+        yield one * DAY - 1, looked, np.unique(category[day[line] == one])
 
 
 def _drawn(

@@ -28,7 +28,7 @@ from training import (
 )
 from training.contact_reasons import Learned
 from training.decision_rows import MadeAgain, RowStore
-from training.errors import NothingToLearn, TooFewSuccesses
+from training.errors import NothingToLearn, NotRegistered, RegistryAway, TooFewSuccesses
 from training.evaluate import Evaluation, evaluate
 from training.incremental import learning, report
 from training.metrics import auc, calibration_chance, calibration_error, log_loss
@@ -132,11 +132,11 @@ def _first(
     progress: Progress,
     why: TooFewSuccesses,
 ) -> Run:
-    """Raises what it was made for where there are too few purchases, too."""
+    """Raises TooFewSuccesses where there are too few purchases, too."""
     try:
         made = first_model.first_model(dataset, settings, progress)
-    except NothingToLearn:
-        raise why from None
+    except NothingToLearn as fault:
+        raise TooFewSuccesses(f"{why}; nor is there enough for a first model: {fault}") from None
     learned = contact_reasons.learn(dataset, settings, progress)
     again = repurchase.learn(dataset, store.vocabulary, progress)
     rests = cool_off.learn(dataset, store.vocabulary, progress)
@@ -147,7 +147,10 @@ def _first(
         cool_off=None if rests.cool_offs is None else rests.cool_offs.model,
         self_test=self_test_of(made.affinity, made.response, None, settings.seed, made.interest),
     )
-    remark = f"a first model, of what people turn to; it is not judged, and promises no more than an order: {why}"
+    remark = (
+        "a first model, of what people turn to; nothing was evaluated or searched, it promises no more than an order, "
+        f"and nothing but a champion keeps it from serving: {why}"
+    )
     params = {**settings.flat(), **_prefixed("provenance", asdict(made.provenance))}
     card = {CARD: f"{first_model.card(dataset, made, str(why))}\n{learned.remark}\n"}
     record = RunRecord(params, {}, _identity(dataset.digest, settings), {}, card)
@@ -268,7 +271,7 @@ def _with_champion(record: RunRecord, registry: Registry, trained: Trained) -> R
         return record
     try:
         found = holdout.beside(trained.dataset, bundles.load(registry.bundle_files(champion.version)), trained.backtest)
-    except BundleError:
+    except (BundleError, NotRegistered, RegistryAway):  # no reason to lose what was learned
         return record
     tags = {**record.tags, **({holdout.BESIDE_TAG: champion.version} if found else {})}
     return replace(record, metrics={**record.metrics, **found}, tags=tags)

@@ -75,8 +75,9 @@ class Answered:
 
 
 class AnswerFate(StrEnum):
-    """Of an answer that was kept: it is not told yet; it is; it could not be."""
+    """Of an answer that was kept: it is not told yet; it is; it could not be; it was taken back."""
 
+    OPEN = "open"
     WAITING = "waiting"
     TOLD = "told"
     DROPPED = "dropped"
@@ -179,8 +180,9 @@ class DeskStore(Protocol):
         """About whom at most `limit` decisions, the newest, of `since` (ms UTC) or later were made: each once for an
         arm, by person."""
 
-    def sampled_lately(self, since: int, limit: int) -> tuple[Sampled, ...]:
-        """Of the same decisions those whose rows were kept, the newest first."""
+    def sampled_lately(self, digest: str, since: int, limit: int, most: int) -> tuple[Sampled, ...]:
+        """Of the same decisions those of the model `digest` whose rows were kept, the newest first, at most so many:
+        each may hold a megabyte."""
 
     def records_of(self, people: Collection[int]) -> Iterator[CustomerRecord]:
         """The present records; whoever was erased is left out."""
@@ -206,4 +208,4 @@ class DeskStore(Protocol):
         """It cannot be told, and is due no more. That is known for a day or longer."""
 
     def answer_fate(self, answer_id: str) -> AnswerFate:
-        """TOLD also of one that was taken back, and of one that never was."""
+        """Dropped and taken back are known for a day, and are TOLD then, as is one that never was."""

@@ -88,7 +88,8 @@ async def settled(visit: Visit, known: Known) -> Response:
     """Once the time to take it back is over: what has become of it."""
     outcome, answer_id = _outcome(visit.request.query_params.get("outcome", "")), visit.path["answer_id"]
     fate = await asyncio.to_thread(visit.runtime.store.answer_fate, answer_id)
-    return _shown(visit, known, answer_id, outcome, "late" if fate is AnswerFate.WAITING else fate.value, "")
+    state = {AnswerFate.WAITING: "late", AnswerFate.OPEN: "undone"}.get(fate, fate.value)
+    return _shown(visit, known, answer_id, outcome, state, "")
 
 
 def _outcome(told: str) -> Outcome:
@@ -101,7 +102,8 @@ def _outcome(told: str) -> Outcome:
 
 
 def _shown(visit: Visit, known: Known, answer_id: str, outcome: Outcome, state: str, token: str) -> Response:
-    """state: "waiting" can be taken back, "open" was, "late" can be no more and is not told yet; else its fate."""
+    """state: "waiting" can be taken back, "open" was, "late" can be no more and is not told yet; "undone":
+    elsewhere, in another window; else its fate."""
     values = {"answer_id": answer_id, "outcome": outcome, "words": _WORDS[outcome], "state": state, "token": token}
     customer_id = known.record.customer_id
     return HTMLResponse(rendered("answer.html", visit, customer_id=customer_id, seconds=UNDO_TIME // 1000, **values))

@@ -47,8 +47,8 @@ Handler = Callable[[Visit], Awaitable[Response]]
 class Address:
     """may: what whoever asks must be allowed to; None: to be signed in is enough. open: not even that.
     patient: has the time of a batch, for it asks others, or for the size of a catalogue. passive: an open page asks it
-    by itself, which is no use of the session. spends: what it is asked with is good for once, so that a HEAD only looks
-    whether it is there."""
+    by itself, which is no use of the session. spends: what it is asked with is good for once, so that a HEAD spends
+    nothing, and tells nothing."""
 
     method: str
     path: str

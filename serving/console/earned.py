@@ -19,6 +19,8 @@ from serving.console.ratios import Z, ratio, variance
 DAY: Final = 86_400_000
 SPAN: Final = 28
 """Days for which sales are told."""
+LEAST: Final = 7 * DAY
+"""ms in an arm, before which nobody's sales are told: stays begin when somebody was just asked about."""
 REFERENCE: Final = "holdout"
 MOST: Final = 1_000
 """People of an arm who are looked at."""
@@ -49,7 +51,8 @@ class Stay:
 
 
 def stays(asked: Sequence[Asked], present: int, most: int = MOST) -> tuple[Stay, ...]:
-    """Of at most `most` people of each arm, as by lot and always the same: each until another arm's began."""
+    """Of at most `most` people of each arm, as by lot and always the same: each until another arm's began, LEAST of it
+    at least."""
     begun: dict[int, list[Asked]] = {}
     for one in sorted(asked, key=lambda one: one.since):
         begun.setdefault(one.person, []).append(one)
@@ -59,7 +62,7 @@ def stays(asked: Sequence[Asked], present: int, most: int = MOST) -> tuple[Stay,
         ends = [*(one.since for one in mine[1:]), present]
         for one, until in zip(mine, ends, strict=True):
             of_arm = made.setdefault(one.arm, [])
-            if len(of_arm) < most and until > one.since:
+            if len(of_arm) < most and until - one.since >= LEAST:
                 of_arm.append(Stay(one.arm, person, one.since, until))
     return tuple(stay for of_arm in made.values() for stay in of_arm)
 

@@ -34,6 +34,8 @@ from serving.watching import compared
 DAYS, MOST_DECISIONS = 28, 2_000
 MOST_ASKED = 20_000
 """Decisions among whose people sales are compared, and among which those are whose feature rows were kept."""
+MOST_SAMPLED = 100
+"""Decisions whose feature rows are in memory at once."""
 LETTERS = 50
 FEATURES = 15
 DAY = 86_400_000
@@ -167,7 +169,7 @@ def _features(runtime: Runtime, live: LiveModel, reference: Reference | None) ->
     if reference is None:
         return Drifted(0, ())
     present, store = runtime.in_force.clock.present(None), runtime.store
-    samples = [one for one in store.sampled_lately(present - DAYS * DAY, MOST_ASKED) if one.digest == live.digest]
+    samples = store.sampled_lately(live.digest, present - DAYS * DAY, MOST_ASKED, MOST_SAMPLED)
     records = store.records_of(sorted({one.person for one in samples}))
     kept = {one.person for one in records if not objects_to_profiling(one.consents, present)}
     return drifted([one for one in samples if one.person in kept], reference)

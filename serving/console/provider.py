@@ -142,7 +142,7 @@ class Provider:
         claims = await self._signed(settings, msgspec.json.decode(told.content, type=Tokens).id_token)
         registry = jwt.JWTClaimsRegistry(
             leeway=_LEEWAY,
-            iss={"essential": True, "value": settings.oidc_issuer},
+            iss={"essential": True, "value": known.issuer},
             aud={"essential": True, "value": settings.oidc_client_id},
             exp={"essential": True},
             iat={"essential": True},

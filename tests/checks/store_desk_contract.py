@@ -137,7 +137,7 @@ class DeskContract:
         assert (contact.action, contact.channel, contact.expected, contact.succeeded) == ("a-1", "email", 0.25, True)
 
     def test_who_was_asked_about_in_which_arm_and_the_rows_that_were_kept(self, store: Store, other: Store) -> None:
-        assert (other.asked_lately(0, 9), other.sampled_lately(0, 9)) == ((), ())
+        assert (other.asked_lately(0, 9), other.sampled_lately("aa", 0, 9, 9)) == ((), ())
         made = [log_decision(*of) for of in (("ann", "d-1"), ("bob", "d-2"), ("ann", "d-3"), ("ann", "d-4"))]
         told = [
             (NOON, "full", None),
@@ -152,8 +152,11 @@ class DeskContract:
         asked = {Asked("full", ann, NOON), Asked("holdout", bob, NOON), Asked("random", ann, NOON + 9)}
         assert set(other.asked_lately(0, 9)) == asked
         assert set(other.asked_lately(0, 2)) == {Asked("full", ann, NOON + 5), Asked("random", ann, NOON + 9)}
-        assert other.sampled_lately(0, 9) == (Sampled(ann, "aa", b"more"), Sampled(bob, "aa", b"rows"))
-        assert other.sampled_lately(NOON + 1, 9) == other.sampled_lately(0, 2) == (Sampled(ann, "aa", b"more"),)
+        assert other.sampled_lately("bb", 0, 9, 9) == ()
+        newest = (Sampled(ann, "aa", b"more"),)
+        assert other.sampled_lately("aa", 0, 9, 1) == newest
+        assert other.sampled_lately("aa", 0, 9, 9) == (Sampled(ann, "aa", b"more"), Sampled(bob, "aa", b"rows"))
+        assert other.sampled_lately("aa", NOON + 1, 9, 9) == other.sampled_lately("aa", 0, 2, 9) == newest
         found = {one.person: one for one in other.records_of([ann, bob, 10_000])}
         assert {person: one.customer_id for person, one in found.items()} == {ann: "ann", bob: "bob"}
         store.erase(user("bob"), NOON, "test")
@@ -186,6 +189,7 @@ class DeskContract:
         assert not other.take_back("n-0", "bob")
         assert other.take_back("n-0", "ada")
         assert not store.take_back("n-0", "ada")
+        assert other.answer_fate("n-0") is AnswerFate.OPEN
         assert store.claim_answer("n-1")
         assert not other.take_back("n-1", "ada")
         assert not store.claim_answer("n-0")

@@ -35,10 +35,11 @@ def bought(*lines: tuple[int, float]) -> Records:
 
 
 def test_a_stay_ends_where_another_arm_begins() -> None:
-    asked = [Asked("full", 1, NOW - 9), Asked("holdout", 1, NOW - 4), Asked("holdout", 2, NOW - 7)]
-    expected = {Stay("full", 1, NOW - 9, NOW - 4), Stay("holdout", 1, NOW - 4, NOW), Stay("holdout", 2, NOW - 7, NOW)}
+    long, longer, longest = (NOW - days * DAY for days in (7, 11, 18))
+    asked = [Asked("full", 1, longest), Asked("holdout", 1, longer), Asked("holdout", 2, long)]
+    expected = {Stay("full", 1, longest, longer), Stay("holdout", 1, longer, NOW), Stay("holdout", 2, long, NOW)}
     assert set(stays(asked, NOW)) == expected
-    assert stays([Asked("full", 1, NOW)], NOW) == ()  # no time has passed
+    assert stays([Asked("full", 1, long + 1)], NOW) == ()  # too short a time to tell
 
 
 def test_at_most_so_many_of_an_arm_are_looked_at_and_they_are_no_neighbours() -> None:
@@ -104,10 +105,10 @@ def test_whoever_objects_to_profiling_is_in_no_comparison(tmp_path: Path) -> Non
             store.log_decisions([replace(made, decision=logged)]).result(30)
             order = event(f"o-{name}", Kind.ORDERED, NOON + DAY, order=f"o-{name}", item="i-1", quantity=1, amount=20.0)
             append(store, name, order)
-        objected = event("no", Kind.CONSENT_WITHDRAWN, NOON + 2 * DAY, topic=PROFILING_TOPIC)
+        objected = event("no", Kind.CONSENT_WITHDRAWN, NOON + 9 * DAY, topic=PROFILING_TOPIC)
         append(store, "eve", objected)
         asked, present = store.asked_lately(0, 9), NOON + SPAN * DAY
-        before = {one.arm: one.people for one in sales_of(store, asked, NOON + DAY)}
+        before = {one.arm: one.people for one in sales_of(store, asked, NOON + 8 * DAY)}
         after = {one.arm: (one.people, one.sales) for one in sales_of(store, asked, present)}
     finally:
         store.close()

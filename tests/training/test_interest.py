@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from features.history import Records
 from features.identity import customer_identifier
 from features.progress import Silent
 from features.stores import open_store
@@ -170,6 +171,25 @@ def test_contacts_move_the_rate_away_from_what_is_declared(past: Past) -> None:
     assert first_model.rate(nobody) == pytest.approx(first_model.RATE)
     many = everything(past.dataset).take(np.arange(1_000))
     assert first_model.rate(replace(many, success=np.ones(1_000, np.bool_))) > 0.9
+
+
+def test_what_is_told_at_midnight_is_in_no_row_of_its_day(past: Past) -> None:
+    """Dates without a time are told at midnight. Of people with one day of all, each row is as of nothing at all."""
+    days = [records[records["occurred_at"] // DAY == records["occurred_at"].max() // DAY] for records in _some(past)]
+    for records in days:
+        records["occurred_at"] = records["recorded_at"] = records["occurred_at"] // DAY * DAY
+    alone = replace(past.dataset, histories=tuple(days))
+    turns = interest._turns(alone, np.arange(len(days)), past.dataset.known_at)
+    assert len(turns.person) > 50
+    category = np.array([told[0] for told in turns.categories], np.int32)
+    pairs = Pairs(turns.person, turns.moment, category, category)
+    empty = replace(alone, histories=tuple(records[:0] for records in days))
+    rows, nothing = (feature_rows(one, pairs, table.every_category) for one in (alone, empty))
+    assert rows.tobytes() == nothing.tobytes()
+
+
+def _some(past: Past) -> list[Records]:
+    return [records.copy() for records in past.dataset.histories]
 
 
 def test_rows_of_the_kernel_are_those_that_it_is_learned_from(past: Past) -> None:

@@ -48,7 +48,10 @@ def simulate(
     except KeyboardInterrupt:
         console.print("stopped; nothing is kept and nothing runs any more")
         raise typer.Exit(130) from None
-    typer.echo(f"SYNTHETIC people, seed {seed}; rewards in EUR per decision; promoted after rounds: {found.promoted}\n")
+    typer.echo(
+        f"SYNTHETIC people, seed {seed}; rewards in EUR per decision; "
+        f"promoted before the first round, then after each: {found.promoted}\n"
+    )
     typer.echo(table(found.rounds))
     if out is not None:
         try:

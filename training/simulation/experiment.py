@@ -31,8 +31,8 @@ RANDOM_SHARE: Final = 0.02
 
 
 class Simulation(msgspec.Struct, frozen=True):
-    """What a report holds. rewards: currency per decision. rounds: the last is all of them together. promoted: after
-    which rounds the new model was."""
+    """What a report holds. rewards: currency per decision. rounds: the last is all of them together. promoted: whether
+    the model made before the first round was, then that after each."""
 
     synthetic: str
     people: int

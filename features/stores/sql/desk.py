@@ -55,12 +55,13 @@ _ASKED = """SELECT d.arm, m.root, min(d.decided_at)
             FROM (SELECT arm, person, decided_at FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) d
             JOIN person m ON m.person = d.person GROUP BY d.arm, m.root ORDER BY m.root, d.arm"""
 _SAMPLED = """SELECT m.root, d.model_digest, d.feature_rows FROM decision d JOIN person m ON m.person = d.person
-              WHERE d.feature_rows IS NOT NULL AND d.decided_at >= ? AND d.number >= (SELECT min(n.number) FROM
+              WHERE d.feature_rows IS NOT NULL AND d.model_digest = ? AND d.decided_at >= ?
+              AND d.number >= (SELECT min(n.number) FROM
                   (SELECT number FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) n)
-              ORDER BY d.number DESC"""
-_WAITS, _CLAIMED, _DROPPED = 0, 1, 2
+              ORDER BY d.number DESC LIMIT ?"""
+_WAITS, _CLAIMED, _DROPPED, _TAKEN_BACK = 0, 1, 2, 3
 _REMEMBERED = 86_400_000
-"""ms for which it is known that an answer was dropped."""
+"""ms for which it is known that an answer was dropped or taken back."""
 _ACCOUNT = "SELECT name, roles, password, issuer, created_at FROM desk_account"
 _SESSION = "SELECT digest, account, created_at, seen_at, expires_at FROM desk_session"
 
@@ -218,10 +219,10 @@ class DeskTables:
         with self._engine.reading() as session:
             return tuple(Asked(*row) for row in session.rows(_ASKED, (since, limit)))
 
-    def sampled_lately(self, since: int, limit: int) -> tuple[Sampled, ...]:
+    def sampled_lately(self, digest: str, since: int, limit: int, most: int) -> tuple[Sampled, ...]:
         with self._engine.reading() as session:
-            rows = session.rows(_SAMPLED, (since, since, limit))
-        return tuple(Sampled(person, digest or "", bytes(content)) for person, digest, content in rows)
+            rows = session.rows(_SAMPLED, (digest, since, since, limit, most))
+        return tuple(Sampled(person, found, bytes(content)) for person, found, content in rows)
 
     def records_of(self, people: Collection[int]) -> Iterator[CustomerRecord]:
         for person in people:
@@ -241,15 +242,16 @@ class DeskTables:
 
         def kept(session: Session) -> None:
             session.execute(
-                "DELETE FROM desk_answer WHERE claimed = ? AND due_at < ?", (_DROPPED, answer.due_at - _REMEMBERED)
+                "DELETE FROM desk_answer WHERE claimed >= ? AND due_at < ?", (_DROPPED, answer.due_at - _REMEMBERED)
             )
             session.insert(_ANSWERS, [row])
 
         self._writer.alone(kept)
 
     def take_back(self, answer_id: str, account: str) -> bool:
-        statement = "DELETE FROM desk_answer WHERE answer_id = ? AND account = ? AND claimed = 0"
-        return self._writer.alone(lambda session: session.execute(statement, (answer_id, account))) > 0
+        statement = "UPDATE desk_answer SET claimed = ?, body = ? WHERE answer_id = ? AND account = ? AND claimed = 0"
+        values = (_TAKEN_BACK, self._vault.seal(""), answer_id, account)
+        return self._writer.alone(lambda session: session.execute(statement, values)) > 0
 
     def due_answers(self, now: int, limit: int) -> tuple[Answered, ...]:
         query = """SELECT answer_id, account, due_at, body FROM desk_answer WHERE due_at <= ? AND claimed < ?
@@ -276,4 +278,4 @@ class DeskTables:
             claimed = value(session, "SELECT claimed FROM desk_answer WHERE answer_id = ?", (answer_id,))
         if claimed is None:
             return AnswerFate.TOLD
-        return AnswerFate.DROPPED if claimed == _DROPPED else AnswerFate.WAITING
+        return {_DROPPED: AnswerFate.DROPPED, _TAKEN_BACK: AnswerFate.OPEN}.get(claimed, AnswerFate.WAITING)
