@@ -152,6 +152,10 @@ def test_a_condition_says_who(home: Path, tmp_path: Path) -> None:
     scored = score(Settings(home=home), asked, Silent())
     named = set(pq.read_table(scored.out)["customer_id"].to_pylist())
     assert named == {f"p-{number}" for number in range(50) if number % 2}
+    long = " || ".join([f'customer.city == "{place}"' for place in ("York", *(f"nowhere {n}" for n in range(20)))])
+    whole = f'has(context.season) && context.season == "spring" && ({long})'
+    asked = wanted(tmp_path / "spring.parquet", whole, context={"season": "spring"})
+    assert score(Settings(home=home), asked, Silent()).customers == len(named)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +185,10 @@ def test_what_cannot_be_written_or_read_is_one_line(home: Path, tmp_path: Path) 
     out.write_bytes(b"mine")
     assert "there is a file already" in one_line(nextbest(home, "score", "--channel", "web", "--out", str(out)))
     assert out.read_bytes() == b"mine"
+    left = out.with_name("there.parquet.parts")  # of a list that was finished, and its folder half removed
+    left.mkdir()
+    assert "there is a file already" in one_line(nextbest(home, "score", "--channel", "web", "--out", str(out)))
+    assert (out.read_bytes(), left.exists()) == (b"mine", False)
     nowhere = str(tmp_path / "no" / "x.parquet")
     assert "no such folder" in one_line(nextbest(home, "score", "--channel", "web", "--out", nowhere))
     for name, content in (("a.csv", b"name\np-1\n"), ("a.parquet", b"no parquet"), ("a.txt", b"\xff\xfe\n")):
@@ -196,8 +204,10 @@ def test_names_come_from_every_kind_of_file_once(home: Path, tmp_path: Path) -> 
     pq.write_table(pa.table({"customer_id": ["p-1", "p-2", "p-1"]}), tmp_path / "a.parquet")
     (tmp_path / "a.csv").write_text("x,customer_id\n1,p-1\n2,p-2\n3,p-2\n")
     (tmp_path / "a").write_text("p-1\n p-2 \nnobody\nnobody\n")
+    (tmp_path / "B.CSV").write_text("x,customer_id\n1,p-1\n2,p-2\n")
+    (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbfp-1\r\np-2\r\n")
     with closing(open_store(store_url(home))) as store:
-        for name, expected in (("a.parquet", 2), ("a.csv", 2), ("a", 3)):
+        for name, expected in (("a.parquet", 2), ("a.csv", 2), ("a", 3), ("B.CSV", 2), ("marked.txt", 2)):
             assert list(listing.of_file(tmp_path / name, store)) == ["p-1", "p-2", "nobody"][:expected]
         assert list(listing.everybody(store)) == [f"p-{number}" for number in range(50)]
 

@@ -191,3 +191,51 @@ def test_work_has_the_time_that_is_left() -> None:
         assert door.in_flight == 0
 
     run(work)
+
+
+def test_whoever_is_refused_and_asks_again_at_once_has_no_more_of_the_loop_than_who_is_answered() -> None:
+    """Between two turns a flood is read for a while, and not for as long as it lasts."""
+    door, passes, ended = admission(answers=0.0), list[int](), asyncio.Event()
+
+    async def flood() -> None:
+        while not ended.is_set():
+            busy(0.001)
+            door.turned_away(Line.ANSWERS)
+            passes.append(1)
+            await asyncio.sleep(0)
+
+    async def ask() -> None:
+        await door.turn(Line.ANSWERS, "decision", FOREVER)
+        busy(0.005)
+
+    async def work() -> None:
+        flooding = asyncio.create_task(flood())
+        await asyncio.gather(*(ask() for _ in range(5)))
+        ended.set()
+        await flooding
+
+    run(work)
+    assert len(passes) < 5 * 20  # of 64 each
+
+
+def test_what_never_had_its_turn_is_closed() -> None:
+    door, began = admission(), list[str]()
+
+    async def late() -> None:
+        began.append("late")
+
+    async def first() -> None:
+        await door.turn(Line.ANSWERS, "decision", FOREVER)
+        busy(0.01)
+
+    async def work() -> None:
+        begun = asyncio.create_task(first())
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(first())
+        await asyncio.sleep(0)
+        with pytest.raises(Refusal):
+            await door.admitted(Line.ANSWERS, "decision", 0.0, late())
+        await asyncio.gather(begun, waiting)
+
+    run(work)  # a coroutine that nobody awaited would be a warning, which is an error
+    assert began == []
