@@ -18,9 +18,9 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallCentre]:
         yield opened
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Closed before tests of other packages, whose own event loops its loop would keep from running."""
+    """Closed before tests of other files, whose own event loops its loop would keep from running."""
     with browsing() as opened:
         yield opened
 
