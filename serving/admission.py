@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -63,7 +63,7 @@ _TURNED_AWAY = {(line, why): metrics.TURNED_AWAY.labels(line.value, why.value) f
 
 @dataclass(slots=True)
 class _Waiting:
-    """expected: seconds that its turn will probably take. since, deadline: seconds of time.monotonic()."""
+    """expected: seconds that its turn will probably take. since, deadline: seconds of the clock."""
 
     turn: asyncio.Future[None]
     kind: str
@@ -85,8 +85,10 @@ class _Queue:
 class Admission:
     """Of one worker, and for its event loop alone."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: seconds, that only move forward."""
         self._limits: Final = limits
+        self._clock: Final = clock
         self._queues: Final = {line: _Queue() for line in Line}
         self._took: Final = dict[str, float]()
         self._in_flight = 0
@@ -97,7 +99,7 @@ class Admission:
         self._quiet = self._passes = 0
         """Passes of the loop since somebody arrived, and since the turn began."""
         self._reads_until = 0.0
-        """Seconds of time.monotonic()."""
+        """Seconds of the clock."""
 
     @property
     def in_flight(self) -> int:
@@ -145,7 +147,7 @@ class Admission:
         """Returns when it is the caller's turn, which ends when they next wait for something: the seconds until then.
         kind: of work, by which it is known how long a turn takes. Raises Refusal when the turn comes after so many
         seconds of patience."""
-        now = time.monotonic()
+        now = self._clock()
         queue = self._queues[line]
         if not queue.waiting:
             queue.used = max(queue.used, self._lately)  # who was away saves nothing up
@@ -157,7 +159,7 @@ class Admission:
         queue.waiting.append(one)
         queue.expected += one.expected
         await future
-        return time.monotonic() - now
+        return self._clock() - now
 
     async def admitted(self, line: Line, kind: str, patience: float, work: Coroutine[object, object, T]) -> T:
         """What `work` comes to, in its turn and within so many seconds. Raises Refusal, TimeoutError."""
@@ -184,7 +186,7 @@ class Admission:
         """Runs when the turn is over. While others wait, the loop first reads until nothing more arrives: it takes no
         more than one new connection in a pass, and what that sends is read in the one after."""
         waiting = any(queue.waiting for queue in self._queues.values())
-        now = time.monotonic()
+        now = self._clock()
         if self._passes == 0 and self._running is not None:
             self._reads_until = now + max(now - self._running[2], _LEAST_READING)
         self._quiet = 0 if self._arrived else self._quiet + 1
