@@ -31,9 +31,11 @@ CREATE TABLE desk_link(
     expires_at {integer} NOT NULL
 ){clustered};
 CREATE TABLE desk_failure(
+    number {numbered},                 -- a key of its own, as every table has
     name {text} NOT NULL,              -- a keyed digest of an account's name or a caller's address
     at {integer} NOT NULL
 );
+CREATE UNIQUE INDEX desk_failure_number ON desk_failure(number);
 CREATE INDEX desk_failure_of ON desk_failure(name, at);
 CREATE TABLE record_view(
     number {numbered},
@@ -49,7 +51,7 @@ CREATE TABLE desk_answer(
     answer_id {text} PRIMARY KEY,
     account {text} NOT NULL,
     due_at {integer} NOT NULL,
-    claimed {integer} NOT NULL,        -- 1: it is being told, and cannot be taken back any more; 2: it cannot be told
+    claimed {integer} NOT NULL,        -- 1: it is being told, and cannot be taken back any more; 2: it cannot be told; 3: it was taken back
     body {bytes} NOT NULL              -- sealed
 ){clustered};
 CREATE INDEX desk_answer_due ON desk_answer(due_at);
