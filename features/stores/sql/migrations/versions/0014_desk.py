@@ -51,7 +51,7 @@ CREATE TABLE desk_answer(
     answer_id {text} PRIMARY KEY,
     account {text} NOT NULL,
     due_at {integer} NOT NULL,
-    claimed {integer} NOT NULL,        -- 1: it is being told, and cannot be taken back any more; 2: it cannot be told; 3: it was taken back
+    claimed {integer} NOT NULL,        -- 1: being told, too late to take back; 2: cannot be told; 3: taken back
     body {bytes} NOT NULL              -- sealed
 ){clustered};
 CREATE INDEX desk_answer_due ON desk_answer(due_at);
