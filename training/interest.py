@@ -28,9 +28,11 @@ PAST: Final = 90 * DAY
 WEEK: Final = 7 * DAY
 """ms within which interest is to end in a purchase."""
 FEWEST: Final = 500
-"""Days on which somebody looked at something, without which nothing is learned; of TrainingSettings.affinity_people."""
+"""Days on which somebody looked at something, without which nothing is learned."""
 MOST: Final = 5_000
 """Days that are learned from, drawn."""
+ENOUGH: Final = 4 * MOST
+"""Days to draw them from; more are not looked for."""
 DRAWN_OTHER: Final = 10
 """Categories a day, about, that are learned from besides those that it was; weights make up for the rest."""
 HELD: Final = 2.0
@@ -52,8 +54,7 @@ class _Turns:
 def fit(dataset: Dataset, known: Population, settings: TrainingSettings) -> InterestModel | None:
     """Sees nothing recorded after known.as_of; None where people looked on fewer than FEWEST days."""
     rng = np.random.default_rng([settings.seed, known.as_of, 1])
-    people = np.sort(rng.permutation(len(dataset.histories))[: settings.affinity_people])
-    turns = _turns(dataset, people, known.as_of)
+    turns = _turns(dataset, rng.permutation(len(dataset.histories)), known.as_of)
     if int(turns.looked.sum()) < FEWEST:
         return None
     days = np.sort(rng.permutation(len(turns.person))[:MOST])
@@ -70,11 +71,13 @@ def fit(dataset: Dataset, known: Population, settings: TrainingSettings) -> Inte
 
 
 def _turns(dataset: Dataset, people: NDArray[np.intp], until: int) -> _Turns:
-    found = [
-        (person, *one)
-        for person in people.tolist()
-        for one in _days(as_of(dataset.histories[person], until), dataset, until)
-    ]
+    """Of `people`, as many of them in this order as ENOUGH days take; by person and moment."""
+    found: list[tuple[int, int, bool, NDArray[np.int32]]] = []
+    for person in people.tolist():
+        found.extend((person, *one) for one in _days(as_of(dataset.histories[person], until), dataset, until))
+        if len(found) >= ENOUGH:
+            break
+    found.sort(key=lambda one: one[:2])
     return _Turns(
         np.array([one[0] for one in found], np.int32),
         np.array([one[1] for one in found], np.int64),
