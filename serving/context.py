@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -31,7 +30,7 @@ from serving.errors import invalid
 from serving.handoff_answers import HANDOFF_KINDS, HandoffView, shown
 from serving.item_names import ItemNames
 from serving.journey_answers import TELLING, journey_answer
-from serving.know_answers import CONTEXT, ContextAnswer, HourAnswer, PreferredChannelAnswer, ShownAnswer
+from serving.know_answers import CONTEXT, ContextAnswer, HourAnswer, NoteAnswer, PreferredChannelAnswer, ShownAnswer
 from serving.person import Known, known_customer
 from serving.runtime import Runtime
 from serving.schemas import Instant
@@ -74,8 +73,7 @@ def context_of(runtime: Runtime, known: Known, channel: str | None, catalogue: C
         _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
     )
     notes = context_parts.notes(runtime.store.timeline(known.identifier, None, NOTES, context_parts.NOTE_KINDS))
-    found = context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts)
-    return replace(found, notes=notes)
+    return context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts, notes)
 
 
 def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
@@ -122,6 +120,7 @@ def context_answer(
     vocabulary: Vocabulary,
     names: ItemNames,
     contacts: list[ShownAnswer],
+    notes: list[NoteAnswer],
 ) -> ContextAnswer:
     """events: known at the moment, the newest first. contacts: what the customer was shown. Of somebody who objects to
     profiling nothing is inferred."""
@@ -146,7 +145,7 @@ def context_answer(
         preferred_channel=preferred_channel(record, catalogue, vocabulary, moment) if profiled else None,
         consents=consents_of(record.consents, vocabulary, topic_names(catalogue, events), moment),
         subscriptions=context_parts.subscriptions(_of(events, SUBSCRIPTION_KINDS), moment, names),
-        notes=[],
+        notes=notes,
     )
 
 

@@ -48,6 +48,7 @@ from serving.watching import Watch
 
 logger = logging.getLogger("nextbest.runtime")
 
+_NOT_PUBLISHED = "could not bring the metrics up to date; they stay as they were told last"
 _NOT_DONE = "what is due could not be done; it stays due"
 _NOT_LOOKED = "could not look for a newer catalogue, model or key; what is in force stays"
 """Said when it begins, not at each look."""
@@ -153,7 +154,7 @@ class Runtime:
         looks = (
             self._watching(self.look, _NOT_LOOKED, True),
             self._watching(self._look_for_model, _NOT_LOOKED, False),
-            self._watching(self.publish_watch, _NOT_LOOKED, False),
+            self._watching(self.publish_watch, _NOT_PUBLISHED, False),
         )
         others = (self._watching(partial(one, self), _NOT_DONE, False, 1.0) for one in beside)
         watched = (*looks, end_with_the_arbiter(self.settings.poll_seconds), self.shadow.run(), *others)

@@ -182,9 +182,9 @@ def _handed_off(told: Told) -> str:
 def _noted(told: Told) -> str:
     said, promised = told.said("told"), told.said("promised")
     agent = told.id("agent_id")
-    parts = ["a note was written" + ("" if agent is None else f" by {agent}")]
-    parts += [text for text in (said, None if promised is None else f"promised: {promised}") if text is not None]
-    return ": ".join((parts[0], "; ".join(parts[1:]))) if parts[1:] else parts[0]
+    written = "a note was written" + ("" if agent is None else f" by {agent}")
+    parts = [text for text in (said, None if promised is None else f"promised: {promised}") if text is not None]
+    return f"{written}: {'; '.join(parts)}" if parts else written
 
 
 def _taken(told: Told) -> str:

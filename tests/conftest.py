@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.checks import beside, leaving
 from tests.checks.postgres import server_or_skip
@@ -43,6 +45,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> beside.By
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if _is_worker(config):
         beside.in_order(items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def characters() -> None:
+    """Hypothesis makes its table of them for the first text of all, which takes seconds, and would call the test slow
+    that asked for it."""
+
+    @settings(max_examples=1, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.text())
+    def ask(_: str) -> None: ...
+
+    ask()
 
 
 @pytest.fixture

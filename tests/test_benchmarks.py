@@ -34,11 +34,17 @@ HEAD = (
 )
 
 
+def ran(script: str, *arguments: str, seconds: int, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """A benchmark that ended as it must within so many seconds."""
+    command = [sys.executable, f"benchmarks/{script}", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+    assert ended.returncode == code, ended.stderr
+    return ended
+
+
 @pytest.mark.long
 def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
-    command = [sys.executable, "benchmarks/ingest.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("ingest.py", "--quick", seconds=200)
     rows = [line.split() for line in ended.stdout.splitlines()]
     for name in ("sqlite",) if binaries() is None else ("sqlite", "postgresql"):
         mine = [row for row in rows if row[0] == name]
@@ -49,9 +55,7 @@ def test_ingest_is_measured_on_every_store_against_its_goals() -> None:
 
 @pytest.mark.long
 def test_the_console_is_measured_beside_a_decision() -> None:
-    command = [sys.executable, "benchmarks/console.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("console.py", "--quick", seconds=280)
     rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
     assert "goal 5" in rows["view / decision"]
     assert int(rows["weight"].split()[1].replace(",", "")) <= 150_000
@@ -59,9 +63,7 @@ def test_the_console_is_measured_beside_a_decision() -> None:
 
 @pytest.mark.long
 def test_the_stages_of_a_decision_are_told_one_by_one() -> None:
-    command = [sys.executable, "benchmarks/stages.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("stages.py", "--quick", seconds=200)
     told = {line[:34].strip(): float(line.split()[-2]) for line in ended.stdout.splitlines()[1:]}
     gates = {f"gate {gate.name}" for gate in GATES}
     assert gates | {"whole, but HTTP and the writer", "decision", "scores", "draws", "log entry"} <= told.keys()
@@ -70,9 +72,7 @@ def test_the_stages_of_a_decision_are_told_one_by_one() -> None:
 
 @pytest.mark.long
 def test_the_policy_is_measured_beside_a_prediction() -> None:
-    command = [sys.executable, "benchmarks/policy.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("policy.py", "--quick", seconds=200)
     rows = {line.split("  ")[0].strip(): line for line in ended.stdout.splitlines()}
     assert "x Booster.predict, goal 0.33" in rows["policy of a decision"]
     assert "5 trees" in rows["Booster.predict"]
@@ -80,9 +80,7 @@ def test_the_policy_is_measured_beside_a_prediction() -> None:
 
 @pytest.mark.long
 def test_off_policy_estimates_are_measured_on_synthetic_truth() -> None:
-    command = [sys.executable, "benchmarks/offpolicy.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("offpolicy.py", "--quick", seconds=200)
     assert ended.stdout.count("SYNTHETIC") == 4
     for name in ("DM", "IPS", "SNIPS", "DR", "Switch-DR"):
         assert ended.stdout.count(f"| {name} |") == 4
@@ -91,9 +89,7 @@ def test_off_policy_estimates_are_measured_on_synthetic_truth() -> None:
 
 @pytest.mark.long
 def test_scoring_is_measured_beside_lightgbm() -> None:
-    command = [sys.executable, "benchmarks/forest.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("forest.py", "--quick", seconds=200)
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("SYNTHETIC; 5 trees")
     for name in ("31 leaves ", "7 leaves ", "31 leaves, hard "):
@@ -104,9 +100,7 @@ def test_scoring_is_measured_beside_lightgbm() -> None:
 
 @pytest.mark.long
 def test_a_change_of_the_model_is_measured_beside_quiet() -> None:
-    command = [sys.executable, "benchmarks/swap.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("swap.py", "--quick", seconds=200)
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("SYNTHETIC; models of 150 trees, 2 changes")
     assert [line.split("  ")[0].strip() for line in lines[1:3]] == ["quiet", "models change"]
@@ -114,9 +108,7 @@ def test_a_change_of_the_model_is_measured_beside_quiet() -> None:
 
 @pytest.mark.long
 def test_a_retrain_is_measured_beside_bare_lightgbm() -> None:
-    command = [sys.executable, "benchmarks/retrain.py", "--small"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("retrain.py", "--small", seconds=280)
     assert ended.stdout.startswith("SYNTHETIC: ")
     assert ended.stdout.count(" x clock") == 2
     assert "| channel email |" in ended.stdout
@@ -163,9 +155,7 @@ def test_whom_to_mail_is_judged_beside_other_ways(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_without_the_mailed_customers_a_line_says_so(tmp_path: Path) -> None:
     for arguments, code in (([], 0), (["--data", str(tmp_path / "nothing.csv")], 2)):
-        command = [sys.executable, "benchmarks/hillstrom.py", *arguments]
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-        assert ended.returncode == code
+        ended = ran("hillstrom.py", *arguments, seconds=200, code=code)
         assert "--data" in ended.stdout + ended.stderr
 
 
@@ -179,9 +169,7 @@ def test_the_closed_loop_is_asked_for_the_seed_that_no_options_were_chosen_on() 
 @pytest.mark.timeout(1800)
 def test_the_closed_loop_runs() -> None:
     """Beside Vowpal Wabbit where that is installed."""
-    command = [sys.executable, "benchmarks/closed_loop.py", "--small"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1700, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("closed_loop.py", "--small", seconds=1700)
     assert ended.stdout.startswith("SYNTHETIC: ")
     totals = [line for line in ended.stdout.splitlines() if line.startswith("| all | 800 |")]
     assert len(totals) == (1 if "vowpalwabbit is missing" in ended.stdout else 2)
@@ -189,9 +177,7 @@ def test_the_closed_loop_runs() -> None:
 
 @pytest.mark.long
 def test_next_purchase_is_judged_beside_its_peers() -> None:
-    command = [sys.executable, "benchmarks/quality.py", "--small"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("quality.py", "--small", seconds=200)
     assert ended.stdout.startswith("| SYNTHETIC baskets | recall@10 | NDCG@10 |")
     for name in ("nextbest", "global frequency", "TIFUKNN", "UP-CF@r", "ALS (implicit)", "item-item (implicit)"):
         assert ended.stdout.count(f"| {name} |") == 1
@@ -199,9 +185,7 @@ def test_next_purchase_is_judged_beside_its_peers() -> None:
 
 
 def test_next_purchase_says_what_it_cannot_read(tmp_path: Path) -> None:
-    command = [sys.executable, "benchmarks/quality.py", "--only", "fair split", "--ta-feng", str(tmp_path)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert ended.returncode == 2
+    ended = ran("quality.py", "--only", "fair split", "--ta-feng", str(tmp_path), seconds=200, code=2)
     assert "fair_tafeng_history.json.gz" in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -209,9 +193,7 @@ def test_next_purchase_says_what_it_cannot_read(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_decision_over_http_is_measured_beside_empty_endpoints(tmp_path: Path) -> None:
     told = tmp_path / "rows.json"
-    command = [sys.executable, "benchmarks/recommend.py", "--quick", "--json", str(told)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("recommend.py", "--quick", "--json", str(told), seconds=400)
     rows = json.loads(told.read_text())
     assert [row["goal"] for row in rows] == [4, 4, 1.2, 1.2, 2, 2, 4]
     assert [row["sense"] for row in rows] == 6 * ["at_least"] + ["at_most"]
@@ -221,9 +203,7 @@ def test_a_decision_over_http_is_measured_beside_empty_endpoints(tmp_path: Path)
 
 def rows_of(folder: Path, script: str, *arguments: str) -> list[Row]:
     told = folder / "rows.json"
-    command = [sys.executable, f"benchmarks/{script}.py", "--quick", "--json", str(told), *arguments]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran(f"{script}.py", "--quick", "--json", str(told), *arguments, seconds=580)
     assert ended.stdout.startswith("SYNTHETIC; ")
     found = load(told)
     assert all(one.missing or one.least <= one.ratio <= one.most for one in found)
@@ -279,9 +259,7 @@ def test_a_row_says_whether_its_goal_was_met(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_the_table_has_what_was_measured_and_what_was_not(tmp_path: Path) -> None:
     told = tmp_path / "bench.json"
-    command = [sys.executable, "benchmarks/table.py", "--quick", "--only", "forest", "policy", "--json", str(told)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=880, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("table.py", "--quick", "--only", "forest", "policy", "--json", str(told), seconds=880)
     written = json.loads(told.read_text())
     assert set(written["rows"]) == {"forest", "policy"}
     assert written["quick"] is True
@@ -299,16 +277,12 @@ def test_the_table_knows_only_benchmarks_that_there_are() -> None:
 
 @pytest.mark.long
 def test_a_decision_is_profiled_by_parts() -> None:
-    command = [sys.executable, "benchmarks/profile_decision.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("profile_decision.py", "--quick", seconds=280)
     for part in ("HTTP", "parsing", "store", "features", "gates", "forest", "exploration", "log", "serialising", "all"):
         assert f"| {part}" in ended.stdout
 
 
 @pytest.mark.long
 def test_a_workers_memory_is_told() -> None:
-    command = [sys.executable, "benchmarks/memory.py", "--quick"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("memory.py", "--quick", seconds=280)
     assert "bytes a request" in ended.stdout

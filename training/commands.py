@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.options import Value
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -72,10 +74,7 @@ def _add_arms(app: typer.Typer, house: House) -> None:
     @app.command()
     def arms(
         days: Days = 90,
-        value: Annotated[
-            bool,
-            typer.Option("--value", help="A success counts what the action is worth, in the catalogue's currency."),
-        ] = False,
+        value: Value = False,
         seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
     ) -> None:
         """What each arm's draws earned, from the decision log, and how far ahead of the full arm; with 95 % intervals

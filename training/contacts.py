@@ -128,7 +128,7 @@ def _credit(found: Records, rules: RewardRules, outcomes: Records, sold: Records
         if len(places):
             last = places[-1]
             about = _about(outcome, int(found["at"][last]), rules, sold)
-            if not _came_back(about):
+            if not len(about):
                 before = found["told_at"][last] if found["success"][last] else outcome["recorded_at"]
                 found["told_at"][last] = min(before, outcome["recorded_at"])
                 found["success"][last] = True

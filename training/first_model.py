@@ -80,7 +80,7 @@ def rate(exposures: Exposures) -> float:
 def line(told: NDArray[np.float64], strength: float, rate: float) -> NDArray[np.float64]:
     """float64[n], log odds, so that `rate` of all that is known is expected to succeed; of what is unknown, too."""
     known = ~np.isnan(told)
-    risen = np.where(known, strength * np.where(known, told, 0.0), 0.0)
+    risen = strength * np.where(known, told, 0.0)
     mean = float(np.log(np.exp(risen[known]).mean())) if known.any() else 0.0
     return np.asarray(np.where(known, risen - mean, 0.0) + np.log(rate / (1.0 - rate)), np.float64)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.definitions import names
 from models.bundle import Bundle
 from models.document_fields import text_of
 from training.affinity import AffinityFit
@@ -24,7 +25,7 @@ from training.metrics import calibration_chance, calibration_error, log_loss
 from training.promotion import Figures, Holdout, NotEvaluable
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures
-from training.train import FEWEST, Backtest, drawn_part, response_rows
+from training.train import FEWEST, Backtest, Part, drawn_part, response_rows
 
 if TYPE_CHECKING:
     from training.registry import RunFigures
@@ -63,28 +64,25 @@ def later_contacts(
 ) -> Later | None:
     """Matured contacts that were decided after both had learned; None where fewer than FEWEST of them succeeded, or
     failed."""
-    both = [challenger] if champion is None else [challenger, champion]
-    since = max(one.provenance.trained_until for one in both)
+    since = max(one.provenance.trained_until for one in (challenger, champion) if one is not None)
     later = dataset.exposures.take(dataset.exposures.pairs.moment > since)
     successes = int(later.success.sum())
     if min(successes, len(later) - successes) < FEWEST:
         return None
-    parts = [
-        drawn_part(
-            dataset,
-            later,
-            [AffinityFit(one.affinity, one.population, one.interest)],
-            [one.track_record],
-            settings.judged,
-            np.random.default_rng(settings.seed),  # the same contacts for both
-        )
-        for one in both
-    ]
-    given = [
-        one.calibration.apply(one.response.raw(part.sample.columns)) for one, part in zip(both, parts, strict=True)
-    ]
-    theirs = given[1] if champion is not None else None
-    return Later(parts[0].exposures, parts[0].sample, given[0], theirs, len(later), since)
+    fits = [AffinityFit(challenger.affinity, challenger.population, challenger.interest)]
+    rng = np.random.default_rng(settings.seed)
+    part = drawn_part(dataset, later, fits, [challenger.track_record], settings.judged, rng)
+    ours = challenger.calibration.apply(challenger.response.raw(part.sample.columns))
+    theirs = None if champion is None else _probability(dataset, champion, part)
+    return Later(part.exposures, part.sample, ours, theirs, len(later), since)
+
+
+def _probability(dataset: Dataset, model: Bundle, part: Part) -> NDArray[np.float64]:
+    """float64[n]: what `model` gives the contacts of a part that was made for another, with the same feature rows."""
+    fits = [AffinityFit(model.affinity, model.population, model.interest)]
+    features = part.sample.columns[:, : len(names())]
+    rows = response_rows(dataset, part.exposures, fits, [model.track_record], features)
+    return model.calibration.apply(model.response.raw(rows))
 
 
 def beside(dataset: Dataset, champion: Bundle, tested: Backtest) -> Mapping[str, float]:
@@ -93,9 +91,7 @@ def beside(dataset: Dataset, champion: Bundle, tested: Backtest) -> Mapping[str,
     if champion.provenance.trained_until > tested.splits.test_from:
         return {}
     part = tested.parts["test"]
-    fits = [AffinityFit(champion.affinity, champion.population, champion.interest)]
-    rows = response_rows(dataset, part.exposures, fits, [champion.track_record])
-    probability = champion.calibration.apply(champion.response.raw(rows))
+    probability = _probability(dataset, champion, part)
     judged = (probability, part.sample.label, part.sample.weight)
     found = {
         LOSS: log_loss(*judged),

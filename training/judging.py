@@ -16,7 +16,7 @@ from features.stores.keeping import BundleStore
 from features.vocabulary import Vocabulary
 from models import bundle
 from models.bundle import Bundle, BundleError
-from models.columns import compile_catalogue
+from models.catalogue import parse
 from models.document_fields import text_of
 from training import beside, holdout, promotion_text, table
 from training.beside import OnContacts, OnLog, Segments
@@ -245,7 +245,7 @@ def _shortest_window(store: table.TrainingStore) -> float:
     stored = store.catalogue()
     if stored is None:
         return math.inf
-    channels = compile_catalogue(stored, store.vocabulary).catalogue.channels.values()
+    channels = parse(stored.document, stored.version).channels.values()
     return min((one.reward_window_days * DAY for one in channels), default=math.inf)
 
 
@@ -290,7 +290,7 @@ def _segments(
     stored = store.catalogue()
     if stored is None or (contacts is None and isinstance(pair, NotEvaluable)):
         return None
-    catalogue = compile_catalogue(stored, store.vocabulary).catalogue
+    catalogue = parse(stored.document, stored.version)
     drawn_for = frozenset() if isinstance(pair, NotEvaluable) else frozenset(one.decision.person for one in pair.draws)
     people = read_people(store, catalogue, drawn_for, progress)
     on_contacts: tuple[OnContacts, ...] = ()

@@ -1,4 +1,4 @@
-"""What `nextbest train` and `nextbest evaluate` may be told, for their help."""
+"""What `nextbest train`, `nextbest evaluate` and `nextbest arms` may be told, for their help."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def as_json(found: Verdict, grounds: Grounds | None = None, card: str | None = N
     told["approver"] = None if grounds is None else grounds.by
     told["how"] = None if grounds is None else _how(found, grounds)
     told["model_card"] = card
-    return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(finite(told), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def kept(found: Verdict, grounds: Grounds, at: int) -> KeptVerdict:
@@ -75,13 +75,14 @@ def _plain(figure: float | None) -> float | None:
     return None if figure is None else float(figure)
 
 
-def _finite(value: object) -> object:
+def finite(value: object) -> object:
+    """JSON has no infinity and no NaN: null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: finite(each) for name, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return value
 
 

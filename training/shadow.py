@@ -31,6 +31,7 @@ from training.metrics import calibration_error, log_loss, losses
 from training.offpolicy.estimators import Terms
 from training.offpolicy.intervals import Interval, bootstrapped_difference
 from training.offpolicy.logged import LogStore
+from training.promotion_text import finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class ShadowReport:
     def as_json(self) -> str:
         told = {name: one for name, one in asdict(self).items() if name != "trial"}
         trial = {"challenger": self.trial.version, "share": self.trial.share, "since": text_of(self.trial.since)}
-        return json.dumps(_finite({**trial, **told}), indent=2)
+        return json.dumps(finite({**trial, **told}), indent=2)
 
     def markdown(self) -> str:
         trial = self.trial
@@ -240,10 +241,3 @@ def _rows(matured: Matured | None) -> list[str]:
         f"{matured.champion_log_loss:.4f} | {matured.challenger_log_loss:.4f}{ahead} |",
         f"| calibration error on them | {matured.champion_calibration:.4f} | {matured.challenger_calibration:.4f} |",
     ]
-
-
-def _finite(value: object) -> object:
-    """JSON has no infinity and no NaN: null."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

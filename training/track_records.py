@@ -60,7 +60,7 @@ def _record(
     channel = np.searchsorted(compiled.row_start, np.arange(len(contacts)), side="right") - 1
     told = (successes, contacts * (successes.sum() / contacts.sum()))
     by_channel = _ratio(channel, *told, np.ones(len(compiled.catalogue.channels)), HELD["channel"])
-    by_group = _ratio(group[compiled.action], *told, np.ones(len(groups)), HELD["group"])
+    by_group = _ratio(compiled.all.group, *told, np.ones(len(groups)), HELD["group"])
     by_action = _ratio(compiled.action, *told, by_group[group], HELD["action"])
     return TrackRecord(
         moment,

@@ -228,12 +228,17 @@ def everything(parts: Mapping[str, Part], settings: TrainingSettings) -> tuple[S
 
 
 def response_rows(
-    dataset: Dataset, exposures: Exposures, fits: Sequence[AffinityFit], records: Sequence[TrackRecord]
+    dataset: Dataset,
+    exposures: Exposures,
+    fits: Sequence[AffinityFit],
+    records: Sequence[TrackRecord],
+    features: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """float64[n, response_inputs]: each exposure as of its moment, with the affinity, the population's figures and the
-    track record of the latest fit and record that saw nothing after it; NaN and 0 before the first."""
+    track record of the latest fit and record that saw nothing after it; NaN and 0 before the first. features: the
+    exposures' feature rows; None: computed."""
     pairs = exposures.pairs
-    rows = feature_rows(dataset, pairs, every_offer)
+    rows = feature_rows(dataset, pairs, every_offer) if features is None else features
     needs = np.full((len(pairs), len(NEED_INPUTS)), np.nan)
     interested = bool(fits) and fits[-1].interest is not None
     if not interested:

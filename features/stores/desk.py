@@ -75,7 +75,7 @@ class Answered:
 
 
 class AnswerFate(StrEnum):
-    """Of an answer that was kept: it is not told yet; it is; it could not be; it was taken back."""
+    """Of an answer that was kept: it was taken back; it is not told yet; it is; it could not be."""
 
     OPEN = "open"
     WAITING = "waiting"

@@ -52,7 +52,6 @@ class Spent(msgspec.Struct, frozen=True):
 class PartMade(msgspec.Struct, frozen=True, tag=True):
     """The part is written."""
 
-    part: int
     spent: Spent
 
 
@@ -114,7 +113,7 @@ async def _make(connection: Connection, runtime: Runtime, run: Run, folder: Fold
         tables.append(await _decided(runtime, run, customers, run.window(part, start)))
         _say(connection, Advanced(len(customers)))
     write_whole(folder.made(part), parquet(pa.concat_tables(tables) if tables else SCHEMA.empty_table()))
-    _say(connection, PartMade(part, Spent(len(named), _resident(), time.process_time(), time.monotonic())))
+    _say(connection, PartMade(Spent(len(named), _resident(), time.process_time(), time.monotonic())))
 
 
 def _resident() -> int:

@@ -27,6 +27,7 @@ FOREVER: Final = "public, max-age=31536000, immutable"
 """For files whose address has their digest in it."""
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("serving.console"),
@@ -56,13 +57,8 @@ def static_address(name: str) -> str:
     return f"/console/static/{name}?{hashlib.sha256(static_files()[name][0]).hexdigest()[:12]}"
 
 
-@cache
-def templates() -> Environment:
-    return _environment()
-
-
 def rendered(template: str, visit: Visit, **values: object) -> str:
-    return templates().get_template(template).render(visit=visit, person=visit.person, **values)
+    return _environment().get_template(template).render(visit=visit, person=visit.person, **values)
 
 
 def page(template: str, visit: Visit, status: int = 200, **values: object) -> Response:

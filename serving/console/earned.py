@@ -3,7 +3,6 @@ has no contacts whose response could be compared. Nothing here reads a clock or 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 from features.history import Records
 from features.stores.desk import Asked
+from models.policy_rules import DAY
 from models.sales import sales
-from serving.console.ratios import Z, ratio, variance
+from serving.console.ratios import NO_LEAD, lead, ratio
 
-DAY: Final = 86_400_000
 SPAN: Final = 28
 """Days for which sales are told."""
 LEAST: Final = 7 * DAY
@@ -94,8 +93,5 @@ def _bought(stay: Stay, page: Records) -> tuple[float, float, int]:
 
 def _arm(arm: str, rows: NDArray[np.float64], reference: NDArray[np.float64]) -> ArmSales:
     own, unknown = rows[:, :2], int(rows[:, 2].sum())
-    if arm == REFERENCE or len(own) < 2 or len(reference) < 2:
-        return ArmSales(arm, len(own), ratio(own), math.nan, (math.nan, math.nan), unknown)
-    ahead = ratio(own) - ratio(reference)
-    reach = Z * math.sqrt(variance(own) + variance(reference))
-    return ArmSales(arm, len(own), ratio(own), ahead, (ahead - reach, ahead + reach), unknown)
+    ahead, interval = NO_LEAD if arm == REFERENCE else lead(own, reference)
+    return ArmSales(arm, len(own), ratio(own), ahead, interval, unknown)

@@ -14,7 +14,7 @@ import numpy as np
 
 from features.stores.desk import DecidedContact, Lately
 from models.catalogue import Action, Catalogue
-from serving.console.ratios import Z, ratio, variance
+from serving.console.ratios import NO_LEAD, Z, lead
 
 REFERENCE: Final = "full"
 
@@ -199,8 +199,5 @@ def _arm(
     reference: np.ndarray[tuple[int, int], np.dtype[np.float64]],
 ) -> ArmFigures:
     response = Share(int(own[:, 1].sum()), int(own[:, 0].sum()))
-    if arm == REFERENCE or len(own) < 2 or len(reference) < 2:
-        return ArmFigures(arm, people, response, math.nan, (math.nan, math.nan))
-    ahead = ratio(own) - ratio(reference)
-    error = math.sqrt(variance(own) + variance(reference))
-    return ArmFigures(arm, people, response, ahead, (ahead - Z * error, ahead + Z * error))
+    ahead, interval = NO_LEAD if arm == REFERENCE else lead(own, reference)
+    return ArmFigures(arm, people, response, ahead, interval)

@@ -17,6 +17,7 @@ from features.stores.protocol import Store
 from models.drift import GREAT, SOME, Reference
 from models.kept_verdict import KeptVerdict
 from models.policy.spending import day_of
+from models.policy_rules import DAY
 from serving import metrics
 from serving.console import earned, figures, plots
 from serving.console.answering import page
@@ -38,7 +39,6 @@ MOST_SAMPLED = 100
 """Decisions whose feature rows are in memory at once."""
 LETTERS = 50
 FEATURES = 15
-DAY = 86_400_000
 T = TypeVar("T")
 
 
@@ -64,6 +64,7 @@ async def actions(visit: Visit) -> Response:
         most=MOST_DECISIONS,
         most_asked=MOST_ASKED,
         most_people=earned.MOST,
+        sales_days=earned.SPAN,
     )
 
 

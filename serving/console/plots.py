@@ -80,32 +80,26 @@ class Whisker:
 
 def arms_plot(arms: Sequence[ArmFigures]) -> Markup:
     """How far each arm's response is ahead of the full one's."""
-    rows = [
-        Whisker(
-            one.arm.replace("_", " "),
-            one.ahead,
-            one.interval,
-            f"{one.ahead:+.1%}, between {one.interval[0]:+.1%} and {one.interval[1]:+.1%}",
-        )
-        for one in arms
-        if not math.isnan(one.ahead)
-    ]
-    return whiskers("Response of the arms against the full one", rows, "as the full arm")
+    return whiskers("Response of the arms against the full one", _ahead(arms, "+.1%"), "as the full arm")
 
 
 def sales_plot(arms: Sequence[ArmSales]) -> Markup:
     """How far each arm's sales are ahead of the holdout's."""
-    rows = [
+    return whiskers("Sales of the arms against the holdout", _ahead(arms, "+,.2f"), "as the holdout")
+
+
+def _ahead(arms: Sequence[ArmFigures] | Sequence[ArmSales], form: str) -> list[Whisker]:
+    """form: of a number, in words."""
+    return [
         Whisker(
             one.arm.replace("_", " "),
             one.ahead,
             one.interval,
-            f"{one.ahead:+,.2f}, between {one.interval[0]:+,.2f} and {one.interval[1]:+,.2f}",
+            f"{one.ahead:{form}}, between {one.interval[0]:{form}} and {one.interval[1]:{form}}",
         )
         for one in arms
         if not math.isnan(one.ahead)
     ]
-    return whiskers("Sales of the arms against the holdout", rows, "as the holdout")
 
 
 def whiskers(title: str, rows: Sequence[Whisker], zero: str) -> Markup:

@@ -21,6 +21,7 @@ from serving.call import Call
 from serving.console.wording import money, number
 from serving.draws import occasion
 from serving.person import Known
+from serving.question_text import canonical
 from serving.runtime import Runtime
 from serving.schemas import RecommendRequest
 
@@ -28,7 +29,6 @@ MOST: Final = 5
 SERVICE_FIRST: Final = "service_first"
 _TALK: Final = ("talk_track", "script", "say", "text", "words")
 """What a treatment calls the words for whoever speaks, the first that it has."""
-_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -174,7 +174,7 @@ def _request(runtime: Runtime, known: Known, channel: str, catalogue: Catalogue)
     record, in_force = known.record, runtime.in_force
     state = (record.customer_id, occasion(record, catalogue, known.moment), record.version)
     versions = (catalogue.version, in_force.model.version, in_force.model.digest, channel)
-    numbers = (runtime.signer.number(_canonical(["console", part, *state, *versions])) for part in range(2))
+    numbers = (runtime.signer.number(canonical(["console", part, *state, *versions])) for part in range(2))
     key = "desk-" + "".join(f"{number:016x}" for number in numbers)
     return RecommendRequest(customer_id=record.customer_id, channels=[channel], limit=MOST, decision_id=key)
 

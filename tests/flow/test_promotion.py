@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,17 @@ def model(cheap: float, dear: float, seed: int, until: int = NOW - 60 * DAY) -> 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Whose first decisions were made without a model, exploring."""
-    path = tmp_path_factory.mktemp("promotion")
+    with decided_without_a_model(tmp_path_factory.mktemp("promotion"), PEOPLE) as made:
+        yield made
+
+
+@contextmanager
+def decided_without_a_model(path: Path, people: int) -> Iterator[Home]:
+    """A home whose first decisions were made exploring."""
     shop = open_shop(path, scorer=NoModel())
     shop.store.put_setting("clock", "driven")
     shop.store.advance_present(NOW)
-    decide_for(shop, PEOPLE, 1, seed=5)
+    decide_for(shop, people, 1, seed=5)
     shop.store.close()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", tracking(path))  # which MLflow sets itself, and does not take back

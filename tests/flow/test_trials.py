@@ -16,15 +16,14 @@ from features.stores import open_store
 from features.stores.trials import Trial, TrialKind
 from models.policy.sides import takes
 from models.shadow import Choice, Scored, ShadowScores
-from serving.model_loader import NoModel
 from tests.flow.test_operators import Done, one_line
-from tests.flow.test_promotion import RATE, Home, nextbest, pytestmark, tracking
+from tests.flow.test_promotion import RATE, Home, decided_without_a_model, nextbest, pytestmark
 from tests.models.shop import DAY, NOW
-from tests.training.draw_world import EXPECTED, decide_for, open_shop
+from tests.training.draw_world import EXPECTED
 from training import shadow
 from training.offpolicy import sides
 from training.offpolicy.logged import Draw, Reward, read_draws
-from training.registry import CHALLENGER, Registry
+from training.registry import CHALLENGER
 
 __all__ = ["pytestmark"]
 
@@ -35,15 +34,8 @@ TRIAL = Trial(TrialKind.AB, "m8", "aa", "", "m", 0.5, LONG_AGO, NOW, "Ann", "to 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    path = tmp_path_factory.mktemp("trials")
-    shop = open_shop(path, scorer=NoModel())
-    shop.store.put_setting("clock", "driven")
-    shop.store.advance_present(NOW)
-    decide_for(shop, PEOPLE, 1, seed=5)
-    shop.store.close()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", tracking(path))  # which MLflow sets itself, and does not take back
-        yield Home(path, Registry(tracking(path), path / "artifacts"))
+    with decided_without_a_model(tmp_path_factory.mktemp("trials"), PEOPLE) as made:
+        yield made
 
 
 def rows(home: Home, *arguments: str) -> list[dict[str, object]]:

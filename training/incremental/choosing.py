@@ -1,7 +1,7 @@
 """Which learner is believed: every one judged on people whom it had not seen, and none where none is shown to know.
 
 people dealt into folds -> each learner fitted on the others -> effects and doubly robust scores of the fold
--> Qini of each with its interval -> the best whose lower bound is above 0, else the constant effect
+-> Qini of each with its interval -> the best whose lower bound and slope are above 0, else the constant effect
 """
 
 from __future__ import annotations

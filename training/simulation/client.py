@@ -29,8 +29,6 @@ _Any = TypeVar("_Any")
 
 class Chosen(msgspec.Struct, frozen=True):
     action_id: str
-    response_probability: float | None
-    selection_probability: float
     token: str | None
 
 
@@ -39,7 +37,6 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Slate(msgspec.Struct, frozen=True):
-    channel: str
     actions: list[Chosen]
     refused: list[Refused]
     funnel: dict[str, int]
@@ -48,10 +45,7 @@ class Slate(msgspec.Struct, frozen=True):
 class Decided(msgspec.Struct, frozen=True):
     """Of an answer to a recommendation what the simulator reads."""
 
-    decision_id: str | None
     customer_id: str
-    arm: str
-    degraded: bool
     channels: list[Slate]
 
 
@@ -60,8 +54,6 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    accepted: int
-    duplicates: int
     refused: int
 
 
@@ -94,9 +86,8 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
-    def tell(self, happenings: Sequence[Happening]) -> int:
-        """How many events came in. Raises ServiceRefused when one does not."""
-        told = 0
+    def tell(self, happenings: Sequence[Happening]) -> None:
+        """Raises ServiceRefused when an event does not come in."""
         for some in _parts(happenings, _CALLS):
             calls = []
             for one in some:
@@ -107,8 +98,6 @@ class Client:
                 raise ServiceRefused(
                     f"events refused are {taken.refused}; all are well-formed; look at `nextbest letters`"
                 )
-            told += taken.accepted
-        return told
 
     def recommend(self, customers: Sequence[str], channel: str, *, dry_run: bool) -> list[Decided]:
         """In their order, each with what the gates refuse."""

@@ -106,7 +106,7 @@ class ByService:
 
 @dataclass(slots=True)
 class Loop:
-    """One world, one service, one who chooses. log: of all that was chosen. advance: told of each day."""
+    """One world, one service, one who chooses. log: of all that was chosen."""
 
     world: World
     client: Client
@@ -114,7 +114,7 @@ class Loop:
     log: Log = field(default_factory=Log)
 
     def round(self, number: int, days: int, decisions: int, advance: Callable[[float], None]) -> None:
-        """So many days with so many decisions in all. Raises ServiceRefused."""
+        """So many days with so many decisions in all. advance: told of each day. Raises ServiceRefused."""
         for day in range(days):
             wanted = decisions * (day + 1) // days - decisions * day // days
             self._live(number, wanted)

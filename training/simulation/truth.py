@@ -111,11 +111,6 @@ class Truth:
         """float64[n, C]: log odds with which they look at a category, whatever is offered."""
         return self._wanted(state, person, day)
 
-    def due(self, state: State, day: int) -> Floats:
-        """float64[P, C]: the time since the last purchase over their own interval; NaN for durables."""
-        usual = np.array([np.nan if one.interval is None else one.interval for one in CATEGORIES])
-        return (day - state.last_bought) / (usual * self.pace[:, None])
-
     def _fixed(self) -> Floats:
         """float64[A]"""
         durable = [one.category != SERVICE and CATEGORIES[one.category].interval is None for one in self.actions]

@@ -1,4 +1,4 @@
-"""What is watched: how often contacts succeed beside what was expected, what has drifted, and who is served badly.
+"""What is watched: how often contacts succeed beside what was expected, and what has drifted.
 
 Rows of one model version stay apart from those of another: what the one expects, and what it learned from, is not what
 the other does. Every interval and every level of noise takes people, not rows, to be independent.
@@ -84,7 +84,7 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Everything of one span. served: training.watching.underserved. arms: what each arm's draws earned."""
+    """Everything of one span but who is served badly. since, until: ms UTC. arms: what each arm's draws earned."""
 
     since: int
     until: int

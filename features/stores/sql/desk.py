@@ -22,7 +22,6 @@ from features.stores.desk import (
 )
 from features.stores.sql import reads
 from features.stores.sql.audit import subject_of
-from features.stores.sql.decisions import newest_decisions, select_decisions
 from features.stores.sql.names import named
 from features.stores.sql.reads import find
 from features.stores.sql.responses import contacted
@@ -51,6 +50,10 @@ _ANSWERS = table("desk_answer", answer_id="text", account="text", due_at="intege
 _NEWEST = f"""SELECT max((SELECT e.sequence FROM event e WHERE e.person = p.person
                           AND substr(e.record, {KIND_AT}, 1) <> ? ORDER BY e.sequence DESC LIMIT 1))
               FROM person p WHERE p.root = ?"""  # noqa: S608
+_LATELY = """SELECT d.decision_id, d.arm, m.root, d.response
+             FROM (SELECT number, decision_id, arm, person, response FROM decision
+                   WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) d
+             JOIN person m ON m.person = d.person ORDER BY d.number DESC"""
 _ASKED = """SELECT d.arm, m.root, min(d.decided_at)
             FROM (SELECT arm, person, decided_at FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) d
             JOIN person m ON m.person = d.person GROUP BY d.arm, m.root ORDER BY m.root, d.arm"""
@@ -206,14 +209,14 @@ class DeskTables:
 
     def decided_lately(self, since: int, limit: int) -> Lately:
         with self._engine.moment() as session:
-            made = select_decisions(session, self._vault, newest_decisions(session, since, limit))
-            of = {one.decision_id: (one.arm, one.person) for one in made}
+            made = session.rows(_LATELY, (since, limit))
+            of = {decision: (arm, person) for decision, arm, person, _ in made}
             told = tuple(contacted(session, of))
         contacts = tuple(
             DecidedContact(*of[decision], action, channel, expected, succeeded)
             for decision, action, channel, expected, succeeded in told
         )
-        return Lately(tuple((one.arm, one.person, one.response) for one in made), contacts)
+        return Lately(tuple((arm, person, self._vault.open(response)) for _, arm, person, response in made), contacts)
 
     def asked_lately(self, since: int, limit: int) -> tuple[Asked, ...]:
         with self._engine.reading() as session:
