@@ -98,12 +98,12 @@ def main() -> None:
     found = measure(QUICK if chosen.quick else Size())
     middle = [statistics.median(one) for one in (found.decisions, found.views)]
     late = [statistics.quantiles(one, n=20)[-1] for one in (found.decisions, found.views)]
-    ratio = statistics.median(view / decision for view, decision in zip(found.views, found.decisions, strict=True))
+    ratios = [view / decision for view, decision in zip(found.views, found.decisions, strict=True)]
+    ratio = statistics.median(ratios)
     print(f"decision           p50 {middle[0]:7.2f} ms   p95 {late[0]:7.2f} ms")
     print(f"customer's view    p50 {middle[1]:7.2f} ms   p95 {late[1]:7.2f} ms")
     print(f"view / decision    {middle[1] / middle[0]:.2f} of the medians, {ratio:.2f} in turns; goal {GOAL_RATIO:g}")
     print(f"weight             {found.weight:,} bytes with style and scripts; goal {GOAL_WEIGHT:,}")
-    ratios = [view / decision for view, decision in zip(found.views, found.decisions, strict=True)]
     stretches = [statistics.median(ratios[at :: min(5, len(ratios))]) for at in range(min(5, len(ratios)))]
     told = f"p50 {middle[1]:.1f} and {middle[0]:.1f} ms"
     finish(

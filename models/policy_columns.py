@@ -29,7 +29,7 @@ class Rests:
 class PolicyColumns:
     """All [actions]. owed: no limit, holdout or consent to marketing holds it back. first: urgent or triggered, it goes
     before all that is neither. fallback: it waits until nothing else is eligible. legal, retention, survey: of that
-    purpose. requires_basket, ignores_basket; minds_basket: neither, so that what lies in the basket counts as bought.
+    purpose. requires_basket. minds_basket: what lies in the basket counts as bought.
     per_slate: int64, how many of its group one slate may have. number: the place of an action by its vocabulary code.
     any_survey, any_trigger: whether there is such an action. any_grant_needed: whether silence closes any topic on any
     channel."""
@@ -41,7 +41,6 @@ class PolicyColumns:
     retention: NDArray[np.bool_]
     survey: NDArray[np.bool_]
     requires_basket: NDArray[np.bool_]
-    ignores_basket: NDArray[np.bool_]
     minds_basket: NDArray[np.bool_]
     per_slate: NDArray[np.int64]
     rests: Rests
@@ -64,7 +63,6 @@ def policy_columns(catalogue: Catalogue, codes: NDArray[np.int32]) -> PolicyColu
         retention=np.array([purpose is Purpose.RETENTION for purpose in purposes], np.bool_),
         survey=np.array([purpose is Purpose.SURVEY for purpose in purposes], np.bool_),
         requires_basket=np.array([basket is Basket.REQUIRE for basket in baskets], np.bool_),
-        ignores_basket=np.array([basket is Basket.IGNORE for basket in baskets], np.bool_),
         minds_basket=np.array([basket not in (Basket.REQUIRE, Basket.IGNORE) for basket in baskets], np.bool_),
         per_slate=np.array([_per_slate(catalogue, action) for action in actions], np.int64),
         rests=rests(catalogue, None),

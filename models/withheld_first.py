@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from models.first_draws import Choice, FirstDraw
+from models.policy.exploration import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +24,6 @@ def withheld_first(drawn: FirstDraw | None, lot: float) -> Withheld | None:
     nothing. lot: in [0, 1). None where nothing could be taken, or nothing is known of the draw."""
     if drawn is None or not drawn.choices:
         return None
-    place = drawn.foremost
-    reached = np.cumsum(drawn.chances[:-1])
-    if reached[-1] > 0.0:  # rounding never takes what has no chance
-        place = int(np.searchsorted(reached, lot * reached[-1], side="right"))
-        place = min(place, int(np.flatnonzero(drawn.chances[:-1])[-1]))
+    chances = drawn.chances[:-1]
+    place = place_of(chances, lot) if chances.sum() > 0.0 else drawn.foremost
     return Withheld(drawn.choices[place], float(drawn.chances[place]), float(drawn.chances[-1]))

@@ -136,17 +136,7 @@ def test_whom_to_mail_is_judged_beside_other_ways(tmp_path: Path) -> None:
             rows.writerow(
                 [*asked, *where, mail, visit, visit * int(rng.random() < 0.1), visit * float(rng.gamma(2.0, 9.0))]
             )
-    command = [
-        sys.executable,
-        "benchmarks/hillstrom.py",
-        "--quick",
-        "--data",
-        str(path),
-        "--only",
-        "Womens E-Mail, visit",
-    ]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
-    assert ended.returncode == 0, ended.stderr
+    ended = ran("hillstrom.py", "--quick", "--data", str(path), "--only", "Womens E-Mail, visit", seconds=280)
     names = [line.split("|")[1].strip() for line in ended.stdout.splitlines() if line.startswith("| ")]
     assert {"ours", "our T", "our X", "our DR", "response", "random"} <= set(names)
     assert "placebo of Womens E-Mail, visit" in ended.stdout

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import lightgbm as lgb
@@ -89,6 +90,7 @@ def _texts(prefix: str, codes: np.ndarray, absent: np.ndarray | None = None) -> 
     return pa.array([f"{prefix}{code}" for code in codes.tolist()], pa.string(), mask=absent)
 
 
+@cache
 def bundle(trees: int) -> Mapping[str, bytes]:
     rng, inputs = np.random.default_rng(1), response_inputs()
     rows = rng.normal(size=(5_000, len(inputs)))

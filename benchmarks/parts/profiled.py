@@ -31,7 +31,7 @@ FUNCTIONS = {
     ("serving/deciding.py", "_to_log"): LOG,
     ("serving/deciding.py", "_submitted"): LOG,
     ("serving/deciding.py", "_note"): LOG,
-    ("serving/deciding.py", "request_text"): "serialising",
+    ("serving/question_text.py", "request_text"): "serialising",
     ("serving/body.py", "read"): "HTTP: reading, routing, turns, answering",
     ("models/policy/arbitration.py", "rank"): "ranking: weights, levers, value",
 }

@@ -156,11 +156,17 @@ class Thrown:
     rng: np.random.Generator
 
     def choose(self, pool: NDArray[np.intp], chances: NDArray[np.float64]) -> int:  # noqa: ARG002 chances are enough
-        reached = chances.cumsum()
-        place = int(reached.searchsorted(self.rng.random() * reached[-1], side="right"))
-        if place < len(chances) and chances[place] > 0.0:
-            return place
-        return min(place, int(np.flatnonzero(chances)[-1]))
+        return place_of(chances, self.rng.random())
+
+
+def place_of(chances: NDArray[np.float64], lot: float) -> int:
+    """The place in `chances`, not all 0, on which `lot`, in [0, 1), falls; none without a chance, whatever rounding
+    does."""
+    reached = chances.cumsum()
+    place = int(reached.searchsorted(lot * reached[-1], side="right"))
+    if place < len(chances) and chances[place] > 0.0:
+        return place
+    return min(place, int(np.flatnonzero(chances)[-1]))
 
 
 def draw(

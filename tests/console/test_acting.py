@@ -34,6 +34,16 @@ def opened(page: Page, form: str) -> None:
     page.locator(".act summary").filter(has_text=re.compile(f"^{form}$")).click()
 
 
+def on_a_call(sign_in: SignedIn, centre: CallCentre) -> tuple[str, Page]:
+    """A customer who has just called, and the page that shows them."""
+    customer = centre.customer()
+    centre.later(MINUTE)
+    centre.track(customer, "Call Started")
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    return customer, page
+
+
 def test_a_note_is_what_the_next_agent_sees_first(sign_in: SignedIn, centre: CallCentre) -> None:
     customer = centre.customer()
     first, next_one = sign_in("agent"), sign_in("second")
@@ -103,11 +113,7 @@ def test_a_case_is_opened_and_closed(sign_in: SignedIn, centre: CallCentre) -> N
 
 
 def test_the_reason_of_a_call_is_told_with_its_end(sign_in: SignedIn, centre: CallCentre) -> None:
-    customer = centre.customer()
-    centre.later(MINUTE)
-    centre.track(customer, "Call Started")
-    page = sign_in("agent")
-    page.goto(f"/console/customers/{customer}")
+    customer, page = on_a_call(sign_in, centre)
     opened(page, "Call reason")
     page.get_by_label("What they call about").fill("billing")
     page.get_by_role("button", name="Log it and end the call").click()
@@ -137,11 +143,7 @@ def test_the_reason_of_a_call_that_nobody_told_of_is_what_decisions_know_of_it(
 
 
 def test_a_journey_is_handed_over_and_taken(sign_in: SignedIn, centre: CallCentre) -> None:
-    customer = centre.customer()
-    centre.later(MINUTE)
-    centre.track(customer, "Call Started")
-    page = sign_in("agent")
-    page.goto(f"/console/customers/{customer}")
+    customer, page = on_a_call(sign_in, centre)
     opened(page, "Hand over")
     page.get_by_label("Where to").select_option("chat")
     page.get_by_label("What the customer wants").fill("a picture of the damage is needed")

@@ -3,7 +3,6 @@ the service recovers by itself, and what was acknowledged is there once. SYNTHET
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import pytest
 from features.stores import open_store
 from tests.checks.http_load import Client
 from tests.checks.killing import Killing, killing
-from tests.checks.postgres import Server, binaries, cluster
+from tests.checks.postgres import Server, binaries_or_skip, cluster
 from tests.checks.reconcile import reconcile
 from tests.checks.reconcile_http import counted, faults_of
 from tests.checks.store_examples import VAULT
@@ -26,12 +25,7 @@ QUICK, LONG, CLIENTS = 2, 8, 4
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """One that nobody else is using."""
-    folder = binaries()
-    if folder is None and os.environ.get("CI"):
-        pytest.fail("PostgreSQL is not installed; in CI its checks must run")
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed")
-    with cluster(folder) as started:
+    with cluster(binaries_or_skip()) as started:
         yield started
 
 

@@ -22,5 +22,5 @@ def test_the_gate_refuses_what_the_law_withholds_and_else_only_learned_windows_a
         assert not held or refused[place]
         things = slice(int(promoted.start[number]), int(promoted.start[number + 1]))
         by_days = np.isnan(promoted.chance[things]).all()
-        if by_days and (policy.requires_basket[number] or policy.ignores_basket[number]):
+        if by_days and not policy.minds_basket[number]:
             assert held == refused[place]

@@ -87,12 +87,15 @@ def test_a_better_difference_never_turns_promoted_into_refused(
     }
 
 
-@given(
+_any_verdict = given(
     found=st.one_of(_compared, st.just(NotEvaluable("no matured draw is logged"))),
     holdout=st.one_of(_holdouts, st.just(NotEvaluable("no figures"))),
     replayed=_replayed,
     champion=st.sampled_from(["1", None]),
 )
+
+
+@_any_verdict
 def test_a_refusal_names_every_criterion_that_failed_and_no_other(
     found: Compared | NotEvaluable, holdout: Holdout | NotEvaluable, replayed: Replayed, champion: str | None
 ) -> None:
@@ -109,12 +112,7 @@ def test_a_refusal_names_every_criterion_that_failed_and_no_other(
     assert all(reason in markdown(made) for reason in made.reasons)
 
 
-@given(
-    found=st.one_of(_compared, st.just(NotEvaluable("no matured draw is logged"))),
-    holdout=st.one_of(_holdouts, st.just(NotEvaluable("no figures"))),
-    replayed=_replayed,
-    champion=st.sampled_from(["1", None]),
-)
+@_any_verdict
 def test_what_may_serve_may_be_tried_and_what_breaks_a_law_or_is_worse_may_not(
     found: Compared | NotEvaluable, holdout: Holdout | NotEvaluable, replayed: Replayed, champion: str | None
 ) -> None:

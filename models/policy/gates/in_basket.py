@@ -24,7 +24,7 @@ class LiesInBasket:
         needing = np.flatnonzero(compiled.policy.requires_basket)
         if not len(needing):
             return situation.nobody
-        things = things_of(compiled, in_basket(situation.customer.page, situation.moment).tolist())
+        things = things_of(compiled, in_basket(situation.known, situation.moment).tolist())
         lacking = [number for number in needing.tolist() if not promotes(compiled, number, things)]
         return np.isin(situation.candidates.action, lacking)
 

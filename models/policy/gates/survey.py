@@ -33,7 +33,7 @@ class AfterwardsOnly:
 
 
 def _going_on(situation: Situation) -> str | None:
-    page, moment, rules = situation.customer.page, situation.moment, situation.compiled.catalogue.journey
+    page, moment, rules = situation.known, situation.moment, situation.compiled.catalogue.journey
     journey = present(page, moment, rules.idle)
     if journey is not None:
         return f"a journey since {text_of(journey.started_at)}"

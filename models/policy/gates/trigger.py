@@ -57,12 +57,12 @@ class TriggerHolds:
 
 
 def _journey(situation: Situation) -> Journey | None:
-    return present(situation.customer.page, situation.moment, situation.compiled.catalogue.journey.idle)
+    return present(situation.known, situation.moment, situation.compiled.catalogue.journey.idle)
 
 
 def _calling(situation: Situation) -> list[Handoff]:
     rules = situation.compiled.catalogue.journey
-    found = handoffs(situation.customer.page, situation.moment, rules.patience)
+    found = handoffs(situation.known, situation.moment, rules.patience)
     return [one for one in found if calls_back(one, rules, situation.moment)]
 
 
