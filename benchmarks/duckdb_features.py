@@ -34,6 +34,7 @@ from features.event import Kind
 from features.history import EVENT
 from features.kernel_codes import HOUR
 from tests.features.histories import DAY, NOW, crowd, crowded_world
+from training.table import TOGETHER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,16 +86,29 @@ def asked(size: Size, people: int) -> Asked:
 
 
 def ours(told: Asked, only: NDArray[np.intp], first: int, last: int) -> NDArray[np.float64]:
-    """Rows of the people first..last - 1."""
+    """Rows of the people first..last - 1, so many people at a call as training has it."""
+    per_person = told.chosen.shape[1]
+    rows = np.empty(((last - first) * per_person, len(only)))
+    for begin in range(first, last, TOGETHER):
+        end = min(begin + TOGETHER, last)
+        place = slice((begin - first) * per_person, (end - first) * per_person)
+        _fill(told, only, begin, end, rows[place])
+    return rows
+
+
+def _fill(told: Asked, only: NDArray[np.intp], first: int, last: int, out: NDArray[np.float64]) -> None:
     people, moments = told.moments.shape
-    events, per_moment = len(told.records) // people, told.chosen.shape[1] // moments
-    start = np.arange(moments + 1, dtype=np.int64) * per_moment
-    offsets, made = np.zeros(moments, np.int64), []
-    for person in range(first, last):
-        mine = told.records[person * events : (person + 1) * events]
-        at = np.ascontiguousarray(told.moments[person])
-        made.append(build.table(mine, at, offsets, start, told.chosen[person], told.candidates, told.facts, only))
-    return np.concatenate(made)
+    events, per_moment, count = len(told.records) // people, told.chosen.shape[1] // moments, last - first
+    these = build.Asked(
+        records_start=np.arange(count + 1, dtype=np.int64) * events,
+        moments_start=np.arange(count + 1, dtype=np.int64) * moments,
+        moments=told.moments[first:last].ravel(),
+        utc_offsets=np.zeros(count * moments, np.int64),
+        start=np.arange(count * moments + 1, dtype=np.int64) * per_moment,
+        chosen=told.chosen[first:last].ravel(),
+    )
+    records = told.records[first * events : last * events]
+    build.people_table(records, these, told.candidates, told.facts, only, out)
 
 
 def loaded(told: Asked) -> DuckDBPyConnection:

@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.parts.as_served import AS_SERVED
 from benchmarks.parts.busy_shop import ShopSize, histories, make
 from benchmarks.parts.http_load import Load, loaded
 from benchmarks.parts.rows import Row, finish, parser, row
@@ -131,9 +132,9 @@ def memory(size: Size, folder: Path, now: int) -> list[Row]:
     began = time.monotonic()
     crowd(folder / "large", size.people, now)
     print(f"{size.people:,} people of {FEW_EVENTS} events imported in {time.monotonic() - began:,.0f} s", flush=True)
-    with server(folder / "idle") as running:
+    with server(folder / "idle", **AS_SERVED) as running:
         idle = resident(running)
-    with server(folder / "large") as running:
+    with server(folder / "large", **AS_SERVED) as running:
         asked_of(running, size.requests // 10, size.people, 1)
         early = resident(running)
         asked_of(running, size.requests - size.requests // 10, size.people, 2)

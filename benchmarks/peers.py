@@ -23,6 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.naive import shop as naive_shop
+from benchmarks.parts.as_served import AS_SERVED
 from benchmarks.parts.busy_shop import NAMES, ShopSize, bundle, make
 from benchmarks.parts.http_load import Load, loaded
 from benchmarks.parts.rows import Row, finish, missing, parser, row
@@ -60,7 +61,7 @@ def over_http(size: Size) -> list[Row]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make(folder / "ours", size.shop, now)
         naive_shop.make(folder / "naive", size.shop, now)
-        ours = stack.enter_context(server(folder / "ours"))
+        ours = stack.enter_context(server(folder / "ours", **AS_SERVED))
         naive = stack.enter_context(
             server(folder / "naive", target="benchmarks.naive.service:Naive", PYTHONPATH=str(ROOT))
         )

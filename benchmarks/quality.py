@@ -3,10 +3,10 @@
     python benchmarks/quality.py --ta-feng FOLDER
 
 Next purchase: what is in a customer's last basket, from all the baskets before? Ours is the ranker that
-training/next_purchase learns from histories of our own event log. What has a setting, ours or a peer's, got it from
-earlier baskets than the judged. Judged are recall and NDCG of the best ten, and the intervals are over customers. Data:
-Ta-Feng in the two published splits (a folder; see benchmarks/parts/next_basket_files.py), and The Complete Journey
-(extra `demo`), categories and products.
+training/next_purchase learns from histories of our own event log. What has a setting got it from earlier baskets than
+the judged, or (ours) from other customers; docs/evaluation.md says which. Judged are recall and NDCG of the best ten,
+and the intervals are over customers. Data: Ta-Feng in the two published splits (a folder; see
+benchmarks/parts/next_basket_files.py), and The Complete Journey (extra `demo`), categories and products.
 --small: tiny SYNTHETIC baskets instead, which measure nothing.
 """
 

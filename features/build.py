@@ -6,6 +6,8 @@ utc_offset is in milliseconds east of UTC at the moment. All else about columns 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numba
 import numpy as np
@@ -47,7 +49,7 @@ def rows(
     mapped in at each call; returned. Raises TypeError for arrays of other dtypes than the declared ones.
     """
     count = len(candidates)
-    start = np.array([0, count], dtype=np.int64)
+    start = _whole(count)
     chosen = np.arange(count, dtype=np.int32)
     moments, offsets = np.array([moment], dtype=np.int64), np.array([utc_offset], dtype=np.int64)
     return table(page, moments, offsets, start, chosen, candidates, facts, only, out)
@@ -73,17 +75,53 @@ def table(
     """float64[n, F] for one person at k moments: rows start[j]:start[j + 1] are candidates chosen[...] at moments[j].
     Equal bit for bit to rows() of each moment. records: all of the person's EVENT records, in any order;
     the rest as for rows()."""
+    asked = Asked(_whole(len(records)), _whole(len(moments)), moments, utc_offsets, start, chosen)
+    return people_table(records, asked, candidates, facts, only, out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What n rows are about. records_start, moments_start: int64[p + 1], where each person's begin. moments: int64[k],
+    ms UTC. start: int64[k + 1], where the rows of each moment begin. chosen: int32[n], rows of the candidates."""
+
+    records_start: NDArray[np.int64]
+    moments_start: NDArray[np.int64]
+    moments: NDArray[np.int64]
+    utc_offsets: NDArray[np.int64]
+    start: NDArray[np.int64]
+    chosen: NDArray[np.int32]
+
+
+def people_table(
+    records: Records,
+    asked: Asked,
+    candidates: Candidates,
+    facts: ItemFacts,
+    only: Columns | None = None,
+    out: Matrix | None = None,
+) -> Matrix:
+    """float64[n, F], the rows of table() of each person, one below the other. records: one person's after the other's;
+    each person's in any order."""
     plan = _plan(only)
-    shape = len(chosen), len(plan.customer_features) + len(plan.category_features) + len(plan.candidate_features)
+    shape = len(asked.chosen), len(plan.customer_features) + len(plan.category_features) + len(plan.candidate_features)
     if out is None:
         out = np.empty(shape)
     elif out.shape != shape:
         message = f"out has shape {out.shape}; {shape[0]} rows of {shape[1]} features are asked for; pass such an array"
         raise ValueError(message)
-    if not _run(records, moments, utc_offsets, start, chosen, candidates, facts, plan, out):
-        in_order = records[np.lexsort((records["sequence"], records["occurred_at"]))]
-        _run(in_order, moments, utc_offsets, start, chosen, candidates, facts, plan, out)
+    if not _run(records, asked, candidates, facts, plan, out):
+        person = np.repeat(np.arange(len(asked.records_start) - 1), np.diff(asked.records_start))
+        in_order = records[np.lexsort((records["sequence"], records["occurred_at"], person))]
+        _run(in_order, asked, candidates, facts, plan, out)
     return out
+
+
+@lru_cache(maxsize=4096)
+def _whole(count: int) -> NDArray[np.int64]:
+    """int64[2]: of one person, all."""
+    ends = np.array([0, count], dtype=np.int64)
+    ends.flags.writeable = False
+    return ends
 
 
 @once
@@ -98,11 +136,11 @@ def warm() -> None:
 
 def _examples() -> Iterator[NDArray[np.generic]]:
     """An empty read-only array for each array that callers hand over."""
-    moments = (np.int64, np.int64, np.int64, np.int32)
+    asked = (np.int64, np.int64, np.int64, np.int64, np.int64, np.int32)
     facts = (np.int32, np.int32, np.float64, np.int32, np.int32, np.int32)
     codes = (np.int32, np.int32, np.int32, np.uint8, np.int32, np.int32)
     worth = (np.float64, np.float64, np.int8, np.int64, np.int64)
-    for dtype in (EVENT, *moments, *facts, *codes, *worth):
+    for dtype in (EVENT, *asked, *facts, *codes, *worth):
         example = np.zeros(0, dtype=dtype)
         example.flags.writeable = False
         yield example
@@ -112,25 +150,17 @@ def _plan(only: Columns | None) -> Plan:
     return plan_of_columns(None if only is None else np.asarray(only, dtype=np.int64).tobytes())
 
 
-def _run(
-    records: Records,
-    moments: NDArray[np.int64],
-    utc_offsets: NDArray[np.int64],
-    start: NDArray[np.int64],
-    chosen: NDArray[np.int32],
-    candidates: Candidates,
-    facts: ItemFacts,
-    plan: Plan,
-    out: Matrix,
-) -> bool:
+def _run(records: Records, asked: Asked, candidates: Candidates, facts: ItemFacts, plan: Plan, out: Matrix) -> bool:
     """False, and nothing written, when the records are not sorted."""
     warm()
     revised = fill(
         records,
-        moments,
-        utc_offsets,
-        start,
-        chosen,
+        asked.records_start,
+        asked.moments_start,
+        asked.moments,
+        asked.utc_offsets,
+        asked.start,
+        asked.chosen,
         facts.category,
         facts.parent,
         facts.price,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.compiled import compiled
 from features.event import NO_CODE
 from features.history import NO_CHANNEL
 from features.vocabulary import Vocabulary
@@ -66,6 +67,47 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.action)
+
+
+def take(candidates: Candidates, rows: NDArray[np.intp]) -> Candidates:
+    """The candidates at `rows`, in that order."""
+    one = candidates
+    whole = one.action, one.group, one.category, one.channel, one.price, one.value, one.kind, one.starts_at, one.ends_at
+    action, group, category, channel, price, value, kind, starts_at, ends_at = _taken(whole, rows)
+    item_start, item = _items_of(one.item_start, one.item, rows)
+    return Candidates(
+        action, group, category, channel, item_start, item, price, value, kind, starts_at, ends_at
+    )  # fmt: skip
+
+
+_Columns = tuple[
+    NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64],
+    NDArray[np.float64], NDArray[np.int8], NDArray[np.int64], NDArray[np.int64],
+]  # fmt: skip
+
+
+@compiled
+def _taken(columns: _Columns, rows: NDArray[np.intp]) -> _Columns:
+    """One call, where each column by itself would be one of numpy's."""
+    action, group, category, channel, price, value, kind, starts_at, ends_at = columns
+    return (
+        action[rows], group[rows], category[rows], channel[rows], price[rows],
+        value[rows], kind[rows], starts_at[rows], ends_at[rows],
+    )  # fmt: skip
+
+
+@compiled
+def _items_of(
+    start: NDArray[np.int32], item: NDArray[np.int32], rows: NDArray[np.intp]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    begins = np.zeros(len(rows) + 1, np.int32)
+    for at in range(len(rows)):
+        begins[at + 1] = begins[at] + start[rows[at] + 1] - start[rows[at]]
+    items = np.empty(begins[len(rows)], np.int32)
+    for at in range(len(rows)):
+        for place in range(begins[at + 1] - begins[at]):
+            items[begins[at] + place] = item[start[rows[at]] + place]
+    return begins, items
 
 
 def no_offer() -> Candidates:

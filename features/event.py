@@ -122,7 +122,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     lives in the log only. topic: what a statement of consent is about, None for everything on the channel; why a case
     is open, or somebody came to a line (features.cases.spoken), None where that was not told. ends_at: of a
     subscription's term, ms UTC, None when it renews by itself; such an event has no decision. Of a reservation, until
-    when it is held; such an event has no order.
+    when it is held; such an event has no order. decision: of a case its id; of a note whose promise it holds or keeps.
     """
 
     message_id: str

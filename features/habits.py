@@ -44,8 +44,10 @@ def responses(page: Records, moment: int) -> Records:
     """The responses known at `moment` (ms UTC), one for each (moment, kind, channel). page: EVENT records."""
     known = as_of(page, moment)
     found = known[_IS_RESPONSE[known["kind"]] & (known["channel"] != NO_CHANNEL)]
-    _, first = np.unique(found[["occurred_at", "kind", "channel"]], return_index=True)
-    once: Records = found[first]
+    by = ("occurred_at", "kind", "channel")
+    found = found[np.lexsort(tuple(found[name] for name in reversed(by)))]
+    again = np.logical_and.reduce([found[name][1:] == found[name][:-1] for name in by])
+    once: Records = found[np.append(True, ~again)[: len(found)]]
     return once
 
 

@@ -19,6 +19,7 @@ Events of one moment count in the order of their content, never of their arrival
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -125,9 +126,10 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
     steps = known[_IS_STEP[known["kind"]]]
     if len(steps) == 0 or moment > int(steps["occurred_at"].max()) + max(idle, LONGEST_WAIT):
         return None  # no step reaches further than that
-    steps = _ordered(steps)
+    taken = _taken(steps)
+    steps = _ordered(_since_the_last_rest(steps, max(idle, LONGEST_WAIT)))
     talks = _conversations(steps)
-    reach = np.maximum.accumulate(_reach(steps, talks, idle))
+    reach = np.maximum.accumulate(_reach(steps, talks, idle, taken))
     if moment > reach[-1]:
         return None
     at = steps["occurred_at"]
@@ -143,6 +145,14 @@ def present(page: Records, moment: int, idle: int) -> Journey | None:
         items=_distinct(steps["item"][steps["item"] >= 0][::-1]),
         orders=_distinct(steps["order"][(steps["order"] != 0) & ~_IS_REASONED[steps["kind"]]][::-1]),
     )
+
+
+def _since_the_last_rest(steps: Records, longest: int) -> Records:
+    """Those after the last time without any that was longer than a step holds a journey together (ms): what was before
+    is of other journeys."""
+    at = np.sort(steps["occurred_at"])
+    rests = np.flatnonzero(at[1:] - at[:-1] > longest)
+    return steps[steps["occurred_at"] >= at[rests[-1] + 1]] if len(rests) else steps
 
 
 def under_way(page: Records, moment: int) -> tuple[tuple[int, int], ...]:
@@ -206,13 +216,19 @@ def _conversations(steps: Records) -> NDArray[np.int64]:
     return until
 
 
-def _reach(steps: Records, talks: NDArray[np.int64], idle: int) -> NDArray[np.int64]:
+def _taken(steps: Records) -> Mapping[int, int]:
+    """When (ms UTC) each hand-off was taken first, by its code."""
+    found: dict[int, int] = {}
+    for step in steps[steps["kind"] == Kind.HANDOFF_TAKEN]:
+        code, at = int(step["decision"]), int(step["occurred_at"])
+        found[code] = min(at, found.get(code, at))
+    return found
+
+
+def _reach(steps: Records, talks: NDArray[np.int64], idle: int, taken: Mapping[int, int]) -> NDArray[np.int64]:
     """For each step until when (ms UTC) it holds the journey together."""
     at = steps["occurred_at"]
     reach: NDArray[np.int64] = np.maximum(at + idle, talks)
-    taken = {
-        int(step["decision"]): int(step["occurred_at"]) for step in steps[steps["kind"] == Kind.HANDOFF_TAKEN][::-1]
-    }
     for place in np.flatnonzero(steps["kind"] == Kind.HANDED_OFF) if taken else ():
         end = taken.get(int(steps["decision"][place]), 0)
         reach[place] = max(reach[place], min(end, int(at[place]) + LONGEST_WAIT))

@@ -1,4 +1,4 @@
-"""The one feature computation: loops over one person's events, compiled, for one request and for all of training.
+"""The one feature computation: loops over people's events, compiled, for one request and for all of training.
 
 It is told what to compute by encoded tables (features.plan) and knows no feature by name. Every distinct thing that a
 person met (an item, a category, an action, a group, a channel, the person) has a row of cells, CELLS for each series
@@ -69,7 +69,7 @@ def answer(
         np.zeros(MEASURES), np.zeros(4, np.int64), np.zeros(ROLES, np.int64), np.empty(out.shape[1]),
         np.zeros(len(known.parent) + 1, np.int64),
     )  # fmt: skip
-    rows = np.empty((most, Role.ITEMS), np.int64)
+    rows = np.empty((most, Role.ITEMS + 1), np.int64)
     for k in range(len(moments)):
         these = slice(start[k], start[k + 1])
         now = (moments[k], utc_offsets[k])
@@ -81,6 +81,8 @@ def answer(
 def _entry(revised: int) -> Callable[..., int]:
     def fill(  # noqa: PLR0917 - numba takes read-only and writable arrays alike only when they are arguments themselves
         records: Records,
+        records_start: NDArray[np.int64],
+        moments_start: NDArray[np.int64],
         moments: NDArray[np.int64],
         utc_offsets: NDArray[np.int64],
         start: NDArray[np.int64],
@@ -105,16 +107,22 @@ def _entry(revised: int) -> Callable[..., int]:
         plan: Plan,
         out: NDArray[np.float64],
     ) -> int:
-        """The rows start[k]:start[k + 1] of out become the candidates chosen[...] at moments[k]. records: one person's,
-        sorted by (occurred_at, sequence); when they are not, nothing is written and 0 is returned. Else returns the
-        revision of the sources that it was compiled from."""
-        if not in_order(records):
-            return 0
+        """The rows start[k]:start[k + 1] of out become the candidates chosen[...] at moments[k]. Person p has
+        records[records_start[p]:records_start[p + 1]], sorted by (occurred_at, sequence), and asks at
+        moments[moments_start[p]:moments_start[p + 1]]. When any are not sorted, nothing is written and 0 is returned.
+        Else returns the revision of the sources that it was compiled from."""
+        for p in range(len(records_start) - 1):
+            if not in_order(records[records_start[p] : records_start[p + 1]]):
+                return 0
         known = Known(item_category, parent, item_price, action_group, action_category, channels)
         offers = Offers(
             action, group, category, channel, item_start, item, price, value, kind, starts_at, ends_at
         )  # fmt: skip
-        answer(records, moments, utc_offsets, start, chosen, plan, known, offers, out)
+        for p in range(len(records_start) - 1):
+            own = records[records_start[p] : records_start[p + 1]]
+            first, end = moments_start[p], moments_start[p + 1]
+            told = moments[first:end], utc_offsets[first:end], start[first : end + 1]
+            answer(own, *told, chosen, plan, known, offers, out)
         return revised
 
     return fill

@@ -50,6 +50,11 @@ class Role(IntEnum):
     NAMED = 16
 
 
+BLOCKS = (Role.CHANNEL, Role.ACTION, Role.GROUP, Role.ITEMS)
+"""Whose row many of a candidate's features read, and no other but the customer's: they are the same for two candidates
+that share it, as all do of which the person never met anything."""
+
+
 class Measure(IntEnum):
     """What a series adds up per age band (before DECAYED) or folds over the events, newest first.
 
@@ -122,7 +127,8 @@ class Plan(NamedTuple):
     """What to compute; see features.plan, which writes it. series: int32[s, 3] measure, offset in the row, bit.
     series_start: by store. visit: series to touch, by store * 256 + kind. bits: int64[4, 256] per distinct measure and
     kind. width: cells of a row by store. features: int32[f, 6] column, op, role, cell, role, cell, by what they depend
-    on: the customer alone, a candidate's category too, or all of it; VALUE first."""
+    on: the customer alone, a candidate's category too, or all of it; VALUE first. blocks: int32[BLOCKS + 1], where the
+    candidate_features of each of BLOCKS begin, and those that are of none."""
 
     classes: NDArray[np.uint8]
     windows: NDArray[np.int64]
@@ -137,6 +143,7 @@ class Plan(NamedTuple):
     customer_features: NDArray[np.int32]
     category_features: NDArray[np.int32]
     candidate_features: NDArray[np.int32]
+    blocks: NDArray[np.int32]
 
 
 class Known(NamedTuple):

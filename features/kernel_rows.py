@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.compiled import part
 from features.history import Records
 from features.kernel_codes import (
+    BLOCKS,
     CELLS,
     DAY,
     FACTS_ROW,
@@ -197,17 +198,38 @@ def begin(
     number: int,
     j: int,
     out: NDArray[np.float64],
-) -> None:
-    """What row j shares with others: the customer's part, and the category's, computed once a category."""
+) -> int:
+    """What row j shares with others: the customer's part, and the category's, computed once a category. Returns the
+    newest row of the same category, of which row j is a copy so far; below 0 where it is the first."""
     known = 0 <= category + 1 < len(desk.drawn)
-    first = desk.drawn[category + 1] - number if known else -1
-    source = out[first] if first >= 0 else desk.shared
+    like = desk.drawn[category + 1] - number if known else -1
+    source = out[like] if like >= 0 else desk.shared
     for column in range(out.shape[1]):
         out[j, column] = source[column]
-    if first < 0:
+    if like < 0:
         write(cells, plan.category_features, desk.base, out[j])
-        if known:
-            desk.drawn[category + 1] = number + j
+    if known:
+        desk.drawn[category + 1] = number + j
+    return int(like)
+
+
+@part
+def write_candidate(
+    cells: NDArray[np.float64],
+    plan: Plan,
+    base: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    like: int,
+    j: int,
+    out: NDArray[np.float64],
+) -> None:
+    """The rest of row j. like: the row of which it is a copy so far, below 0 for none: a block whose cells the two have
+    in common is there already."""
+    for k in range(len(BLOCKS)):
+        begins, ends = plan.blocks[k], plan.blocks[k + 1]
+        if like < 0 or rows[like, BLOCKS[k]] != rows[j, BLOCKS[k]]:
+            write(cells, plan.candidate_features[begins:ends], base, out[j])
+    write(cells, plan.candidate_features[plan.blocks[len(BLOCKS)] :], base, out[j])
 
 
 @part
@@ -244,9 +266,11 @@ def one_moment(  # noqa: PLR0917 - compiled: bundling these would cost a copy
     for j in range(len(chosen)):
         for role in range(Role.CHANNEL, Role.ITEMS):
             desk.base[role] = rows[j, role]
-        begin(cells, plan, offers.category[chosen[j]], desk, number, j, out)
+        like = begin(cells, plan, offers.category[chosen[j]], desk, number, j, out)
         desk.base[Role.ITEMS] = met.row[Store.ITEM]
         if plan.width[Store.ITEM] > 0:
             desk.base[Role.ITEMS] = pool_items(cells, met, plan, offers, chosen[j])
+        pooled = desk.base[Role.ITEMS] != met.row[Store.ITEM]
+        rows[j, Role.ITEMS] = -1 - j if pooled else 0  # what was pooled for one is not there any more for the next
         state_facts(cells, met.row[FACTS_ROW], known, offers, chosen[j], now[0])
-        write(cells, plan.candidate_features, desk.base, out[j])
+        write_candidate(cells, plan, desk.base, rows, like, j, out)

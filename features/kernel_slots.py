@@ -112,13 +112,18 @@ def contact_key(decision: int, channel: int, occurred_at: int) -> int:
 
 @part
 def place_event(met: Met, places: Places, plan: Plan, known: Known, records: Records, i: int) -> None:
+    """What no feature of the plan tells of gets no slot."""
     item, action, kind, channel = records[i].item, records[i].action, records[i].kind, records[i].channel
     at, order = records[i].occurred_at, records[i].order
-    places.item[i] = claim_item(met, plan, known, item) if item >= 0 else -1
-    places.action[i] = claim_action(met, plan, known, action) if action >= 0 else -1
+    of_category = plan.width[Store.CATEGORY] > 0 or plan.bits[1, kind] != 0
+    of_item = of_category or plan.width[Store.ITEM] > 0 or plan.bits[0, kind] != 0
+    of_action = of_category or plan.width[Store.ACTION] > 0 or plan.width[Store.GROUP] > 0
+    places.item[i] = claim_item(met, plan, known, item) if of_item and item >= 0 else -1
+    places.action[i] = claim_action(met, plan, known, action) if of_action and action >= 0 else -1
     about = places.item[i] if item >= 0 else places.action[i]
     places.category[i] = met.up[about] if about >= 0 else -1
-    places.channel[i] = claim(met, plan.width, Store.CHANNEL, channel) if channel != NO_CHANNEL else -1
+    of_channel = plan.width[Store.CHANNEL] > 0 and channel != NO_CHANNEL
+    places.channel[i] = claim(met, plan.width, Store.CHANNEL, channel) if of_channel else -1
     places.order[i], places.contact[i] = -1, -1
     if plan.bits[2, kind] != 0:
         places.order[i] = claim(met, plan.width, Store.ORDER, order if order != 0 else -1 - at)

@@ -12,7 +12,7 @@ from features.declaration import HALF_LIVES, WINDOWS, Feature, Kinds, Term
 from features.definitions import FEATURES
 from features.event import FLEETING, LOG_ONLY
 from features.history import PAGE_LIMIT
-from features.kernel_codes import CELLS, DAY, Measure, Plan, Role, Store
+from features.kernel_codes import BLOCKS, CELLS, DAY, Measure, Op, Plan, Role, Store
 
 STORE_OF = {
     Role.CUSTOMER: Store.CUSTOMER,
@@ -83,6 +83,23 @@ def _encoded(columns: Sequence[tuple[int, Feature]], offsets: dict[Series, int])
     return rows
 
 
+def _block(feature: Feature) -> int:
+    """The place in BLOCKS of the one row that it reads beside the customer's; len(BLOCKS) where there is no such."""
+    others = {term.whose for term in feature.terms} - {Role.CUSTOMER}
+    alone = len(others) == 1 and feature.op != Op.PRICE
+    return next((place for place, role in enumerate(BLOCKS) if alone and role in others), len(BLOCKS))
+
+
+def _in_blocks(
+    columns: Sequence[tuple[int, Feature]], offsets: dict[Series, int]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The features of the candidate block by block, and where each block begins."""
+    parts = [
+        _encoded([pair for pair in columns if _block(pair[1]) == place], offsets) for place in range(len(BLOCKS) + 1)
+    ]
+    return np.concatenate(parts), np.cumsum([0, *map(len, parts[:-1])], dtype=np.int32)
+
+
 def _classes() -> NDArray[np.uint8]:
     """By kind: 0 fleeting, 1 lasting, 2 never in a page."""
     classes = np.ones(256, dtype=np.uint8)
@@ -103,6 +120,7 @@ def plan_of(features: Sequence[Feature]) -> Plan:
     stores = np.array([one[0] for one in series], dtype=np.int64)
     visit_start, visit = _visits(series)
     numbered_features = list(enumerate(features))
+    of_candidate, blocks = _in_blocks([pair for pair in numbered_features if pair[1].scope == "candidate"], offsets)
     return Plan(
         classes=_classes(),
         windows=np.array([days * DAY if days < np.inf else np.iinfo(np.int64).max for days in WINDOWS], dtype=np.int64),
@@ -116,7 +134,8 @@ def plan_of(features: Sequence[Feature]) -> Plan:
         width=np.bincount(stores, minlength=len(Store)).astype(np.int64) * CELLS,
         customer_features=_encoded([pair for pair in numbered_features if pair[1].scope == "customer"], offsets),
         category_features=_encoded([pair for pair in numbered_features if pair[1].scope == "category"], offsets),
-        candidate_features=_encoded([pair for pair in numbered_features if pair[1].scope == "candidate"], offsets),
+        candidate_features=of_candidate,
+        blocks=blocks,
     )
 
 

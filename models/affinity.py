@@ -5,34 +5,53 @@ It knows nothing of actions, so a brand-new offer is ranked sensibly on its firs
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from features.compiled import compiled
 from models.forest import Forest
-from models.inputs import affinity_columns, affinity_shared
+from models.inputs import affinity_columns, affinity_shared, interest_columns, interest_shared
 
 HORIZON = 28 * 86_400_000
 """ms: "next" is the time from the moment until this much later."""
 
 
-def affinity_log_odds(
-    forest: Forest,
-    rows: NDArray[np.float64],
-    category: NDArray[np.int32],
-    figures: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """float64[m], NaN where category is -1.
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the forests of affinity and of interest read, each category once. rows: float64[m, F]. columns: float64[k,
+    affinity_inputs]. first: int32[k], the row of each. unknown: bool[k], the one that is no category. back: int32[m],
+    the place of each row's category among the k."""
 
-    rows: float64[m, F], all of one customer at one moment, so each category is scored once. category: int32[m].
-    figures: Population.by_number().
-    """
-    first, back = distinct(category, len(figures))
-    found = category[first]
-    score = forest.raw(affinity_columns(rows[first], figures[found]), shared=affinity_shared())
-    score[found < 0] = np.nan
-    of_each: NDArray[np.float64] = score[back]
-    return of_each
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    first: NDArray[np.int32]
+    unknown: NDArray[np.bool_]
+    back: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64], category: NDArray[np.int32], figures: NDArray[np.float64]) -> Needs:
+        """rows: all of one customer at one moment, so each category is scored once. category: int32[m], -1 for none.
+        figures: Population.by_number()."""
+        first, back = distinct(category, len(figures))
+        found = category[first]
+        return cls(rows, affinity_columns(rows, figures[found], first), first, found < 0, back)
+
+    def affinity(self, forest: Forest) -> NDArray[np.float64]:
+        """float64[m], log odds, NaN where there is no category."""
+        return self._of_rows(forest.raw(self.columns, shared=affinity_shared()))
+
+    def interest(self, forest: Forest) -> NDArray[np.float64]:
+        """Likewise."""
+        columns = interest_columns(self.rows, self.columns, self.first)
+        return self._of_rows(forest.raw(columns, shared=interest_shared()))
+
+    def _of_rows(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """score: float64[k]; written to."""
+        score[self.unknown] = np.nan
+        of_each: NDArray[np.float64] = score[self.back]
+        return of_each
 
 
 @compiled

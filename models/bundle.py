@@ -75,7 +75,7 @@ from models.cool_off import CoolOffModel
 from models.drift import Reference
 from models.forest import Forest
 from models.incremental import IncrementalModel
-from models.inputs import affinity_inputs, response_inputs
+from models.inputs import affinity_inputs, interest_inputs, response_inputs
 from models.interest import InterestModel
 from models.population import Population
 from models.recorded_scores import SelfTest, from_object, to_object
@@ -187,6 +187,7 @@ def serialise(bundle: Bundle) -> dict[str, bytes]:
         "feature_schema": schema_digest(),
         "affinity_inputs": bundle.affinity.inputs,
         "response_inputs": bundle.response.inputs,
+        **({} if bundle.interest is None else {"interest_inputs": bundle.interest.forest.inputs}),
         **({} if reasons is None else {"contact_reason_inputs": reasons.forest.inputs}),
         "provenance": asdict(bundle.provenance),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()},
@@ -231,7 +232,7 @@ def load(files: Mapping[str, bytes]) -> Bundle:
     for name, forest in (
         ("affinity_inputs", bundle.affinity),
         ("response_inputs", bundle.response),
-        *((("affinity_inputs", bundle.interest.forest),) if bundle.interest else ()),
+        *((("interest_inputs", bundle.interest.forest),) if bundle.interest else ()),
         *((("contact_reason_inputs", bundle.contact_reason.forest),) if bundle.contact_reason else ()),
         *(("response_inputs", one) for one in (bundle.incremental.forests if bundle.incremental else ())),
     ):
@@ -282,11 +283,10 @@ def _object(name: str, files: Mapping[str, bytes]) -> Mapping[str, object]:
 
 
 def _check_parts(manifest: Mapping[str, object], files: Mapping[str, bytes]) -> None:
-    known = _named_parts(manifest)
-    for name in known:
+    for name, wanted in _named_parts(manifest).items():
         if name not in files:
             raise BundleCorrupt(f"{name} is absent; the manifest names it; train or promote again")
-        if hashlib.sha256(files[name]).hexdigest() != known[name]:
+        if hashlib.sha256(files[name]).hexdigest() != wanted:
             raise BundleCorrupt(f"{name} is not what was trained; its SHA-256 differs; train or promote again")
 
 
@@ -301,13 +301,13 @@ def _named_parts(manifest: Mapping[str, object]) -> Mapping[str, str]:
 
 
 def _check_schema(manifest: Mapping[str, object]) -> None:
-    if manifest.get("feature_schema") != schema_digest():
-        raise BundleIncompatible(
-            f"feature_schema is {manifest.get('feature_schema')}; this version computes {schema_digest()}; train again"
-        )
+    schema, ours = manifest.get("feature_schema"), schema_digest()
+    if schema != ours:
+        raise BundleIncompatible(f"feature_schema is {schema}; this version computes {ours}; train again")
     computed = {"affinity_inputs": affinity_inputs(), "response_inputs": response_inputs()}
-    if REASON_PARTS[0] in _named_parts(manifest):
-        computed["contact_reason_inputs"] = contact_reason_inputs()
+    named = _named_parts(manifest)
+    computed |= {"interest_inputs": interest_inputs()} if INTEREST_PARTS[0] in named else {}
+    computed |= {"contact_reason_inputs": contact_reason_inputs()} if REASON_PARTS[0] in named else {}
     for name, wanted in computed.items():
         if _without_told(manifest.get(name)) != list(wanted):
             raise BundleIncompatible(f"{name} is another list than this version's {len(wanted)} columns; train again")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.candidates import Candidates, ItemFacts
+from features.candidates import Candidates, ItemFacts, take
 from features.candidates import channel_codes as codes_of_channels
 from features.event import NO_CODE
 from features.history import NO_CHANNEL, text_code
@@ -167,27 +167,6 @@ class CompiledCatalogue:
         known = (action >= 0) & (action < len(self._table))
         every = bool(known.all())
         return self._table[action, channel] if every else np.where(known, self._table[known * action, channel], NO_CODE)
-
-
-def take(candidates: Candidates, rows: NDArray[np.intp]) -> Candidates:
-    """The candidates at `rows`, in that order."""
-    first, last = candidates.item_start[rows], candidates.item_start[rows + 1]
-    item_start = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum(last - first, out=item_start[1:])
-    within = np.arange(item_start[-1], dtype=np.int32) - np.repeat(item_start[:-1], last - first)
-    return Candidates(
-        action=candidates.action[rows],
-        group=candidates.group[rows],
-        category=candidates.category[rows],
-        channel=candidates.channel[rows],
-        item_start=item_start,
-        item=candidates.item[np.repeat(first, last - first) + within],
-        price=candidates.price[rows],
-        value=candidates.value[rows],
-        kind=candidates.kind[rows],
-        starts_at=candidates.starts_at[rows],
-        ends_at=candidates.ends_at[rows],
-    )
 
 
 def _joined(parts: Sequence[ChannelCandidates], everything: Candidates) -> ChannelCandidates:

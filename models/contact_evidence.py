@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TypeVar
 
 from features.definitions import FEATURES
@@ -50,6 +51,8 @@ KINDS: Mapping[Topic, frozenset[Kind]] = {
 }
 EVIDENCE_KINDS = frozenset(kind for kinds in KINDS.values() for kind in kinds)
 
+_TOPIC_OF = {kind.value: topic for topic, kinds in KINDS.items() for kind in kinds}
+
 K = TypeVar("K", bound=Hashable)
 
 ItemNames = Callable[[str], str]
@@ -67,29 +70,42 @@ _TERMS = {feature.name: [term.kinds for term in feature.terms] for feature in FE
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What was known at `moment` (ms UTC), oldest first, and what to call items."""
+    """What was known at `moment` (ms UTC), by topic and oldest first, and what to call items."""
 
-    events: tuple[Event, ...]
+    events: Mapping[Topic, Sequence[Event]]
     moment: int
     item_names: ItemNames
 
-    def of(self, *kinds: Kind, within: int = RECENT) -> list[Event]:
-        return [one for one in self.events if one.kind in kinds and self.moment - one.occurred_at < within]
+    @classmethod
+    def of_events(cls, events: Iterable[Event], moment: int, item_names: ItemNames) -> _Past:
+        """By topic once, for every finder looks for its own."""
+        found: dict[Topic, list[Event]] = {topic: [] for topic in Topic}
+        for one in events:
+            topic = _TOPIC_OF.get(one.kind.value)
+            if topic is not None and one.recorded_at <= moment and one.occurred_at <= moment:
+                found[topic].append(one)
+        return cls(found, moment, item_names)
+
+    def of(self, topic: Topic, *kinds: Kind, within: int = RECENT) -> list[Event]:
+        """kinds: of the topic's, none for all of them."""
+        since = self.moment - within
+        return [one for one in self.events[topic] if one.occurred_at > since and (not kinds or one.kind in kinds)]
 
     def ago(self, event: Event) -> str:
         return _ago(self.moment - event.occurred_at)
 
 
-def facts(events: Iterable[Event], moment: int, item_names: ItemNames) -> Mapping[Topic, tuple[str, ...]]:
+def facts(
+    events: Iterable[Event], moment: int, item_names: ItemNames, most: int | None = None
+) -> Mapping[Topic, tuple[str, ...]]:
     """The facts by topic as of `moment` (ms UTC), the most pressing first; what was recorded later is not seen. events:
-    of one person, oldest first."""
-    known = tuple(one for one in events if one.recorded_at <= moment and one.occurred_at <= moment)
-    past = _Past(known, moment, item_names)
-    return {topic: tuple(find(past)) for topic, find in _FINDERS.items()}
+    of one person, oldest first. most: facts of a topic, None for all."""
+    past = _Past.of_events(events, moment, item_names)
+    return {topic: tuple(islice(find(past), most)) for topic, find in _FINDERS.items()}
 
 
 def _cases(past: _Past) -> Iterable[str]:
-    told = [one for one in past.events if one.kind in KINDS[Topic.CASE]]
+    told = past.events[Topic.CASE]
     cases = _newest_by(told, lambda one: _text(one, "case_id"))
     opened = _newest_by([one for one in told if one.kind == Kind.CASE_OPENED], lambda one: _text(one, "case_id"))
     for case, newest in cases.items():
@@ -114,12 +130,12 @@ _DELIVERY_WORDS = {
 
 def _deliveries(past: _Past) -> Iterable[str]:
     """Of each order what was heard last."""
-    for order, newest in _newest_by(past.of(*KINDS[Topic.DELIVERY]), _order).items():
+    for order, newest in _newest_by(past.of(Topic.DELIVERY), _order).items():
         yield _DELIVERY_WORDS[newest.kind].format(order=_order_words(order), ago=past.ago(newest))
 
 
 def _payments(past: _Past) -> Iterable[str]:
-    failed = past.of(Kind.PAYMENT_FAILED)
+    failed = past.of(Topic.PAYMENT)
     run = [one for one in failed if failed[-1].occurred_at - one.occurred_at < _LATELY]
     if len(run) == 1:
         yield f"payment failed {past.ago(run[0])}"
@@ -128,7 +144,7 @@ def _payments(past: _Past) -> Iterable[str]:
 
 
 def _purchases(past: _Past) -> Iterable[str]:
-    lines = past.of(Kind.ORDERED)
+    lines = past.of(Topic.PURCHASE)
     for purchase, newest in _newest_by(lines, _purchase).items():
         things = list(dict.fromkeys(_thing(one, past) for one in lines if _purchase(one) == purchase))
         more = f" and {len(things) - 1} more" if len(things) > 1 else ""
@@ -136,7 +152,7 @@ def _purchases(past: _Past) -> Iterable[str]:
 
 
 def _returns(past: _Past) -> Iterable[str]:
-    for (kind, order), newest in _newest_by(past.of(*KINDS[Topic.RETURN]), lambda one: (one.kind, _order(one))).items():
+    for (kind, order), newest in _newest_by(past.of(Topic.RETURN), lambda one: (one.kind, _order(one))).items():
         what = _order_words(order) if order is not None or newest.item is None else _thing(newest, past)
         yield f"{what} {'refunded' if kind == Kind.REFUNDED else 'cancelled'} {past.ago(newest)}"
 
@@ -150,7 +166,7 @@ _SUBSCRIPTION_WORDS = {
 
 def _subscriptions(past: _Past) -> Iterable[str]:
     """Of each subscription the newest statement, while it or the end of its term is near."""
-    told = [one for one in past.events if one.kind in KINDS[Topic.SUBSCRIPTION]]
+    told = past.events[Topic.SUBSCRIPTION]
     for newest in _newest_by(told, lambda one: one.order or one.item or _text(one, "plan")).values():
         name = _thing(newest, past, "plan", "name")
         left = None if newest.ends_at is None else newest.ends_at - past.moment
@@ -162,9 +178,9 @@ def _subscriptions(past: _Past) -> Iterable[str]:
 
 def _basket(past: _Past) -> Iterable[str]:
     """What was begun and not followed by an order."""
-    ordered = max((one.occurred_at for one in past.of(Kind.ORDERED)), default=-1)
-    started = [one for one in past.of(Kind.CHECKOUT_STARTED, within=_LATELY) if one.occurred_at > ordered]
-    added = [one for one in past.of(Kind.BASKET_ADDED, within=_LATELY) if one.occurred_at > ordered]
+    ordered = max((one.occurred_at for one in past.of(Topic.PURCHASE)), default=-1)
+    started = [one for one in past.of(Topic.BASKET, Kind.CHECKOUT_STARTED, within=_LATELY) if one.occurred_at > ordered]
+    added = [one for one in past.of(Topic.BASKET, Kind.BASKET_ADDED, within=_LATELY) if one.occurred_at > ordered]
     if started:
         yield f"checkout started {past.ago(started[-1])}, nothing ordered since"
     if added:
@@ -172,7 +188,7 @@ def _basket(past: _Past) -> Iterable[str]:
 
 
 def _browsing(past: _Past) -> Iterable[str]:
-    seen = past.of(*KINDS[Topic.BROWSING], within=_LATELY)
+    seen = past.of(Topic.BROWSING, within=_LATELY)
     found: dict[str | None, Event] = {}
     for one in _newest_by(seen, lambda one: (one.kind, one.item, one.properties)).values():  # few words for many pages
         found.setdefault(_looked_at(one, past), one)
@@ -196,19 +212,22 @@ _CONTACT_WORDS = {
 }
 
 
+_TOLD_WORDS = {**_CONTACT_WORDS, Kind.CALL_ENDED: "called", Kind.CHAT_ENDED: "chatted"}
+
+
 def telling(event: Event, moment: int) -> str:
     """That this event told its reason. moment: ms UTC, not before it."""
-    word = _CONTACT_WORDS.get(Kind(event.kind), "opened a case")
+    word = _TOLD_WORDS.get(Kind(event.kind), "opened a case")
     return f"{word} about {_text(event, 'reason')!r} {_ago(moment - event.occurred_at)}"
 
 
 def _contacts(past: _Past) -> Iterable[str]:
-    begun = past.of(*_CONTACT_WORDS)
+    begun = past.of(Topic.CONTACT, *_CONTACT_WORDS)
     if begun:
         reason = _text(begun[-1], "reason")
         about = "" if reason is None else f" about {reason!r}"
         yield f"{_CONTACT_WORDS[begun[-1].kind]}{about} {past.ago(begun[-1])}"
-    passed = past.of(Kind.CALL_TRANSFERRED, within=_LATELY)
+    passed = past.of(Topic.CONTACT, Kind.CALL_TRANSFERRED, within=_LATELY)
     if passed:
         times = "" if len(passed) == 1 else f" {len(passed)} times"
         yield f"passed on{times} in the last {_within(past.moment - passed[0].occurred_at)}"

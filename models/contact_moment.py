@@ -102,7 +102,7 @@ class Contact:
 def question(records: Records, present: int) -> Question:
     """What a question at `present` (ms UTC) is about. records: EVENT records of one person, any superset of the page as
     of the present."""
-    spoken = talk(as_of(records, present))
+    spoken = _of_late(records, present)
     line = _under_way(spoken, present)
     return Question.at(present) if line is None else _contact(spoken, line).asked(present)
 
@@ -110,13 +110,22 @@ def question(records: Records, present: int) -> Question:
 def reason_under_way(records: Records, present: int) -> int:
     """text_code of the `features.cases.spoken` reason that was told last in the contact under way at `present` (ms
     UTC); 0 when none is, or none was told in it. records: as for question."""
-    spoken = talk(as_of(records, present))
+    spoken = _of_late(records, present)
     line = _under_way(spoken, present)
     if line is None:
         return 0
     own = spoken[line.members]
     told = own["order"][_IS_REASONED[own["kind"]] & (own["order"] != 0)]
     return int(told[-1]) if len(told) else 0
+
+
+def _of_late(records: Records, present: int) -> Records:
+    """Talk, in order, since nothing was heard for longer than any contact can hold: what was before is of others."""
+    known = as_of(records, present)
+    found = known[_IS_TALK[known["kind"]]]
+    at = np.sort(found["occurred_at"])
+    silences = np.flatnonzero(at[1:] - at[:-1] > LONGEST_WAIT + HOLD + SKEW)
+    return talk(found[found["occurred_at"] >= at[silences[-1] + 1]] if len(silences) else found)
 
 
 def talk(records: Records) -> Records:
@@ -211,13 +220,17 @@ def known_records(records: Records, asked: Question) -> Records:
 
 def known_events(events: Sequence[Event], asked: Question) -> tuple[Event, ...]:
     """The same of events, in their order."""
-    columns = [(one.kind, one.occurred_at, one.recorded_at) for one in events]
-    kind, occurred_at, recorded_at = np.array(columns, np.int64).reshape(-1, 3).T
+    kind = np.array([int(one.kind) for one in events], np.intp)
+    occurred_at, recorded_at = (
+        np.array([getattr(one, clock) for one in events], np.int64) for clock in ("occurred_at", "recorded_at")
+    )
     known = _known(kind, occurred_at, recorded_at, asked)
     return tuple(_before(one, asked.moment) for one, is_known in zip(events, known.tolist(), strict=True) if is_known)
 
 
 def _before(event: Event, moment: int) -> Event:
+    if event.occurred_at <= moment and event.recorded_at <= moment:
+        return event
     occurred_at, recorded_at = min(event.occurred_at, moment), min(event.recorded_at, moment)
     return msgspec.structs.replace(event, occurred_at=occurred_at, recorded_at=recorded_at)
 

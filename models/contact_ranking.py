@@ -92,7 +92,7 @@ def contact_reasons(
     told = tellings(heard)
     ages = {reason: age_in_days(one.occurred_at, asked.moment) for reason, one in told.items()}
     weighed = _by_rules(row, ages) if model is None else _by_model(row, model, ages)
-    found = facts(heard, asked.moment, item_names)
+    found = facts(heard, asked.moment, item_names, _SHOWN)
     evidence = {
         reason: tuple(fact for topic in about for fact in found[topic]) for reason, about in weighed.about.items()
     }

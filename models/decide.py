@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from features.candidates import take
 from features.consent import objects_to_profiling
 from features.history import CustomerRecord
 from features.published import Published
 from models import live_response
-from models.columns import CompiledCatalogue, take
+from models.columns import CompiledCatalogue
 from models.decision import ChosenAction, Decision, DecisionRequest, Refusal, Slate
 from models.policy.arbitration import Ranking, rank
 from models.policy.arms import arm_of

@@ -14,13 +14,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.affinity import affinity_log_odds
+from models.affinity import Needs
 from models.forest import Forest
 
 
 @dataclass(frozen=True, slots=True)
 class InterestModel:
-    """as_of: ms UTC, nothing recorded later was seen. forest: of the affinity model's columns; log odds that somebody
+    """as_of: ms UTC, nothing recorded later was seen. forest: of interest_inputs; log odds that somebody
     who looks or buys at all turns to the category. levels: by category id, ln of how often such interest ends in a
     purchase over how often it does anywhere, shrunk; a category that is not among them is as all others. Raises
     ValueError for a level that is not finite."""
@@ -41,18 +41,14 @@ class InterestModel:
 
 
 def interest_log_odds(
-    model: InterestModel | None,
-    rows: NDArray[np.float64],
-    category: NDArray[np.int32],
-    figures: NDArray[np.float64],
-    levels: NDArray[np.float64],
+    model: InterestModel | None, needs: Needs, category: NDArray[np.int32], levels: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """float64[m], NaN where category is -1; 0 everywhere without a model, for a column of 0 leaves LightGBM's trees as
-    they are without it, and one of NaN does not. Arguments as of affinity_log_odds. levels:
+    they are without it, and one of NaN does not. needs: of the m rows, whose category is int32[m]. levels:
     InterestModel.by_number()."""
     if model is None:
-        return np.zeros(len(rows))
-    return affinity_log_odds(model.forest, rows, category, figures) + levels[category]
+        return np.zeros(len(category))
+    return needs.interest(model.forest) + levels[category]
 
 
 def to_object(model: InterestModel) -> Mapping[str, object]:

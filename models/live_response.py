@@ -22,6 +22,7 @@ from features.event import Kind
 from features.live_response import Expectation, Lift, Lifts, Tallies
 from models.columns import CompiledCatalogue
 from models.decision import Decision
+from models.notices import only_told
 from models.policy_rules import DAY
 from models.response_delay import ResponseDelay
 
@@ -38,11 +39,12 @@ MOST: Final = math.log(8)
 _CERTAIN: Final = 0.99
 """No ratio makes a probability more than that."""
 
-_WORDS: Final = {
+LATELY: Final = {
     "action": "how it does lately on the channel, against what the model expects",
     "group": "how others of its group do lately on the channel, against what the model expects; it is new there",
     "channel": "how others do lately on the channel, against what the model expects; it is new there",
 }
+"""What a lift goes by, in words, by the level that has counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,12 @@ class _Counts:
 def lifts(tallies: Tallies, compiled: CompiledCatalogue, delay: ResponseDelay | None, model: str, moment: int) -> Lifts:
     """As of `moment` (ms UTC), of every action on every channel where it has a treatment; what is as expected is not in
     it. model: the version that expected it. delay None: it has not learned how late successes come, and nothing is
-    lifted; nor is anything by a catalogue that will not have it."""
+    lifted; nor is anything by a catalogue that will not have it, nor what is only told."""
     if delay is None or not compiled.catalogue.live_response or not tallies:
         return Lifts(model)
     names = _names(compiled)
+    if not names:
+        return Lifts(model)
     action = _counts(tallies, names, delay, moment)
     channels, groups = _numbers(channel for _, channel in names), _numbers(_groups(compiled, names))
     group, channel = action.by(groups, int(groups.max()) + 1), action.by(channels, int(channels.max()) + 1)
@@ -96,10 +100,12 @@ def lifts(tallies: Tallies, compiled: CompiledCatalogue, delay: ResponseDelay | 
 
 
 def _names(compiled: CompiledCatalogue) -> list[tuple[str, str]]:
-    """(action, channel) of the rows of `all`."""
+    """(action, channel) of the rows of `all`, but of what is only told: nobody accepts it, and its contacts would count
+    as failures of its channel."""
     channel = np.repeat(np.arange(len(compiled.row_start) - 1), np.diff(compiled.row_start))
-    ids, channels = [one.id for one in compiled.catalogue.actions], list(compiled.catalogue.channels)
-    return [(ids[row], channels[at]) for row, at in zip(compiled.action.tolist(), channel.tolist(), strict=True)]
+    actions, channels = compiled.catalogue.actions, list(compiled.catalogue.channels)
+    rows = zip(compiled.action.tolist(), channel.tolist(), strict=True)
+    return [(actions[row].id, channels[at]) for row, at in rows if not only_told(actions[row])]
 
 
 def _groups(compiled: CompiledCatalogue, names: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
@@ -166,11 +172,12 @@ def reason(lifts: Lifts, model: str, action: str, channel: str) -> tuple[str, ..
         return ()
     factor = math.exp(lift.hundredths / 100)
     effect = f"raises the odds {factor:.2f} times" if factor > 1 else f"lowers the odds to {factor:.2f} of it"
-    return (f"{_WORDS[lift.of]}: {lift.contacts:,} contacts; {effect}",)
+    return (f"{LATELY[lift.of]}: {lift.contacts:,} contacts; {effect}",)
 
 
 def expectations(decision: Decision, compiled: CompiledCatalogue) -> tuple[Expectation, ...]:
-    """What its contacts will be measured by, action by action; nothing of a model that failed."""
+    """What its contacts will be measured by, action by action; nothing of a model that failed. What is only told is
+    among it, so that its contacts are counted; `lifts` does not look at them."""
     actions, channels, number = compiled.catalogue.actions, compiled.catalogue.channels, compiled.action_number
     return tuple(
         Expectation(

@@ -37,6 +37,9 @@ _OURS: Final = {
     TRACK_COLUMNS[1]: ("log ratio", "how often what is told on the channel succeeds, against all others"),
 }
 
+DECLARED_BESIDE: Final = {name: words for name, (_, words) in _OURS.items()}
+"""Words by name of the inputs that are no features."""
+
 
 @dataclass(frozen=True, slots=True)
 class Additions:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from features import build
 from features.candidates import Candidates
 from features.history import CustomerRecord
-from models.affinity import affinity_log_odds
+from models.affinity import Needs
 from models.bundle import Bundle
 from models.calibration import IDENTITY
 from models.columns import CompiledCatalogue
 from models.drift import Reference
-from models.inputs import beside_features, response_columns, response_shared
+from models.inputs import NEED_INPUTS, beside_features, response_columns, response_shared
 from models.interest import interest_log_odds
 from models.policy_rules import RankBy
 from models.reasons import Additions
@@ -69,9 +69,11 @@ class ModelScorer:
         known = self._of(compiled)
         row = compiled.candidate_indices(candidates.action, candidates.channel)
         category, figures, model = candidates.category, known.figures, self._bundle
-        affinity = affinity_log_odds(model.affinity, rows, category, figures)
-        interest = interest_log_odds(model.interest, rows, category, figures, known.levels)
-        return np.column_stack([affinity, interest]), known.figures[candidates.category], known.track[row]
+        of_need = Needs.of(rows, category, figures)
+        needs = np.empty((len(rows), len(NEED_INPUTS)))
+        needs[:, 0] = of_need.affinity(model.affinity)
+        needs[:, 1] = interest_log_odds(model.interest, of_need, category, known.levels)
+        return needs, figures[category], known.track[row]
 
     def _of(self, compiled: CompiledCatalogue) -> _Known:
         """Kept for as long as the catalogue stays the same."""

@@ -109,6 +109,10 @@ class Admission:
         """How many stand in it."""
         return len(self._queues[line].waiting)
 
+    def somebody_waits(self) -> bool:
+        """In any line. Other threads may ask."""
+        return any(queue.waiting for queue in self._queues.values())
+
     def turned_away(self, line: Line) -> Why | None:
         """None where one more may come in. Whoever finds the line empty may, unless every place is taken."""
         self._arrived, why = True, None
@@ -185,7 +189,7 @@ class Admission:
     def _next(self) -> None:
         """Runs when the turn is over. While others wait, the loop first reads until nothing more arrives: it takes no
         more than one new connection in a pass, and what that sends is read in the one after."""
-        waiting = any(queue.waiting for queue in self._queues.values())
+        waiting = self.somebody_waits()
         now = self._clock()
         if self._passes == 0 and self._running is not None:
             self._reads_until = now + max(now - self._running[2], _LEAST_READING)

@@ -6,11 +6,10 @@ import time
 from typing import Protocol
 
 from features.instants import EARLIEST, TOLERATED_LEAD, parse_instant, render_instant
+from features.stores.keeping import CLOCK_SETTING, DRIVEN
 from serving.errors import invalid
 
 NOW_HEADER = "nextbest-now"
-CLOCK_SETTING = "clock"
-DRIVEN = "driven"
 PRESENT_SETTING = "present"
 """Where the store keeps the driven clock's present."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +14,7 @@ from features.discretion import discreet
 from features.event import Event, Identifier
 from features.history import CustomerRecord, merged
 from features.identity import IdentityError, customer_identifier
+from features.stores.people import LoggedEvent, Stretch
 from models.columns import CompiledCatalogue
 from models.contact_evidence import EVIDENCE_KINDS
 from models.contact_moment import LABELLED, SKEW, Question, question
@@ -94,7 +95,31 @@ def reasons_of(
     limit: int,
     asked: str,
 ) -> ContactReasonsAnswer:
-    seen = _seen(runtime, identifier, present)
+    record = record_of(runtime, identifier)
+    under_way = question(record.page, present)
+    told = runtime.store.stretches(identifier, evidence_asked(under_way))
+    return reasons_from(runtime, in_force, compiled, identifier, record, under_way, told, limit, asked)
+
+
+def evidence_asked(under_way: Question) -> tuple[Stretch, ...]:
+    """What the log is asked for the evidence."""
+    until = (under_way.moment + SKEW + 1, 0)
+    return Stretch(LOOKED_AT, EVIDENCE_KINDS, until), Stretch(LOOKED_AT, LABELLED, until)
+
+
+def reasons_from(
+    runtime: Runtime,
+    in_force: InForce,
+    compiled: CompiledCatalogue,
+    identifier: Identifier,
+    record: CustomerRecord,
+    under_way: Question,
+    told: Sequence[Sequence[LoggedEvent]],
+    limit: int,
+    asked: str,
+) -> ContactReasonsAnswer:
+    """record: the present one. told: the log's answers to evidence_asked."""
+    seen = _seen(runtime, identifier, record, under_way, told)
     names, model = runtime.item_names.of_version(compiled.version), in_force.model.contact_reason
     found = contact_reasons(seen.record, seen.events, seen.asked, compiled, model, names, limit, seen.objects)
     return ContactReasonsAnswer(
@@ -112,21 +137,22 @@ def reasons_of(
     )
 
 
-def _seen(runtime: Runtime, identifier: Identifier, present: int) -> _Seen:
-    record = record_of(runtime, identifier)
-    objects = objects_to_profiling(record.consents, present)
-    asked = question(record.page, present)
-    if asked.moment < present:
+def _seen(
+    runtime: Runtime,
+    identifier: Identifier,
+    record: CustomerRecord,
+    asked: Question,
+    told: Sequence[Sequence[LoggedEvent]],
+) -> _Seen:
+    objects = objects_to_profiling(record.consents, asked.asked_at)
+    if asked.moment < asked.asked_at:
         before = runtime.store.read_as_of(identifier, asked.moment)
         record = replace(record, page=merged(before.page, record.page))
-    return _Seen(asked, record, _events(runtime, identifier, asked.moment + SKEW), objects)
+    return _Seen(asked, record, _events(*told), objects)
 
 
-def _events(runtime: Runtime, identifier: Identifier, until: int) -> tuple[Event, ...]:
-    """Of EVIDENCE_KINDS that occurred by `until` (ms UTC), oldest first."""
-    found = runtime.store.timeline(identifier, (until + 1, 0), LOOKED_AT, EVIDENCE_KINDS)
-    if len(found) == LOOKED_AT:
-        telling = runtime.store.timeline(identifier, (until + 1, 0), LOOKED_AT, LABELLED)
-        seen = {one.sequence for one in found}
-        found += tuple(one for one in telling if one.sequence not in seen)
-    return tuple(one.event for one in reversed(found))
+def _events(newest: Sequence[LoggedEvent], telling: Sequence[LoggedEvent]) -> tuple[Event, ...]:
+    """Oldest first; those that tell a reason may go further back."""
+    seen = {one.sequence for one in newest}
+    older = [one for one in telling if one.sequence not in seen]
+    return tuple(one.event for one in (*reversed(older), *reversed(newest)))

@@ -18,7 +18,7 @@ from features.event import FLEETING, Kind
 from features.habits import HOURS, channel_shares, responses
 from features.history import NO_CHANNEL, PAGE_LIMIT, CustomerRecord, Records
 from features.ledger import SUBSCRIPTION_KINDS
-from features.stores.people import LoggedEvent
+from features.stores.people import LoggedEvent, Stretch
 from features.vocabulary import Vocabulary
 from features.wire.names import FAMILY_CHANNELS
 from models.catalogue import Catalogue
@@ -68,11 +68,29 @@ def _rendered(runtime: Runtime, known: Known, channel: str | None, catalogue: Ca
 
 def context_of(runtime: Runtime, known: Known, channel: str | None, catalogue: Catalogue) -> ContextAnswer:
     """Not in the event loop: for a long history it takes as long as a hundred decisions."""
-    names, events = told_of(runtime, known, catalogue.version)
+    told = runtime.store.stretches(known.identifier, context_asked(known.record.page))
+    return context_from(runtime, known, channel, catalogue, told)
+
+
+def context_asked(page: Records) -> list[Stretch]:
+    """What the log is asked for a context: its notes, and what tells the rest."""
+    return [Stretch(NOTES, context_parts.NOTE_KINDS), *questions(page)]
+
+
+def context_from(
+    runtime: Runtime,
+    known: Known,
+    channel: str | None,
+    catalogue: Catalogue,
+    told: Sequence[Sequence[LoggedEvent]],
+) -> ContextAnswer:
+    """told: the log's answers to context_asked."""
+    newest_notes, *rest = told
+    events, names = _by_then(known, rest), runtime.item_names.of_version(catalogue.version)
     contacts = context_shown.shown_actions(
         _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
     )
-    notes = context_parts.notes(runtime.store.timeline(known.identifier, None, NOTES, context_parts.NOTE_KINDS))
+    notes = context_parts.notes(newest_notes)
     return context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts, notes)
 
 
@@ -85,31 +103,31 @@ def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:
 
 def told_of(runtime: Runtime, known: Known, version: int) -> tuple[ItemNames, Sequence[LoggedEvent]]:
     """What items are called, and the events known at the moment that a context is made of, the newest first."""
-    told = [
-        one
-        for kinds, limit in questions(known.record.page)
-        for one in runtime.store.timeline(known.identifier, None, limit, kinds)
-        if one.event.recorded_at <= known.moment
-    ]
-    told.sort(key=lambda one: (one.event.occurred_at, one.sequence), reverse=True)
-    return runtime.item_names.of_version(version), told
+    told = runtime.store.stretches(known.identifier, questions(known.record.page))
+    return runtime.item_names.of_version(version), _by_then(known, told)
 
 
-def questions(page: Records) -> list[tuple[frozenset[Kind], int]]:
+def _by_then(known: Known, told: Sequence[Sequence[LoggedEvent]]) -> list[LoggedEvent]:
+    """Those known at the moment, the newest first."""
+    found = [one for stretch in told for one in stretch if one.event.recorded_at <= known.moment]
+    return sorted(found, key=lambda one: (one.event.occurred_at, one.sequence), reverse=True)
+
+
+def questions(page: Records) -> list[Stretch]:
     """What the log is asked for: of ASKED only kinds that there are, and in one question what its limits hold whole. A
     page that has room, or still holds what leaves it first, holds all that lasts; any other tells nothing."""
     codes, counts = np.unique(page["kind"], return_counts=True)
     held = {Kind(code): float(count) for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
     if len(page) >= PAGE_LIMIT:
         if held.keys().isdisjoint(FLEETING):
-            return list(ASKED)
+            return [Stretch(limit, kinds) for kinds, limit in ASKED]
         held |= dict.fromkeys(FLEETING, math.inf)
     there = [(kinds & held.keys(), limit) for kinds, limit in ASKED if kinds & held.keys()]
     whole = [(kinds, limit) for kinds, limit in there if sum(held[kind] for kind in kinds) <= limit]
     parts = [question for question in there if question not in whole]
     if whole:
         parts.append((frozenset[Kind]().union(*(kinds for kinds, _ in whole)), sum(limit for _, limit in whole)))
-    return parts
+    return [Stretch(limit, kinds) for kinds, limit in parts]
 
 
 def context_answer(

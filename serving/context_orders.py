@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
@@ -44,8 +45,8 @@ def last_orders(
     orders: dict[str, list[Event]] = {}
     for one in events:
         orders.setdefault(_order(one.event), []).append(one.event)
-    bought = [told for told in orders.values() if _ordered_at(told) is not None]
-    newest = sorted(bought, key=lambda told: _ordered_at(told) or 0, reverse=True)[:SHOWN]
+    bought = [(at, told) for told in orders.values() if (at := _ordered_at(told)) is not None]
+    newest = [told for _, told in sorted(bought, key=itemgetter(0), reverse=True)[:SHOWN]]
     remaining = _remaining(record.ledger, moment) if newest else {}
     return [_order_answer(told, remaining, vocabulary, names) for told in newest]
 
@@ -63,10 +64,11 @@ def _order(event: Event) -> str:
 def _remaining(ledger: Records, moment: int) -> Remaining:
     found: dict[tuple[int, int, int], float] = {}
     held = owned(ledger, moment)
-    for line in held[~held["subscribed"]]:
-        order = int(line["order"])
-        key = (order, int(line["item"]), 0 if order else int(line["occurred_at"]))
-        found[key] = found.get(key, 0.0) + float(line["quantity"])
+    bought = held[~held["subscribed"]]
+    columns = (bought[name].tolist() for name in ("order", "item", "occurred_at", "quantity"))
+    for order, item, at, quantity in zip(*columns, strict=True):
+        key = (order, item, 0 if order else at)
+        found[key] = found.get(key, 0.0) + quantity
     return found
 
 
@@ -125,6 +127,8 @@ def basket(page: Records, vocabulary: Vocabulary, names: ItemNames, moment: int)
     known = as_of(page, moment)
     lately = known[(known["item"] >= 0) & (known["occurred_at"] > moment - BASKET_DAYS * DAY)]
     touching = lately[np.isin(lately["kind"], _TOUCHING)]
+    if not (touching["kind"] == Kind.BASKET_ADDED).any():
+        return []
     lying: dict[int, tuple[float, int]] = {}
     for item, kind, units, at in zip(
         *(touching[name].tolist() for name in ("item", "kind", "quantity", "occurred_at")), strict=True

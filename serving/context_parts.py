@@ -44,6 +44,11 @@ def open_cases(events: Sequence[LoggedEvent], rule: ServiceFirst | None, moment:
     return sorted(kept, key=lambda case: (-case.severity, case.opened_at, case.case_id))
 
 
+def cases(events: Iterable[LoggedEvent]) -> frozenset[str]:
+    """The ids of all, open and closed."""
+    return frozenset(_by_property(events, "case_id"))
+
+
 def _case(case_id: str, told: Sequence[LoggedEvent], rule: ServiceFirst | None, moment: int) -> CaseAnswer | None:
     turns = [one.event for one in told if one.event.kind != Kind.CASE_UPDATED]
     if turns and turns[0].kind == Kind.CASE_CLOSED:
@@ -148,14 +153,31 @@ def _subscription(newest: Event, statements: Sequence[LoggedEvent], item_names: 
 
 
 def notes(events: Iterable[LoggedEvent]) -> list[NoteAnswer]:
-    """Whole, however long: they were written to be read."""
-    return [_note(one.event, properties_of(one.event)) for one in events]
+    """Whole, however long: they were written to be read. What only says that a promise was kept stands with it. events:
+    of one customer, the newest first; of several that keep the same promise the oldest stands."""
+    read = [(one.event, properties_of(one.event)) for one in events]
+    kept = {
+        keeps: (event, id_of(told, "agent_id")) for event, told in read if isinstance(keeps := told.get("keeps"), str)
+    }
+    return [
+        _note(event, told, kept.get(event.message_id)) for event, told in read if not isinstance(told.get("keeps"), str)
+    ]
 
 
-def _note(event: Event, told: Mapping[str, object]) -> NoteAnswer:
+def _note(event: Event, told: Mapping[str, object], kept: tuple[Event, str | None] | None) -> NoteAnswer:
     words = {name: discreet(text.strip()) or None for name in _NOTE if isinstance(text := told.get(name), str)}
     said, promised, due = (words.get(name) for name in _NOTE)
-    return NoteAnswer(Instant(event.occurred_at), event.channel, id_of(told, "agent_id"), said, promised, due)
+    return NoteAnswer(
+        note_id=event.message_id,
+        at=Instant(event.occurred_at),
+        channel=event.channel,
+        agent_id=id_of(told, "agent_id"),
+        told=said,
+        promised=promised,
+        due=due,
+        kept_at=None if kept is None else Instant(kept[0].occurred_at),
+        kept_by=None if kept is None else kept[1],
+    )
 
 
 def _by_property(events: Iterable[LoggedEvent], name: str) -> dict[str, list[LoggedEvent]]:

@@ -13,8 +13,10 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+from prometheus_client import Counter
 from pydantic import JsonValue, TypeAdapter
 
 from features.event import Identifier
@@ -105,13 +107,14 @@ async def recommend_batch(runtime: Runtime, request: RecommendBatchRequest, call
 
 
 async def batch_at_hand(runtime: Runtime, request: RecommendBatchRequest) -> bytes:  # no key is needed for that
-    return await _batch(runtime, _understood(runtime, request.question(), None), request)
+    return await _batch(runtime, _understood(runtime, request.question(), None), request, alone=True)
 
 
-async def _batch(runtime: Runtime, asked: Asked, request: RecommendBatchRequest) -> bytes:
+async def _batch(runtime: Runtime, asked: Asked, request: RecommendBatchRequest, alone: bool = False) -> bytes:
+    """alone: nobody else asks this process."""
     entries: list[tuple[Who | None, Made]] = []
     for position, customer_id in enumerate(request.customer_ids):
-        if position:  # other requests wait for one decision, not for a thousand
+        if position and not alone:  # other requests wait for one decision, not for a thousand
             await runtime.admission.turn(Line.BACKGROUND, "one of a batch", runtime.settings.batch_timeout)
         decision_id = None if request.decision_id is None else f"{request.decision_id}:{position}"
         entries.append(await _entry(runtime, asked, position, customer_id, decision_id))
@@ -223,7 +226,7 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     answer = decision_answer(decision, given_id, name, asked.moment, explain, record.known, signer)
     if given_id is None:  # who only looks leaves no counter behind
         return Made(answer, None)
-    metrics.DECISIONS.labels(str(decision.degraded).lower(), decision.arm).inc()
+    _decided(decision.degraded, decision.arm.value).inc()
     if decision.effect_failed:
         metrics.EFFECT_FAILED.inc()
     runtime.watch.decided(decision, asked.moment, asked.question.across == "best")
@@ -235,6 +238,11 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
         made = Shadowable(given_id, request, record, asked.moment, published, decision)
         runtime.shadow.offer(in_force.trials, made)
     return Made(answer, LogDecision(who.identifier, logged, events, spends, published))
+
+
+@cache
+def _decided(degraded: bool, arm: str) -> Counter:
+    return metrics.DECISIONS.labels(str(degraded).lower(), arm)
 
 
 async def _record(runtime: Runtime, asked: Asked, who: Who) -> CustomerRecord:

@@ -8,6 +8,7 @@ write first, each decision is a contact of its own, and draws anew.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Mapping
 
@@ -44,7 +45,7 @@ def seed_of(
 
 def new_id(moment: int) -> str:
     """Of a decision: ascending in time, so that the log's index grows at its end; not to be guessed."""
-    return f"{moment:012x}{secrets.token_hex(10)}"
+    return f"{moment:012x}{os.urandom(10).hex()}"
 
 
 def _stable(channels: tuple[str, ...], catalogue: Catalogue) -> bool:

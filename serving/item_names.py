@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,17 +13,23 @@ from models.catalogue_items import from_ipc
 
 ItemNames = Callable[[str], str]
 """The name of an item by its id; the id itself where there is no name."""
+_REMEMBERED = 4096
+"""Items whose names are at hand without being looked for."""
 
 
 class NamedItems:
-    """The items of one version that have a name, ids ascending. Held as two Arrow columns: a name is wanted now and
-    then, of a few items among a hundred thousand."""
+    """The items of one version that have a name, ids ascending. Held as two Arrow columns: names are wanted of a few
+    items among a hundred thousand, and of those again and again."""
 
     def __init__(self, items: pa.Table) -> None:
         named = items.filter(pc.is_valid(items["name"])).select(["id", "name"]).sort_by("id").combine_chunks()
         self._ids, self._names = named["id"], named["name"]
+        self._asked = lru_cache(_REMEMBERED)(self._name)
 
     def __call__(self, item: str) -> str:
+        return self._asked(item)
+
+    def _name(self, item: str) -> str:
         at = self._place(item)
         return item if at is None else str(self._names[at].as_py())
 

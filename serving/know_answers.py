@@ -241,15 +241,18 @@ class HandoffAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NoteAnswer:
-    """What somebody who served the customer wrote down for the next one. told: to the customer. promised: and by when,
-    in the writer's own words."""
+    """What somebody who served the customer wrote down for the next one. note_id: its message's. told: to the customer.
+    promised: and by when, in the writer's own words. kept_at, kept_by: null while nobody says that it was kept."""
 
+    note_id: str
     at: Instant
     channel: str | None
     agent_id: str | None
     told: str | None
     promised: str | None
     due: str | None
+    kept_at: Instant | None
+    kept_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

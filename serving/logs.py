@@ -31,7 +31,10 @@ class JsonLines(logging.Formatter):
 
 
 def configure() -> None:
-    """Every logger of the process, BentoML's and uvicorn's too, writes JSON lines."""
+    """Every logger of the process, BentoML's and uvicorn's too, writes JSON lines. No line says which source line,
+    thread or process wrote it, so that nobody looks for them (docs.python.org, "Optimization" of logging)."""
+    logging._srcfile = None  # noqa: SLF001 - the way that Python documents
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     quiet = {"level": "WARNING", "handlers": ["lines"], "propagate": False}
     logging.config.dictConfig(
         {

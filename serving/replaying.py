@@ -34,6 +34,7 @@ from models.policy_rules import Arm
 from models.repricing import PriceLog, Repriced
 from models.repurchase import RepurchaseModel
 from models.response import ModelScorer
+from models.rows_digest import digest_like
 from models.scoring import Scorer
 from serving import metrics
 from serving.answers import decision_answer
@@ -209,7 +210,7 @@ class Replayer:
         """decision: made again by its own catalogue."""
         logged, known = then.logged, then.record.known
         answer = decision_answer(decision, logged.decision_id, logged.customer_id, logged.decided_at, True, known, None)
-        found = _compared(logged, answer, decision.feature_digest)
+        found = _compared(logged, answer, digest_like(logged.feature_digest, decision.feature_rows))
         return Replay(not found, self._is_same(logged), found, (), answer)
 
     def _is_same(self, logged: LoggedDecision) -> bool:

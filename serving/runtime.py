@@ -24,9 +24,11 @@ from features.published import NOTHING, Published
 from features.stores.protocol import Store, StoreUnavailable
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.learned_windows import with_learned_windows
+from models.notices import Noticed
 from models.policy.spending import day_of
 from models.repricing import PriceLog, Repriced, repriced
 from serving import metrics
+from serving.action_names import ActionNames
 from serving.admission import Admission, Limits, Line
 from serving.clock import Clock, clock_of
 from serving.errors import no_catalogue
@@ -115,6 +117,7 @@ class Runtime:
         self.store: Store = open_configured(settings)
         self.signer = Signer(signing_secret(self.store))
         self.item_names = CurrentItemNames(self.store)
+        self.action_names = ActionNames(self.store)
         self.revision = code_revision()
         self._lifting = Lifting(self.store, settings.poll_seconds)
         self._lifting_tried = Lifting(self.store, settings.poll_seconds)
@@ -123,8 +126,10 @@ class Runtime:
         self.turns = Turns()
         waits = {Line.ANSWERS: settings.max_wait, Line.BACKGROUND: settings.max_background_wait}
         self.admission = Admission(Limits(settings.max_in_flight, waits))
+        self.store.foresee(self.admission.somebody_waits)
         self.shadow = Shadow(self.store)
         self.watch = Watch()
+        self.noticed = Noticed(self.store)
         self._faults_told: set[tuple[str, str]] = set()
         self._letters_told = False
         self._in_force = self._first_look()

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from serving import deciding, feedback, ingest, logs
 from serving.admission import Line
 from serving.call import Call
-from serving.console import answers
+from serving.console import telling
 from serving.deployment import prepare_from_command_line
 from serving.endpoint import JSON
 from serving.failures import refusal_for
@@ -117,7 +117,7 @@ class NextBest:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def watch(self) -> None:
         settle()
-        self.runtime.start_watching(answers.tell_due)
+        self.runtime.start_watching(telling.tell_due)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -51,8 +51,13 @@ def timeline_of(
     runtime: Runtime, known: Known, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] = TOLD
 ) -> TimelineAnswer:
     """A page of what happened. before: as in features.stores.people.Timeline. Not in the event loop: it reads a log."""
-    names = runtime.item_names.of_version(runtime.in_force.catalogue_version)
     found = runtime.store.timeline(known.identifier, before, limit + 1, kinds)
+    return page_of(runtime, known, found, limit)
+
+
+def page_of(runtime: Runtime, known: Known, found: Sequence[LoggedEvent], limit: int) -> TimelineAnswer:
+    """found: the newest first, one more than `limit` where there are so many."""
+    names = runtime.item_names.of_version(runtime.in_force.catalogue_version)
     shown = found[:limit]
     following = f"{shown[-1].event.occurred_at}-{shown[-1].sequence}" if len(found) > limit else None
     return TimelineAnswer(known.record.customer_id, [_entry(one, names) for one in shown], following)

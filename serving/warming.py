@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from features.candidates import take
 from features.event import Kind
 from features.history import CONSENT_ENTRY, EVENT, LEDGER_ENTRY, CustomerRecord, Records
 from features.published import NOTHING
@@ -22,6 +23,7 @@ from models.contact_ranking import contact_reasons
 from models.decide import decide
 from models.decision import DecisionRequest
 from models.repurchase import BINS, Pace, curves, evidence
+from models.rows_digest import digest_like
 from models.scoring import Scorer
 
 
@@ -30,6 +32,8 @@ def warm(compiled: CompiledCatalogue, scorer: Scorer, moment: int) -> None:
     and when they buy again. Leaves no trace."""
     forest.warm()
     distinct(compiled.all.category, len(compiled.catalogue.categories))
+    take(compiled.all, np.zeros(0, np.intp))
+    digest_like("", np.zeros((0, 0)))
     _forecast(compiled)
     channels = tuple(compiled.catalogue.channels)
     for customer in _people(moment):
@@ -56,11 +60,12 @@ def _people(moment: int) -> Iterator[CustomerRecord]:
     """Somebody of whom nothing is known, and a buyer whose records are read-only, as those from a store are: code is
     compiled for one kind of array at a time."""
     yield CustomerRecord(-1, "warm-up", known=False)
-    page, ledger = np.zeros(2, EVENT), np.zeros(2, LEDGER_ENTRY)
+    page, ledger = np.zeros(3, EVENT), np.zeros(2, LEDGER_ENTRY)
     for records in (page, ledger):
-        records["kind"], records["order"], records["quantity"] = (Kind.ORDERED, Kind.REFUNDED), 1, 1.0
+        kinds = (Kind.ORDERED, Kind.REFUNDED, Kind.REJECTED)
+        records["kind"], records["order"], records["quantity"] = kinds[: len(records)], 1, 1.0
         records["occurred_at"] = records["recorded_at"] = moment
-        records["sequence"] = (1, 2)
+        records["sequence"] = np.arange(1, len(records) + 1)
     page["action"], page["amount"] = -1, 1.0
     consents = np.zeros(1, CONSENT_ENTRY)
     yield CustomerRecord(

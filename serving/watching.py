@@ -24,6 +24,7 @@ from features.stores.protocol import Append, Appended
 from models.catalogue import Catalogue
 from models.decision import Decision
 from models.drift import Histogram, Reference, Referenced, psi
+from models.notices import only_told
 from models.policy_rules import Direction
 from models.scoring import Scorer
 from serving import metrics
@@ -33,6 +34,8 @@ HOURS = 24
 LABELLED = 500
 """Actions on a channel that have series of their own; further ones of the catalogue are OTHER together."""
 OTHER = "other"
+NOTICE = "notice"
+"""The series of all that is only told."""
 FEWEST_SCORES = 500
 """Scores without which no PSI is told: of ten bins chance alone then stays below 0.1, all but once in a thousand times,
 if they are of different people and the reference is of many."""
@@ -76,19 +79,25 @@ class Hours:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is watched. labels: of an action on a channel, for those of the catalogue. contact, success: the kind of
-    event that is a contact on each channel, and a success of each action."""
+    event that is a contact on each channel, and a success of each action. notices: actions that are only told: they are
+    counted, and neither expected to succeed nor compared with what was expected."""
 
     labels: Mapping[tuple[str, str], str]
     contact: Mapping[str, Kind]
     success: Mapping[str, Kind]
+    notices: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Known:
+        notices = frozenset(action.id for action in catalogue.actions if only_told(action))
         pairs = dict.fromkeys((one.channel, action.id) for action in catalogue.actions for one in action.treatments)
+        offered = [pair for pair in pairs if pair[1] not in notices]
+        labels = {pair: pair[1] for pair in offered[:LABELLED]}
         return cls(
-            {pair: pair[1] if place < LABELLED else OTHER for place, pair in enumerate(pairs)},
+            {pair: NOTICE if pair[1] in notices else labels.get(pair, OTHER) for pair in pairs},
             {name: _CONTACT[channel.direction] for name, channel in catalogue.channels.items()},
             {action.id: _SUCCESS[action.success] for action in catalogue.actions},
+            notices,
         )
 
 
@@ -137,7 +146,7 @@ class Watch:
                     self._refused[channel, gate] += count
             for action in slate.actions:
                 self._count(CHOSEN, channel, action.action_id, hour, 1.0, ours)
-                if not math.isnan(action.model_probability):
+                if not math.isnan(action.model_probability) and action.action_id not in self._known.notices:
                     self._count(EXPECTED, channel, action.action_id, hour, action.model_probability, ours)
                     if ours:
                         self._score(channel, action.model_probability, hour)
@@ -156,7 +165,7 @@ class Watch:
         hour = event.recorded_at // HOUR
         if self._known.contact.get(channel) is event.kind:
             self._count(CONTACTS, channel, action, hour, 1.0)
-        if self._known.success.get(action) is event.kind:
+        if self._known.success.get(action) is event.kind and action not in self._known.notices:
             self._count(SUCCESSES, channel, action, hour, 1.0)
 
     def _count(self, what: str, channel: str, action: str, hour: int, amount: float, windowed: bool = True) -> None:
@@ -164,7 +173,7 @@ class Watch:
         if label is None:  # not of this catalogue, or not on this channel
             return
         self._counts[what][channel, label] += amount
-        if not windowed:
+        if not windowed or action in self._known.notices:
             return
         if channel not in self._responses:
             self._responses[channel] = Hours(len(KEPT))

@@ -44,6 +44,12 @@ def noun(channel: str) -> str:
     return _PLACES[channel][1] if channel in _PLACES else channel
 
 
+def label(channel: str) -> str:
+    """As a heading or in a list: "Store"."""
+    words = noun(channel).removeprefix("the ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def properties_of(event: Event) -> Mapping[str, object]:
     found = msgspec.json.decode(event.properties)
     return found if isinstance(found, dict) else {}
@@ -105,6 +111,12 @@ class Told:
     def id(self, *names: str) -> str | None:
         return id_of(self.properties, *names)
 
+    @property
+    def about(self) -> str:
+        """The reason in words, after "about"; nothing without one."""
+        reason = self.said("reason")
+        return "" if reason is None else f"about “{reason.replace('_', ' ')}”"
+
     def quoted(self, before: str, *names: str) -> str:
         """`before` and the property in quotation marks; nothing without it."""
         said = self.said(*names)
@@ -118,6 +130,8 @@ def words_of(event: Event, item_names: ItemNames) -> str:
 
 
 def _bought(told: Told) -> str:
+    if told.thing is None and told.event.channel == "store":
+        return f"bought something {told.place}"
     if told.thing is None:
         return f"placed {told.order or 'an order'} {told.place}"
     return f"bought {told.thing} {told.place}"
@@ -168,6 +182,17 @@ def _case(how: str) -> Callable[[Told], str]:
     return words
 
 
+def _case_closed(told: Told) -> str:
+    """What it was about may be told beside how it ended; a reason without an outcome is how it ended."""
+    outcome, reason = told.said("outcome", "resolution"), told.said("reason")
+    subject = told.said("about") or (reason if outcome else None)
+    about = "" if subject is None else f"about “{subject.replace('_', ' ')}”"
+    agent = told.id("agent_id")
+    by = "" if agent is None else f" by {agent}"
+    ended = outcome or reason
+    return f"case {told.said('case_id') or ''} {about} was closed{by}" + ("" if ended is None else f": {ended}")
+
+
 def _transferred(told: Told) -> str:
     agent = told.id("to_agent_id", "agent_id")
     return "call was transferred" + ("" if agent is None else f" to agent {agent}")
@@ -182,6 +207,9 @@ def _handed_off(told: Told) -> str:
 def _noted(told: Told) -> str:
     said, promised = told.said("told"), told.said("promised")
     agent = told.id("agent_id")
+    if isinstance(told.properties.get("keeps"), str):
+        by = "" if agent is None else f" by {agent}"
+        return f"a promise was kept{by}{told.quoted(':', 'kept')}"
     written = "a note was written" + ("" if agent is None else f" by {agent}")
     parts = [text for text in (said, None if promised is None else f"promised: {promised}") if text is not None]
     return f"{written}: {'; '.join(parts)}" if parts else written
@@ -224,17 +252,17 @@ _WORDS: Mapping[Kind, Callable[[Told], str]] = {
     Kind.CONSENT_GRANTED: _consent("agreed to be contacted"),
     Kind.CONSENT_WITHDRAWN: _consent("asked not to be contacted"),
     Kind.IDENTIFIED: lambda told: f"was identified {told.place}",
-    Kind.CALL_STARTED: lambda told: f"called{told.quoted(' about', 'reason')}",
-    Kind.CALL_ENDED: lambda _: "call ended",
+    Kind.CALL_STARTED: lambda told: f"called {told.about}",
+    Kind.CALL_ENDED: lambda told: f"call {told.about} ended",
     Kind.CALL_TRANSFERRED: _transferred,
     Kind.IVR_MENU_SELECTED: lambda told: (
         f"chose {told.said('selection', 'option', 'choice', 'menu') or 'an option'} {told.place}"
     ),
-    Kind.CHAT_STARTED: lambda told: f"began a chat{told.quoted(' about', 'reason')}",
-    Kind.CHAT_ENDED: lambda _: "chat ended",
+    Kind.CHAT_STARTED: lambda told: f"began a chat {told.about}",
+    Kind.CHAT_ENDED: lambda told: f"chat {told.about} ended",
     Kind.CASE_OPENED: _case("opened"),
     Kind.CASE_UPDATED: _case("updated"),
-    Kind.CASE_CLOSED: _case("closed"),
+    Kind.CASE_CLOSED: _case_closed,
     Kind.STORE_VISITED: lambda told: f"visited the store {told.said('store_id') or ''}",
     Kind.PAYMENT_FAILED: lambda told: f"payment failed{' for ' + told.order if told.order else ''} {told.place}",
     Kind.DELIVERY_DELAYED: lambda told: f"delivery{' of ' + told.order if told.order else ''} was delayed",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from models.affinity import HORIZON
 from models.forest import Forest
-from models.inputs import affinity_columns, affinity_inputs
+from models.inputs import affinity_inputs, need_feature_index, with_figures
 from models.interest import InterestModel
 from models.population import Population
 from training import interest
@@ -47,33 +47,34 @@ class AffinityFit:
     interest: InterestModel | None
 
 
-def bought_within(bought: Purchases, person: int, moment: int, until: int) -> NDArray[np.bool_]:
-    """bool[categories]: bought by the person in (moment, until], and recorded by then."""
-    rows = slice(bought.start[person], bought.start[person + 1])
-    at = bought.at[rows]
-    chosen = (at > moment) & (at <= until) & (bought.recorded_at[rows] <= until)
-    found = np.zeros(len(bought.leaf), np.bool_)
-    found[bought.category[rows][chosen]] = True
+def bought_between(bought: Purchases, people: NDArray[np.intp], after: int, until: int) -> NDArray[np.bool_]:
+    """bool[people, categories]: bought by each in (after, until], and recorded by then. people: ascending."""
+    told = (bought.at > after) & (bought.at <= until) & (bought.recorded_at <= until)
+    place = np.full(bought.people, -1)
+    place[people] = np.arange(len(people))
+    row, category = place[bought.person()[told]], bought.category[told]
+    found = np.zeros((len(people), len(bought.leaf)), np.bool_)
+    found[row[row >= 0], category[row >= 0]] = True
     return found
 
 
 def draw(dataset: Dataset, moment: int, limit: int, rng: np.random.Generator) -> Drawn:
     """Rows at `moment`: of everybody who had bought something, or will first do so within HORIZON (those are what a new
     customer looks like); of `limit` of them, each as likely as another, where they are more."""
-    bought, count = dataset.purchases, len(dataset.purchases.leaf)
+    bought = dataset.purchases
     first = np.full(bought.people, np.iinfo(np.int64).max)
     filled = np.flatnonzero(np.diff(bought.start))
     first[filled] = bought.at[bought.start[filled]]
     people = np.flatnonzero(first <= moment + HORIZON)
     if len(people) > limit:
         people = np.sort(rng.choice(people, limit, replace=False))
-    label = np.array([bought_within(bought, person, moment, moment + HORIZON) for person in people.tolist()])
-    own = np.array([bought_within(bought, person, 0, moment) for person in people.tolist()])
-    chance = np.where(label, DRAWN_BOUGHT, np.where(own, DRAWN_OWN, DRAWN_OTHER)).reshape(len(people), count)
+    label = bought_between(bought, people, moment, moment + HORIZON)
+    own = bought_between(bought, people, 0, moment)
+    chance = np.where(label, DRAWN_BOUGHT, np.where(own, DRAWN_OWN, DRAWN_OTHER))
     row, column = np.nonzero(rng.random(chance.shape) < chance)
     category = column.astype(np.int32)
     pairs = Pairs(people[row].astype(np.int32), np.full(len(row), moment, np.int64), category, category)
-    return Drawn(pairs, label.reshape(chance.shape)[row, category], 1.0 / chance[row, category])
+    return Drawn(pairs, label[row, column], 1.0 / chance[row, column])
 
 
 def grid(dataset: Dataset) -> NDArray[np.int64]:
@@ -93,19 +94,28 @@ def grid(dataset: Dataset) -> NDArray[np.int64]:
 
 def cutoffs(moments: NDArray[np.int64], dataset: Dataset, refits: int) -> tuple[int, ...]:
     """When affinity models are fitted, ascending: always the last two moments of the grid (the model that ships and the
-    one that is judged on the purchases since), and those before the busiest stretches of exposures."""
-    possible = moments[1:]
-    at = np.searchsorted(possible, dataset.exposures.pairs.moment, side="right") - 1
-    busy = np.bincount(at[at >= 0], minlength=len(possible))
-    chosen = sorted(range(len(possible)), key=lambda place: (-int(busy[place]), place))[:refits]
-    kept = {int(possible[place]) for place in chosen if busy[place] > 0}
-    return tuple(sorted(kept | {int(moments[-2]), int(moments[-1])} - {int(moments[0])}))
+    one that is judged on the purchases since), and `refits` more, before as many exposures each, so that what an
+    exposure is told is as new as what a decision is told; none before the second of the grid."""
+    exposed = np.sort(dataset.exposures.pairs.moment)
+    before = exposed[np.arange(refits) * len(exposed) // refits] if len(exposed) else exposed
+    kept = np.clip(before, moments[1], moments[-1])
+    return tuple(sorted({*kept.tolist(), int(moments[-2]), int(moments[-1])} - {int(moments[0])}))
 
 
 def fit_all(dataset: Dataset, settings: TrainingSettings, progress: Progress) -> tuple[AffinityFit, ...]:
-    """One model per cutoff, ascending."""
+    """One model per cutoff, ascending. Raises NothingToLearn."""
     moments = grid(dataset)
-    wanted = cutoffs(moments, dataset, settings.refits)
+    return fit_at(dataset, moments, cutoffs(moments, dataset, settings.refits), settings, progress)
+
+
+def fit_at(
+    dataset: Dataset,
+    moments: NDArray[np.int64],
+    wanted: Sequence[int],
+    settings: TrainingSettings,
+    progress: Progress,
+) -> tuple[AffinityFit, ...]:
+    """Of purchases after those of `moments` whose HORIZON had passed by then. moments: of grid. wanted: cutoffs."""
     needed = sorted({moment for cutoff in wanted for moment in learned_from(moments, cutoff, settings)})
     samples: dict[int, Sample] = {}
     with progress.step("Draw purchase moments", total=len(needed)) as advance:
@@ -133,9 +143,15 @@ def learned_from(moments: NDArray[np.int64], cutoff: int, settings: TrainingSett
 
 def _sample(dataset: Dataset, moment: int, settings: TrainingSettings) -> Sample:
     drawn = draw(dataset, moment, settings.affinity_people, np.random.default_rng([settings.seed, moment]))
-    rows = feature_rows(dataset, drawn.pairs, every_category)
     figures = population(dataset, moment).by_number(dataset.compiled.catalogue.categories)
-    return Sample(affinity_columns(rows, figures[drawn.pairs.category]), drawn.label, drawn.weight, drawn.pairs.person)
+    columns = affinity_rows(dataset, drawn.pairs, figures)
+    return Sample(columns, drawn.label, drawn.weight, drawn.pairs.person)
+
+
+def affinity_rows(dataset: Dataset, pairs: Pairs, figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n, affinity_inputs]. pairs: over CompiledCatalogue.categories. figures: of each of these, see
+    Population.by_number."""
+    return with_figures(feature_rows(dataset, pairs, every_category, need_feature_index()), figures[pairs.category])
 
 
 def _fit(

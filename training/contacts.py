@@ -5,7 +5,8 @@
 - Its features are as of the decision; where that is unknown, of the last millisecond before the contact, which
   therefore does not see itself nor what went out with it.
 - It succeeded when the action's declared outcome occurred in [contact, contact + the channel's reward window].
-- An outcome is credited once: to the latest contact of its own decision and action, else to the latest of its action.
+- An outcome is credited once: to the contact of its own decision, action and channel; else, as a purchase in a shop
+  after a message, to the latest of its decision and action; else to the latest of its action.
 - A conversion is about the newest purchase of what the action promotes, from the contact on and until an hour after the
   conversion was told of (shops tell of both in either order). When all of that has come back by `known_at` it is no
   success, and was settled when that was recorded. One that is about no purchase that we know of stands.
@@ -124,7 +125,8 @@ def _credit(found: Records, rules: RewardRules, outcomes: Records, sold: Records
         at = outcome["occurred_at"]
         fits = (found["action"] == outcome["action"]) & (found["at"] <= at) & (at <= ends)
         own = fits & (found["decision"] == outcome["decision"]) & (outcome["decision"] != 0)
-        places = np.flatnonzero(own if own.any() else fits)
+        there = own & (found["channel"] == outcome["channel"])
+        places = np.flatnonzero(there if there.any() else own if own.any() else fits)
         if len(places):
             last = places[-1]
             about = _about(outcome, int(found["at"][last]), rules, sold)

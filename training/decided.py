@@ -22,7 +22,7 @@ class LeftOut(msgspec.Struct, frozen=True):
     """Draws that are no rows. unmatured; unreadable: logged by an earlier version in a form that is not understood;
     unmade: a control whose decision cannot be made again, for something of it is not kept; different: one that does
     not come out as it was; nothing: one to which nothing was withheld; withdrawn: the catalogue has no such action on
-    that channel any more."""
+    that channel any more, or only tells it."""
 
     unmatured: int = 0
     unreadable: int = 0
@@ -44,7 +44,7 @@ class LeftOut(msgspec.Struct, frozen=True):
             "draws of no action that cannot be made again": self.unmade,
             "draws of no action that come out differently when made again": self.different,
             "draws of no action with nothing that was withheld": self.nothing,
-            "draws of actions that the catalogue has no more": self.withdrawn,
+            "draws of actions that the catalogue has no more, or only tells": self.withdrawn,
         }
         return tuple(f"{what} are {count:,}; they are left out" for what, count in words.items() if count)
 

@@ -32,6 +32,7 @@ from features.vocabulary import Vocabulary
 from models.catalogue import Catalogue, parse
 from models.columns import CompiledCatalogue
 from models.first_draws import Choice
+from models.notices import only_told
 from models.policy.promoted import promotes, things_of
 from models.policy_rules import Arm
 from models.sales import sales
@@ -225,11 +226,18 @@ def _of_decision(
             drawn = drawn_of(group, None if again is None else again[number], made=again is not None, arm=logged.arm)
             if isinstance(drawn, LeftOut):
                 left += drawn
-            elif person.compiled.candidate_index(drawn.choice[1], drawn.choice[0]) is None:
+            elif not _offered(person.compiled, *drawn.choice):
                 left += LeftOut(withdrawn=1)
             else:
                 rows.append(_row(read, group, drawn, person, shares.of(logged)))
     return rows, left
+
+
+def _offered(compiled: CompiledCatalogue, channel: str, action: str) -> bool:
+    """False for what the catalogue does not have there any more, or only tells."""
+    if compiled.candidate_index(action, channel) is None:
+        return False
+    return not only_told(compiled.catalogue.actions[compiled.action_number[action]])
 
 
 def _window(compiled: CompiledCatalogue, channel: str) -> int | None:

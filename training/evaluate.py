@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from models.affinity import HORIZON
 from models.calibration import IDENTITY, Calibration
-from models.inputs import affinity_columns
 from training import affinity, baselines, metrics, reliability
 from training.affinity import AffinityFit
 from training.baselines import Baseline
@@ -26,7 +25,7 @@ from training.growing import Sample, best_rounds, calibrate_across_people, fit_c
 from training.purchases import Purchases
 from training.reliability import Reliability, by_channel_and_action
 from training.settings import AFFINITY, TrainingSettings
-from training.table import Dataset, Exposures, Pairs, every_category, feature_rows
+from training.table import Dataset, Exposures, Pairs
 from training.tables import (
     BASE_RATE,
     NEXT_METRICS,
@@ -100,10 +99,8 @@ def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Ranki
     """Everybody who bought a leaf in (moment, moment + HORIZON], recorded by its end, or settings.judged_people of them
     by lot: each has something relevant for every target. Raises NothingToLearn when there is nobody."""
     bought, leaves = dataset.purchases, np.flatnonzero(dataset.purchases.leaf).astype(np.int32)
-    within = [
-        affinity.bought_within(bought, person, moment, moment + HORIZON)[leaves] for person in range(bought.people)
-    ]
-    people = np.flatnonzero([found.any() for found in within])
+    within = affinity.bought_between(bought, np.arange(bought.people), moment, moment + HORIZON)[:, leaves]
+    people = np.flatnonzero(within.any(axis=1))
     if len(people) == 0:
         raise NothingToLearn(
             f"buyers in the 28 days after {moment} (ms UTC) are none; ranking is judged on what they bought; "
@@ -116,8 +113,7 @@ def rankings(dataset: Dataset, moment: int, settings: TrainingSettings) -> Ranki
     pairs = Pairs(
         np.repeat(people, len(leaves)).astype(np.int32), np.full(len(category), moment, np.int64), category, category
     )
-    days = np.array([within[person] for person in people])
-    return Rankings(pairs, {NEXT_ORDER: np.array(following), NEXT_DAYS: days})
+    return Rankings(pairs, {NEXT_ORDER: np.array(following), NEXT_DAYS: within[people]})
 
 
 def _next_order(bought: Purchases, person: int, moment: int) -> NDArray[np.bool_]:
@@ -252,8 +248,7 @@ def _affinity_scores(dataset: Dataset, asked: Rankings, fit: AffinityFit, progre
         for first in range(0, people, CHUNK):
             chosen = np.arange(first * leaves, min(first + CHUNK, people) * leaves)
             pairs = asked.pairs.take(chosen)
-            rows = feature_rows(dataset, pairs, every_category)
-            score[chosen] = fit.forest.raw(affinity_columns(rows, figures[pairs.category]))
+            score[chosen] = fit.forest.raw(affinity.affinity_rows(dataset, pairs, figures))
             advance(min(CHUNK, people - first))
     return score
 

@@ -23,7 +23,7 @@ from models.forest import Forest
 from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
 from models.response_delay import ResponseDelay
 from training import affinity
-from training.backbone import INTERESTED, staircase
+from training.backbone import INTERESTED, WORN, WORN_INPUT, staircase
 from training.growing import matrix
 from training.settings import TrainingSettings
 from training.table import Dataset, Exposures, Pairs
@@ -37,6 +37,9 @@ looking is the one that is overrated most. Affinity is of a month, in which many
 RATE: Final = 0.02
 HELD: Final = 2.0
 """How often anybody responds, as long as contacts do not say: held towards by so many successes."""
+
+LADDER: Final = np.concatenate([np.arange(0.0, 3.0, 0.1), np.arange(3.0, 12.5, 0.5)])
+"""Of WORN_INPUT."""
 
 PEOPLE: Final = 500
 """Drawn, to see how the column lies."""
@@ -86,10 +89,13 @@ def line(told: NDArray[np.float64], strength: float, rate: float) -> NDArray[np.
 
 
 def _forest(told: NDArray[np.float64], wanted: NDArray[np.float64], place: int, seed: int) -> Forest:
-    columns = np.full((len(told), len(response_inputs())), np.nan)
-    columns[:, place] = told
+    """Nobody may have been offered anything yet, so that how often they were goes up a ladder that nobody stands on."""
+    columns, lately = np.full((len(told), len(response_inputs())), np.nan), response_inputs().index(WORN_INPUT)
+    columns[:, place], columns[:, lately] = told, np.resize(LADDER, len(told))
     grown = matrix(columns, wanted, response_inputs())
-    return Forest(staircase(grown, place, wanted, seed, None).model_to_string())
+    begun = staircase(grown, place, wanted, seed, None)
+    tired = staircase(grown, lately, -WORN * np.log1p(columns[:, lately]), seed, begun)
+    return Forest(tired.model_to_string())
 
 
 def _asked(dataset: Dataset, seed: int) -> Exposures:
@@ -111,7 +117,8 @@ def card(dataset: Dataset, model: Bundle, why: str) -> str:
 A first model: nothing in it was measured on contacts ({why}).
 
 - it ranks what is offered by {column}, learned from {dataset.people:,} people; everything else is equally likely
-- how strongly people respond to what interests them is declared, and so is how often ({rate(dataset.exposures):.1%});
+- how strongly people respond to what interests them is declared, and so are how much less to what they were just
+  offered, and how often they do ({rate(dataset.exposures):.1%});
   probabilities are no more than an order until live response and the next training put them right
 - sees nothing recorded after {text_of(origin.trained_until)}
 - {origin.exposures:,} contacts had matured by then, {origin.positives:,} of them successes

@@ -111,15 +111,17 @@ def champion_beside(challenger: RunFigures, champion: str) -> Mapping[str, float
 def as_recorded(
     challenger: Mapping[str, float], champion: Mapping[str, float] | None, same: bool
 ) -> Holdout | NotEvaluable:
-    """From the metrics of the runs. same: both learned from the same data, so that their test contacts are the same."""
+    """From the metrics of the runs. same: both learned from the same data, so that their test contacts are the same;
+    figures of other weeks are no comparison, and the challenger is then held to what a first champion is."""
     figures = [_recorded(one) for one in (challenger, champion) if one is not None]
     if any(one is None for one in figures):
         return NotEvaluable("no contact is later than both models, and a run has no figures of its backtest")
     ours, *theirs = [one for one in figures if one is not None]
     contacts = "no contact is later than the models, so this is the backtest recorded with the run"
     if champion is not None:
-        contacts += ", of both on the same contacts" if same else ", each on the latest contacts of its own data"
-    return Holdout(ours, theirs[0] if theirs else None, contacts)
+        other = ", on its own latest contacts; the champion's is on others, so that a first champion's limit counts"
+        contacts += ", of both on the same contacts" if same else other
+    return Holdout(ours, theirs[0] if theirs and same else None, contacts)
 
 
 def _judged(probability: NDArray[np.float64], sample: Sample) -> Figures:

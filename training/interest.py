@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from features.event import Kind
 from features.history import Records, as_of
-from models.inputs import affinity_inputs, need_feature_index
+from models.inputs import above_feature_index, interest_inputs, need_feature_index, with_figures
 from models.interest import InterestModel
-from models.population import AFFINITY_COLUMNS, Population
+from models.population import Population
 from training.growing import Sample, grow
 from training.purchases import Purchases, upwards
 from training.settings import INTEREST, TrainingSettings
@@ -59,11 +59,12 @@ def fit(dataset: Dataset, known: Population, settings: TrainingSettings) -> Inte
         return None
     days = np.sort(rng.permutation(len(turns.person))[:MOST])
     pairs, label, weight = _drawn(turns, days, len(dataset.purchases.leaf), rng)
-    needs = feature_rows(dataset, pairs, every_category, need_feature_index())
+    need, above = need_feature_index(), above_feature_index()
+    told = feature_rows(dataset, pairs, every_category, np.concatenate([need, above]))
     figures = known.by_number(dataset.compiled.catalogue.categories)[pairs.category]
-    columns = np.hstack([needs, figures[:, : len(AFFINITY_COLUMNS)]])
+    columns = np.hstack([with_figures(told[:, : len(need)], figures), told[:, len(need) :]])
     sample = Sample(columns, label, weight, pairs.person)
-    forest = grow(sample, affinity_inputs(), INTEREST, settings.interest_rounds, settings.seed)
+    forest = grow(sample, interest_inputs(), INTEREST, settings.interest_rounds, settings.seed)
     levels = _levels(dataset.purchases, pairs, weight * np.exp(forest.raw(columns)), weight, known.as_of)
     return InterestModel(
         known.as_of, forest, dict(zip(dataset.compiled.catalogue.categories, levels.tolist(), strict=True))

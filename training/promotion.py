@@ -149,6 +149,14 @@ class Criterion:
     result: Result
     sentence: str
 
+    @property
+    def refusal(self) -> str:
+        """What failed, by how much, and what it is of."""
+        if self.observed is None or self.required is None:
+            return f"{self.name}: {self.sentence}"
+        allowed = "least" if self.bound is Bound.LEAST else "most"
+        return f"{self.name}: {self.observed:.4g}, where at {allowed} {self.required:.4g} is needed; {self.sentence}"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -178,7 +186,7 @@ class Verdict:
         """Why it may not decide for a few either, empty when it may: whatever speaks against it but that the log cannot
         tell, which is what a trial is for."""
         failed = (one for one in self.criteria if one.result is Result.FAILED and one.name not in OF_THE_LOG)
-        return tuple(f"{one.name}: {one.sentence}" for one in failed)
+        return tuple(one.refusal for one in failed)
 
 
 def verdict(
@@ -199,7 +207,7 @@ def verdict(
         _skew(skew, limits),
         _pace(pace, limits),
     )
-    reasons = [f"{one.name}: {one.sentence}" for one in criteria if one.result is Result.FAILED]
+    reasons = [one.refusal for one in criteria if one.result is Result.FAILED]
     difference = criteria[0]
     if champion is None:
         remark = "no champion to compare with; a first one goes by later contacts alone"

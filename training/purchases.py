@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.candidates import ItemFacts
 from features.event import Kind
-from features.history import Records, as_of
+from features.history import Records, as_of, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +42,28 @@ class Purchases:
 def purchases(histories: Sequence[Records], facts: ItemFacts, known_at: int) -> Purchases:
     """Orders recorded by `known_at`; refunds do not undo a need. Lines without a category are left out; without an
     order id, lines of one moment are one order."""
-    parts = [_of_person(records, facts, known_at) for records in histories]
-    start = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part[0]) for part in parts], out=start[1:])
+    own = [_lines(as_of(records, known_at), facts) for records in histories]
+    lines, whose = joined(own), np.repeat(np.arange(len(own)), [len(one) for one in own])
+    line, category = upwards(facts.category[lines["item"]], facts.parent)
+    person, at, recorded_at = whose[line], lines["occurred_at"][line], lines["recorded_at"][line]
+    order = np.where(lines["order"][line] != 0, lines["order"][line], -at)
+    sorting = np.lexsort((recorded_at, category, order, at, person))
+    person, order, category = person[sorting], order[sorting], category[sorting]
+    new = np.ones(len(sorting), np.bool_)
+    new[1:] = (person[1:] != person[:-1]) | (order[1:] != order[:-1]) | (category[1:] != category[:-1])
+    start = np.zeros(len(own) + 1, np.int64)
+    np.cumsum(np.bincount(person[new], minlength=len(own)), out=start[1:])
     leaf = np.ones(len(facts.parent), np.bool_)
     leaf[facts.parent[facts.parent >= 0]] = False
-    none = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32))
-    at, recorded_at, order, category = (np.concatenate(columns) for columns in zip(none, *parts, strict=True))
-    return Purchases(start, at, recorded_at, order, category, leaf)
+    kept = sorting[new]
+    return Purchases(start, at[kept], recorded_at[kept], order[new], category[new], leaf)
 
 
-def _of_person(
-    records: Records, facts: ItemFacts, known_at: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-    lines = records[(records["kind"] == int(Kind.ORDERED)) & (records["item"] >= 0)]
-    lines = as_of(lines[lines["item"] < len(facts.category)], known_at)
-    line, category = upwards(facts.category[lines["item"]], facts.parent)
-    at, recorded_at = lines["occurred_at"][line], lines["recorded_at"][line]
-    order = np.where(lines["order"][line] != 0, lines["order"][line], -at)
-    sorting = np.lexsort((recorded_at, category, order, at))
-    at, recorded_at, order, category = at[sorting], recorded_at[sorting], order[sorting], category[sorting]
-    new = np.ones(len(at), np.bool_)
-    new[1:] = (order[1:] != order[:-1]) | (category[1:] != category[:-1])
-    return at[new], recorded_at[new], order[new], category[new]
+def _lines(records: Records, facts: ItemFacts) -> Records:
+    """What was ordered of items that are known."""
+    known = (records["item"] >= 0) & (records["item"] < len(facts.category))
+    ordered: Records = records[known & (records["kind"] == int(Kind.ORDERED))]
+    return ordered
 
 
 def upwards(category: NDArray[np.int32], parent: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:

@@ -102,10 +102,10 @@ class TrainingSettings:
     seed: int = 20240229
     threads: int = 2
     affinity_moments: int = 3
-    affinity_people: int = 20_000
+    affinity_people: int = 10_000
     affinity_rounds: int = 160
     interest_rounds: int = 120
-    refits: int = 4
+    refits: int = 3
     negatives: int = 40_000
     judged: int = 150_000
     rounds: int = 500
@@ -145,6 +145,3 @@ CONTACT_REASON = {
     "lambda_l2": 5.0,
 }
 """Contacts with a reason are few at first."""
-
-RESPONSE = ResponseTrees().told()
-"""Untuned."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from features.definitions import names
 from features.progress import Progress
 from features.stores.protocol import DecisionLog, LoggedDecision
-from models.rows_digest import rows_digest
+from models.rows_digest import digest_like
 from training.promotion import NotEvaluable, Skewed
 
 LOOKED_AT = 20_000
@@ -139,7 +139,7 @@ def _compare(logged: LoggedDecision, now: NDArray[np.float64] | None, revision: 
     if now is None:
         found.unmade += 1
         return
-    other = rows_digest(now) != logged.feature_digest
+    other = digest_like(logged.feature_digest, now) != logged.feature_digest
     if logged.code_revision != revision:
         found.other_revision += 1
         found.changed += other

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from features import build
 from features.candidates import Candidates, ItemFacts
 from features.consent import PROFILING, objects_to_profiling
 from features.definitions import names
-from features.history import EVENT, Records, as_of, empty
+from features.history import EVENT, Records, as_of, empty, joined
 from features.progress import Progress
 from features.stores.people import Timeline
 from features.stores.protocol import CatalogueStore, HistoryStore
@@ -23,11 +22,15 @@ from features.stores.shared import PriceStore
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.contact_moment import LABELLED
 from models.local_time import utc_offset
+from models.notices import rows_only_told
 from models.repricing import PriceLog, repriced
 from training.contacts import CONTACT, RewardRules, every_contact, reward_rules
 from training.errors import NothingToLearn
 from training.labelled_contacts import LabelledContacts, labelled_contacts, told_reasons
 from training.purchases import Purchases, purchases
+
+TOGETHER = 100
+"""People whose rows are worked out by one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,10 @@ class Dataset:
     """known_at: ms UTC, the latest clock in the store unless said otherwise; nothing recorded later is seen.
     histories: EVENT records by person, sorted by (occurred_at, sequence). numbers: int64[people], the store's own
     number of each person, ascending. zones: IANA names, None unknown. prices: what the item feed told of
-    them by then. withdrawn: contacts left out because the catalogue has no such action on that channel any more;
-    unmatured: contacts left out because their reward windows have not passed. objecting: how many people object to
-    profiling as of known_at; nothing is learned of them nor judged by them, their histories are empty. digest: hex,
-    of the catalogue, everybody else's events and zone as of known_at, prices, and labels."""
+    them by then. withdrawn: contacts left out because the catalogue has no such action on that channel any more, or
+    only tells it; unmatured: contacts left out because their reward windows have not passed. objecting: how many people
+    object to profiling as of known_at; nothing is learned of them nor judged by them, their histories are empty.
+    digest: hex, of the catalogue, everybody else's events and zone as of known_at, prices, and labels."""
 
     known_at: int
     compiled: CompiledCatalogue
@@ -206,31 +209,38 @@ def _rows_at(
 ) -> NDArray[np.float64]:
     """At one state of prices."""
     rows = np.empty((len(pairs), len(names()) if only is None else len(only)), np.float64)
-    home = dataset.compiled.catalogue.time_zone
     another = np.diff(pairs.person, prepend=-1, append=-1) != 0
     each = np.flatnonzero(another | (np.diff(pairs.moment, prepend=-1, append=-1) != 0))
-    for begin, end in pairwise(np.flatnonzero(another[each]).tolist()):
-        first, after = int(each[begin]), int(each[end])
-        person, moments = int(pairs.person[first]), pairs.moment[each[begin:end]]
-        offsets = np.array([utc_offset(dataset.zones[person], home, at) for at in moments.tolist()], np.int64)
-        start = each[begin : end + 1] - first
-        rows[first:after] = build.table(
-            dataset.histories[person],
-            moments,
-            offsets,
-            start,
-            pairs.candidate[first:after],
-            candidates,
-            facts,
-            only,
+    whose = np.flatnonzero(another[each])
+    for begin in range(0, len(whose) - 1, TOGETHER):
+        these = whose[begin : begin + TOGETHER + 1]
+        moments = each[these[0] : these[-1] + 1]
+        place = slice(int(moments[0]), int(moments[-1]))
+        people = pairs.person[each[these[:-1]]]
+        asked = build.Asked(
+            records_start=np.cumsum([0, *(len(dataset.histories[person]) for person in people.tolist())]),
+            moments_start=these - these[0],
+            moments=pairs.moment[moments[:-1]],
+            utc_offsets=_utc_offsets(dataset, pairs.person[moments[:-1]], pairs.moment[moments[:-1]]),
+            start=moments - moments[0],
+            chosen=pairs.candidate[place],
         )
+        records = joined([dataset.histories[person] for person in people.tolist()])
+        build.people_table(records, asked, candidates, facts, only, rows[place])
     return rows
+
+
+def _utc_offsets(dataset: Dataset, person: NDArray[np.int32], moment: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64[n]: of these people at these moments."""
+    home, zones = dataset.compiled.catalogue.time_zone, dataset.zones
+    told = [utc_offset(zones[one], home, at) for one, at in zip(person.tolist(), moment.tolist(), strict=True)]
+    return np.array(told, np.int64)
 
 
 def _exposures(
     histories: Sequence[Records], compiled: CompiledCatalogue, rules: RewardRules, known_at: int
 ) -> tuple[Exposures, int, int]:
-    """And how many contacts are none: the catalogue has them no more, or they have not matured."""
+    """And how many contacts are none: the catalogue has them no more or only tells them, or they have not matured."""
     every_one = [every_contact(records, rules, known_at) for records in histories]
     found = [each[each["matured_at"] <= known_at] for each in every_one]
     person = np.repeat(np.arange(len(found), dtype=np.int32), [len(records) for records in found])
@@ -239,6 +249,7 @@ def _exposures(
         np.ascontiguousarray(every["action"]), np.ascontiguousarray(every["channel"])
     )
     kept = candidate >= 0
+    kept[kept] = ~rows_only_told(compiled)[candidate[kept]]
     every, candidate = every[kept], candidate[kept].astype(np.int32)
     pairs = Pairs(person[kept], np.ascontiguousarray(every["moment"]), candidate, compiled.all.category[candidate])
     success = np.ascontiguousarray(every["success"])

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import build
+from features.candidates import take
 from features.definitions import names
 from features.progress import Silent
-from models.columns import CompiledCatalogue, compile_catalogue, take
+from models.columns import CompiledCatalogue, compile_catalogue
 from models.local_time import utc_offset
 from models.repricing import repriced
 from training.decided import LeftOut

@@ -9,6 +9,7 @@ to no part while judging, and are learned from at the end only.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from models.bundle import Bundle, Provenance
 from models.calibration import Calibration
-from models.inputs import NEED_INPUTS, affinity_columns, response_columns, response_inputs
+from models.inputs import NEED_INPUTS, affinity_columns, interest_columns, response_columns, response_inputs
 from models.population import COLUMNS
 from models.track_record import TrackRecord
 from training import affinity
@@ -37,6 +38,10 @@ that had matured before them."""
 FEW = 1_500
 """Successes in all from which on the response forest begins without a backbone: with fewer trees alone learn less, with
 more they learn what the backbone says, and a little better."""
+
+PER_TREE = 10
+"""Successes for each tree after a backbone, at least: with few the validation part chooses by luck how many help, and
+they take what the backbone said."""
 
 FEWEST = 10
 """Successes without which a part says nothing."""
@@ -166,7 +171,8 @@ def backtest(dataset: Dataset, settings: TrainingSettings, progress: Progress, d
         table = shared_table(before, response_inputs(), backbone=backbone)
         told = (*_told(settings.rounds, settings), parts["validation"].sample, settings.patience)
         train_table = part_of(table, ~judged)
-        rounds = best_rounds(parts["train"].sample, *told, backbone=backbone, table=train_table)
+        best = best_rounds(parts["train"].sample, *told, backbone=backbone, table=train_table)
+        rounds = min(best, most_rounds(dataset.exposures))
         advance()
         late = grow(before, *_told(rounds, settings), backbone=backbone, table=table)
         advance()
@@ -217,6 +223,12 @@ def begins_with_backbone(exposures: Exposures) -> bool:
     return int(exposures.success.sum()) < FEW
 
 
+def most_rounds(exposures: Exposures) -> int:
+    """Trees that a response forest may have besides its backbone's; without one as many as do best."""
+    successes = int(exposures.success.sum())
+    return max(1, successes // PER_TREE) if begins_with_backbone(exposures) else sys.maxsize
+
+
 def everything(parts: Mapping[str, Part], settings: TrainingSettings) -> tuple[Sample, NDArray[np.bool_]]:
     """What the forest that ships is grown on, and bool[n], the later contacts, by which it is calibrated."""
     rng = np.random.default_rng([settings.seed, len(PARTS)])
@@ -253,7 +265,7 @@ def response_rows(
         needs[chosen, 0] = fit.forest.raw(columns)
         if interested and fit.interest is not None:
             levels = fit.interest.by_number(dataset.compiled.catalogue.categories)
-            needs[chosen, 1] = fit.interest.forest.raw(columns) + levels[category]
+            needs[chosen, 1] = fit.interest.forest.raw(interest_columns(rows[chosen], columns)) + levels[category]
     track = track_rows(records, dataset.compiled, pairs.moment, pairs.candidate)
     return response_columns(rows, needs, figures, track)
 

@@ -18,8 +18,9 @@ from implicit.utils import ParameterWarning
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.parts.next_basket_neighbours import Tifuknn, UpCf, in_chunks
 from training.next_purchase.baskets import Baskets
-from training.next_purchase.neighbours import Decay, Tifuknn, UpCf, in_chunks
+from training.next_purchase.frequency import Decay
 
 SEED, DEPTH = 20240229, 10
 

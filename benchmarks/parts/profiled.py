@@ -1,4 +1,5 @@
-"""The service with a sampler in its worker: which part of the code its CPU time goes to, thread by thread.
+"""The service with a sampler in its worker: which part of the code its CPU time goes to, thread by thread. A part that
+was never met is told with 0.
 
 `bentoml serve benchmarks.parts.profiled:NextBest`; what was found so far is rewritten twice a second as JSON, seconds
 of CPU by part, in NEXTBEST_PROFILE/<process id>.json.
@@ -114,7 +115,7 @@ class Sampler:
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{os.getpid()}.json"
         self._used = dict[int, float]()
-        self._seconds = Counter[str]()
+        self._seconds = Counter(dict.fromkeys([LOG, REST, *FUNCTIONS.values(), *FILES.values()], 0.0))
 
     def run(self) -> None:
         told = 0.0

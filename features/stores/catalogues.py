@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,9 @@ class CatalogueVersion:
     categories: int
     actions: int
     items: int
+
+
+class ActionNaming(Protocol):
+    def action_names(self, version: int) -> Mapping[str, str]:
+        """What one version of the catalogue called its actions, by id; the id stands for itself where it gave one no
+        name. Nothing of a version that never was."""

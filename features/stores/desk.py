@@ -14,6 +14,7 @@ from typing import Protocol
 
 from features.event import Identifier
 from features.history import CustomerRecord
+from features.stores.people import LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ class LoggedView:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a customer answered at the desk, kept until it can be taken back no more. body: what will be told, as the
-    one who put it here reads it; sealed in the store. due_at: from then on it is told."""
+    """What a customer answered at the desk, kept until it can be taken back no more. answer_id: of what it answers to,
+    the same whoever answers, so that one answer stands there; it begins with whose it is. body: what will be told, as
+    the one who put it here reads it; sealed in the store. due_at: from then on it is told; another for each answer that
+    takes the place of one that was taken back."""
 
     answer_id: str
     account: str
@@ -75,12 +78,22 @@ class Answered:
 
 
 class AnswerFate(StrEnum):
-    """Of an answer that was kept: it was taken back; it is not told yet; it is; it could not be."""
+    """Of an answer that was kept: it was taken back; it is not told yet; it is being told, too late to take back; it
+    is told; it could not be."""
 
     OPEN = "open"
     WAITING = "waiting"
+    TELLING = "telling"
     TOLD = "told"
     DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """answer: with what remains of its body once it is told."""
+
+    answer: Answered
+    fate: AnswerFate
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +186,13 @@ class DeskStore(Protocol):
     def newest_told(self, identifier: Identifier) -> int:
         """The sequence of the newest event of the person, decisions aside; 0 of nobody. Raises AmbiguousIdentifier."""
 
+    def promises(self, account: str, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
+        """The newest notes that hold a promise of the account, or say that one of its promises was kept, each with the
+        outside name of whom it is about."""
+
+    def promisers(self, limit: int) -> tuple[str, ...]:
+        """At most so many of those of whom `promises` tells anything, in alphabetical order."""
+
     def decided_lately(self, since: int, limit: int) -> Lately:
         """Of at most `limit` decisions of `since` (ms UTC) or later."""
 
@@ -191,21 +211,35 @@ class DeskStore(Protocol):
         """The outside names of at most `limit` people who have told a name and postcode with this
         features.naming.key_of; some may have told others since."""
 
-    def keep_answer(self, answer: Answered) -> None: ...
+    def numbers_of(self, person: int) -> tuple[int, ...]:
+        """Every number that leads to whom this one leads to, ascending: of all who were found to be one. A number is
+        given once; a split parts them again, an erasure ends them. () of one that leads to nobody."""
 
-    def take_back(self, answer_id: str, account: str) -> bool:
-        """False when it was told already, or is somebody else's."""
+    def filed_under(self, decision_id: str) -> int | None:
+        """The number of whom the decision and what is told of it stay with, whoever is found to be one with them or
+        parted from them; None of no decision."""
+
+    def keep_answer(self, answer: Answered, over: Collection[int] = (), beside: Collection[str] = ()) -> bool:
+        """False, and nothing is kept, where another stands in its place or in one that is `beside` it: one that waits,
+        is being told, or was told, unless it was told and was due at one of `over`."""
+
+    def take_back(self, answer_id: str, account: str, due_at: int) -> bool:
+        """False when it was told already, or is somebody else's, or another that was answered since."""
 
     def due_answers(self, now: int, limit: int) -> tuple[Answered, ...]:
         """Oldest first; each stays until `answer_told`."""
 
-    def claim_answer(self, answer_id: str) -> bool:
-        """Before it is told: from then on it cannot be taken back. False when it was."""
+    def claim_answer(self, answer_id: str, due_at: int) -> bool:
+        """Before it is told: from then on it cannot be taken back. False when it was, though another was answered
+        since."""
 
-    def answer_told(self, answer_id: str) -> None: ...
+    def answer_told(self, answer_id: str, due_at: int, remains: str) -> None:
+        """Of one that was claimed; nothing happens where another was answered since, or it is told or dropped already.
+        remains: what is known of it for a day or longer, in the place of its body."""
 
-    def drop_answer(self, answer_id: str) -> None:
-        """It cannot be told, and is due no more. That is known for a day or longer."""
+    def drop_answer(self, answer_id: str, due_at: int, remains: str) -> None:
+        """It was claimed, cannot be told, and is due no more. That is known for a day or longer. Nothing happens where
+        `answer_told` would do nothing."""
 
-    def answer_fate(self, answer_id: str) -> AnswerFate:
-        """Dropped and taken back are known for a day, and are TOLD then, as is one that never was."""
+    def answers(self, *beginnings: str) -> tuple[KeptAnswer, ...]:
+        """Those whose answer_id begins with one of these, by answer_id."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from features.stores.protocol import AccessKey
@@ -37,6 +37,13 @@ class KeyStore(Protocol):
     def keys(self) -> tuple[AccessKey, ...]: ...
 
 
+CLOCK_SETTING: Final = "clock"
+DRIVEN: Final = "driven"
+"""What CLOCK_SETTING says where the store's present is moved forward by hand, as a demo's is."""
+DATA_SETTING: Final = "data"
+"""Where a store with a driven clock keeps, in words, whose data these are: public or SYNTHETIC."""
+
+
 class Settings(Protocol):
     """Facts about the store itself: the driven clock's present, whether it is a demo, the signing secret."""
 
@@ -49,3 +56,9 @@ class Settings(Protocol):
 
     def advance_present(self, moment: int) -> int:
         """Move the driven clock's present forward to `moment` (never back) and return the present."""
+
+
+class Paced(Protocol):
+    def foresee(self, coming: Callable[[], bool]) -> None:
+        """coming: whether more will be written at once, so that a group had better wait for it; asked from the thread
+        that writes. What nobody foresees is written within two milliseconds."""

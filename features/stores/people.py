@@ -5,9 +5,11 @@ Held to by the contract suites like the rest of features.stores.protocol, whose 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from features.event import Event, Identifier, Kind
 from features.instants import render_instant
@@ -44,8 +46,7 @@ class Identity:
     identifiers: tuple[HeldIdentifier, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in words as the log holds it. sequence: the log's own order. profile: the outside name under which it
     was told."""
 
@@ -67,6 +68,16 @@ class AuditEntry:
     author: str
     subject: str
     counts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which of a person's events: the newest `limit` of `kinds` (None: of every kind) before the given (occurred_at,
+    sequence), None for no end."""
+
+    limit: int
+    kinds: Collection[Kind] | None = None
+    before: tuple[int, int] | None = None
 
 
 class IdentityStore(Protocol):
@@ -99,6 +110,10 @@ class Timeline(Protocol):
     ) -> tuple[LoggedEvent, ...]:
         """The person's events (of `kinds`, None: of every kind) before the given (occurred_at, sequence), newest first;
         none of an unknown person. Raises AmbiguousIdentifier."""
+
+    def stretches(self, identifier: Identifier, asked: Sequence[Stretch]) -> tuple[tuple[LoggedEvent, ...], ...]:
+        """What `timeline` answers to each, as of one moment; an event that is in several is read and put into words
+        once. Raises AmbiguousIdentifier."""
 
     def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
         """(person, event) of everybody's events of these kinds, by person and sequence, for offline work."""

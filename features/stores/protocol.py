@@ -30,9 +30,9 @@ from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
 from features.published import NOTHING, Published
 from features.spending import Charge
-from features.stores.catalogues import CatalogueVersion
+from features.stores.catalogues import ActionNaming, CatalogueVersion
 from features.stores.desk import DeskStore
-from features.stores.keeping import BundleStore, KeyStore, Settings
+from features.stores.keeping import BundleStore, KeyStore, Paced, Settings
 from features.stores.people import IdentityStore, RightsStore, Timeline
 from features.stores.shared import SharedState
 from features.stores.trials import TrialStore
@@ -302,8 +302,7 @@ class HistoryStore(Protocol):
         """The record as it was known at `moment` (ms UTC), from the log."""
 
     def addresses(self, identifier: Identifier, moment: int | None = None) -> frozenset[str]:
-        """The types of the identifiers that the person has, or had by `moment` (ms UTC); none of nobody. Raises
-        AmbiguousIdentifier."""
+        """The types of their identifiers, now or at `moment` (ms UTC); none of nobody. Raises AmbiguousIdentifier."""
 
     def people(self) -> int:
         """How many people the store holds."""
@@ -344,7 +343,7 @@ class DecisionLog(Protocol):
         """What the decision had read, but for addresses. None: no such decision, or unknown of whom (adr 0114)."""
 
 
-class CatalogueStore(Protocol):
+class CatalogueStore(ActionNaming, Protocol):
     def publish_catalogue(
         self, document: str, items: bytes, expected_version: int | None, published_at: int, author: str, note: str
     ) -> StoredCatalogue:
@@ -391,6 +390,7 @@ class Store(
     SharedState,
     TrialStore,
     DeskStore,
+    Paced,
     Protocol,
 ):
     """Everything; SQLite implements it in one file, PostgreSQL in one schema."""

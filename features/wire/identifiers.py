@@ -27,7 +27,7 @@ from features.identity import (
 from features.wire import consents, fields
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
-from features.wire.names import EVENT_NAMES, UNKNOWN_NAME, Meaning, Shape
+from features.wire.names import EVENT_NAMES, UNKNOWN_NAME, Meaning, Shape, called
 
 NAMING_TRAITS: Final[Mapping[str, str]] = {**ADDRESSES, "loyaltyCard": "loyalty_card"}
 """Traits that name the person rather than tell of them, and as what; signs and capitals are all the same."""
@@ -165,7 +165,7 @@ def sender(payload: object) -> Identifier | None:
         _from_context(fields.mapping(payload, "context"), reader)
     with suppress(WireError):
         call, event = payload.get("type"), payload.get("event")
-        meaning = EVENT_NAMES.get(event, UNKNOWN_NAME) if isinstance(event, str) else UNKNOWN_NAME
+        meaning = EVENT_NAMES.get(called(event), UNKNOWN_NAME) if isinstance(event, str) else UNKNOWN_NAME
         _from_body(payload, call if isinstance(call, str) else "", meaning, reader)
     return min(reader.found, key=_sureness, default=None)
 

@@ -37,7 +37,7 @@ def lines_of(
     kept = _kept(payload, call, properties)
     if meaning.kind is Kind.FORM_FIELD_CAPTURED:
         kept = without_secret(kept)
-    foreign = meaning.shape not in {Shape.PLAIN, Shape.SPOKEN} and _foreign(kept, currency)
+    foreign = meaning.shape not in {Shape.PLAIN, Shape.SPOKEN, Shape.NOTE} and _foreign(kept, currency)
     return _SHAPES[meaning.shape](kept, meaning, channel, foreign)
 
 
@@ -85,9 +85,12 @@ def _required_id(properties: JsonObject, key: str) -> str:
 
 
 def _per_product(properties: JsonObject, line: Line, foreign: bool) -> tuple[Line, ...]:
-    """The call's own properties stay with the first line, each product with its own."""
+    """The call's own properties stay with the first line, each product with its own. Without a list the call may name
+    one product itself."""
     products = fields.objects(properties, "products", "properties.products")
     rest = {key: value for key, value in properties.items() if key != "products"}
+    if not products and _first_id(properties, ("product_id", "sku"), "properties") is not None:
+        return (_product_line(properties, "properties", replace(line, properties=rest), foreign),)
     if not products:
         amount = math.nan if foreign else _first_number(properties, ("revenue", "total", "value"))
         return (replace(line, amount=amount, properties=rest),)
@@ -158,6 +161,22 @@ def _spoken(properties: JsonObject, meaning: Meaning, channel: str | None, forei
     return (Line(meaning.kind, channel, properties=properties, topic=spoken(properties.get("reason"))),)
 
 
+def _note(properties: JsonObject, meaning: Meaning, channel: str | None, foreign: bool) -> tuple[Line, ...]:  # noqa: ARG001
+    """Whose promise it holds, or keeps, stands where a decision's id would: it is found by them. One that names
+    nobody is no worse a note."""
+    promised = properties.get("promised")
+    promises = isinstance(promised, str) and bool(promised.strip())
+    whose = "promised_by" if isinstance(properties.get("keeps"), str) else "agent_id" if promises else None
+    return (Line(meaning.kind, channel, decision=_found_by(properties, whose), properties=properties),)
+
+
+def _found_by(properties: JsonObject, name: str | None) -> str | None:
+    try:
+        return None if name is None else fields.identifier(properties, name, f"properties.{name}")
+    except WireError:
+        return None
+
+
 def _severity(properties: JsonObject) -> int:
     told = properties.get("severity")
     if told is None:
@@ -200,5 +219,6 @@ _SHAPES: Final[Mapping[Shape, _Reader]] = {
     Shape.INBOUND: consents.inbound,
     Shape.PROFILING: consents.profiling,
     Shape.CASE: _case,
+    Shape.NOTE: _note,
     Shape.SPOKEN: _spoken,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 from features.event import Kind
@@ -36,6 +37,7 @@ class Shape(Enum):
     PROFILING = auto()  # a consent about no channel, with its own topic
     CASE = auto()  # case_id required; severity, reason
     SPOKEN = auto()  # reason if it was told
+    NOTE = auto()  # agent_id of whoever promises something, or promised_by of whose promise it keeps
 
 
 SAID_BY_PROPERTIES: Final = frozenset({Shape.GROUP_CONSENT, Shape.SUBSCRIPTION, Shape.PROFILING})
@@ -160,7 +162,7 @@ _TABLE: Final = (
     ("Case Opened",                    Kind.CASE_OPENED,            "agent", Shape.CASE),
     ("Case Updated",                   Kind.CASE_UPDATED,           "agent", Shape.CASE),
     ("Case Closed",                    Kind.CASE_CLOSED,            "agent", Shape.CASE),
-    ("Note Written",                   Kind.NOTE_WRITTEN,           "agent", Shape.PLAIN),
+    ("Note Written",                   Kind.NOTE_WRITTEN,           "agent", Shape.NOTE),
     ("Store Visited",                  Kind.STORE_VISITED,          "store", Shape.PLAIN),
     ("Form Field Captured",            Kind.FORM_FIELD_CAPTURED,    "web",   Shape.PLAIN),
     ("Survey Answered",                Kind.SURVEY_ANSWERED,        "web",   Shape.PLAIN),
@@ -178,6 +180,21 @@ _TABLE: Final = (
 EVENT_NAMES: Final[Mapping[str, Meaning]] = {
     name: Meaning(kind, channel, shape) for name, kind, channel, shape in _TABLE
 }
+
+
+def _letters(name: str) -> str:
+    return "".join(one for one in name.casefold() if one.isalnum())
+
+
+_BY_LETTERS: Final[Mapping[str, str]] = {_letters(name): name for name in EVENT_NAMES}
+
+
+@lru_cache(maxsize=1024)
+def called(name: str) -> str:
+    """The table's own name for what differs from it in case, spaces and signs alone ("order_completed"): taken for an
+    unknown name, a purchase would be acknowledged and what was bought offered again. Any other name as it is."""
+    return name if name in EVENT_NAMES else _BY_LETTERS.get(_letters(name), name)
+
 
 FAMILY_CHANNELS: Final = frozenset(
     {"email", "sms", "push", "mail", "social", "web", "app", "ivr", "agent", "chat", "store", "whatsapp"}

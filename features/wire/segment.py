@@ -18,7 +18,7 @@ from features.wire.contacts import contact_id, contact_of_decision, keyed_digest
 from features.wire.errors import WireError
 from features.wire.line import JsonObject, Line
 from features.wire.lines import lines_of
-from features.wire.names import EVENT_NAMES, FAMILY_CHANNELS, UNKNOWN_NAME, Meaning, Shape
+from features.wire.names import EVENT_NAMES, FAMILY_CHANNELS, UNKNOWN_NAME, Meaning, Shape, called
 from features.wire.texts import kept_text
 from features.wire.traits import traits_of
 
@@ -177,7 +177,8 @@ def _meaning(payload: JsonObject, call: str) -> tuple[Meaning, str]:
     name = payload.get("event")
     if not isinstance(name, str):
         raise WireError("event", name, "a track call has the event's name", "send it as text")
-    return EVENT_NAMES.get(name, UNKNOWN_NAME), fields.checked_id(name, "event")
+    title = called(fields.checked_id(name, "event"))
+    return EVENT_NAMES.get(title, UNKNOWN_NAME), title
 
 
 def _message_id(payload: JsonObject, received_at: int, key: bytes) -> str:

@@ -9,6 +9,7 @@ together. Actions that are owed are bound by nothing, but are contacts like othe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +139,10 @@ def allowance(situation: Situation, places: NDArray[np.intp]) -> Allowance:
 
 
 def nothing(places: NDArray[np.intp]) -> Allowance:
-    """That binds."""
-    none = np.zeros((0, len(places)), np.bool_)
-    return Allowance(none, none.astype(np.int64), np.zeros(0, np.int64))
+    """That binds. One for all of as many places, for nothing is ever taken from it."""
+    return _nothing(len(places))
+
+
+@lru_cache(maxsize=256)
+def _nothing(count: int) -> Allowance:
+    return Allowance(np.zeros((0, count), np.bool_), np.zeros((0, count), np.int64), np.zeros(0, np.int64))

@@ -16,12 +16,13 @@ does everything in a decision for which the model's effects cannot be used.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.candidates import take
 from features.spending import MILLIONTHS
-from models.columns import take
 from models.conditions.truth import Truth
 from models.live_response import lifted
 from models.local_time import utc_offset
@@ -62,7 +63,8 @@ class Ranking:
 
     @property
     def ranked_by(self) -> RankBy:
-        return RankBy.RESPONSE if np.isnan(self.incremental).all() else RankBy.INCREMENTAL
+        none = self.incremental is unknown(len(self.place)) or np.isnan(self.incremental).all()
+        return RankBy.RESPONSE if none else RankBy.INCREMENTAL
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -83,14 +85,17 @@ def rank(scorer: Scorer, situation: Situation, eligible: NDArray[np.intp]) -> Ra
     try:
         scores = _scores(scorer, situation, eligible)
     except Exception as error:  # noqa: BLE001 a model that fails, however it fails, must not stop the decision
-        unknown = np.full(len(eligible), np.nan)
+        nan = unknown(len(eligible))
         fault, rows = f"model {scorer.version}: {type(error).__name__}: {error}", np.zeros((len(eligible), 0))
-        return Ranking(eligible, worth, tie, first, fallback, unknown, unknown, unknown, rows, fault, doubts, unknown)
+        return Ranking(eligible, worth, tie, first, fallback, nan, nan, nan, rows, fault, doubts, nan)
     unlifted = scores.response
     response = lifted(unlifted, log_odds) if (log_odds := _lift(scorer, situation, eligible)) is not None else unlifted
     priority = response if situation.arm is Arm.PROPENSITY else response * worth
     net = _net(situation, eligible, scores)
-    priority = np.where(np.isnan(net), priority, np.where(net < 0.0, net, net * factor))
+    if net is None:
+        net = unknown(len(eligible))
+    else:
+        priority = np.where(np.isnan(net), priority, np.where(net < 0.0, net, net * factor))
     told, broken = (scores.affinity, scores.rows), scores.effect_fault
     broken = None if broken is None else f"model {scorer.version}: {broken}"
     return Ranking(eligible, priority, tie, first, fallback, response, unlifted, *told, None, doubts, net, broken)
@@ -107,12 +112,21 @@ def _lift(scorer: Scorer, situation: Situation, eligible: NDArray[np.intp]) -> N
     return log_odds
 
 
-def _net(situation: Situation, eligible: NDArray[np.intp], scores: Scores) -> NDArray[np.float64]:
-    """N of the candidates at `eligible`, float64[e], catalogue currency; NaN of those that are not ranked by it."""
+@lru_cache(maxsize=256)
+def unknown(count: int) -> NDArray[np.float64]:
+    """float64[count] of NaN; the same array each time, read-only."""
+    nan = np.full(count, np.nan)
+    nan.flags.writeable = False
+    return nan
+
+
+def _net(situation: Situation, eligible: NDArray[np.intp], scores: Scores) -> NDArray[np.float64] | None:
+    """N of the candidates at `eligible`, float64[e], catalogue currency; NaN of those that are not ranked by it. None
+    where none is."""
     compiled, candidates = situation.compiled, situation.candidates
     margin = compiled.catalogue.margin
     if scores.effect is None or margin is None or situation.arm is Arm.PROPENSITY:
-        return np.full(len(eligible), np.nan)
+        return None
     action, policy = candidates.action[eligible], compiled.policy
     rows = np.array([compiled.spending.channel[name] for name in candidates.channels], np.intp)
     cost = compiled.spending.money[rows[candidates.channel[eligible]], action] / MILLIONTHS

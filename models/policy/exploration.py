@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from models.policy.allowance import Allowance
 from models.policy_rules import Exploration
 
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 class Explorer(Protocol):
     """name and revision: of the rule, for the policy's version."""
@@ -55,7 +57,8 @@ class Greedy:
 class InverseGap:
     """Inverse-gap weighting (Foster and Rakhlin 2020, SquareCB). Of the K choices, no action among them, each one that
     is not the best has the chance 1 / (K + gamma x gap), and the best has the rest. Where that leaves the best less
-    than 1 - share, the others' chances are scaled down to `share` together.
+    than 1 - share, the others' chances are scaled down to `share` together; where a float does not hold all of them,
+    the best is taken.
 
     gap: 1 - priority / the best priority, so that no currency and no lever that all have in common changes a chance;
     where the best is 0, what is worse is so by its share of the worst, and where all are 0 nothing is known to be worse
@@ -72,9 +75,12 @@ class InverseGap:
         reward = np.zeros(len(priority) + 1)
         reward[:-1] = priority
         best = _best(priority, tie)
-        chances = 1.0 / (len(reward) + exploration.gamma * _gaps(reward, best))
+        with np.errstate(over="ignore"):  # a gap that leaves what a float holds is no chance
+            chances = 1.0 / (len(reward) + exploration.gamma * _gaps(reward, best))
         chances[best] = 0.0
-        chances *= min(1.0, exploration.share / float(chances.sum()))
+        chances *= min(1.0, exploration.share / max(float(chances.sum()), _TINY))
+        if np.count_nonzero(chances) < len(priority):
+            return GREEDY.probabilities(priority, tie, exploration)
         chances[best] = 1.0 - float(chances.sum())
         return chances
 

@@ -23,7 +23,9 @@ from models.policy_rules import Arm
 class Situation:
     """One question, about one customer, at one moment (ms UTC): what was known by then is all that counts. arm: the
     customer's, for the whole decision. known: of the customer's page, what was known by then; kinds: of its events, a
-    byte each. answers: of the catalogue's conditions about that customer, kept as they are given."""
+    byte each. answers: of the catalogue's conditions about that customer, kept as they are given. nobody:
+    bool[candidates], the verdict of a gate that refuses nothing. Always the same array, read-only, so that whoever runs
+    the gates knows it without looking through it."""
 
     request: DecisionRequest
     customer: CustomerRecord
@@ -35,6 +37,7 @@ class Situation:
     known: Records = field(init=False, repr=False, compare=False)
     kinds: bytes = field(init=False, repr=False, compare=False)
     answers: Answers = field(init=False, repr=False, compare=False)
+    nobody: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         asked, known = self.request, as_of(self.customer.page, self.moment)
@@ -42,12 +45,7 @@ class Situation:
         object.__setattr__(self, "kinds", known["kind"].tobytes())
         answers = Answers(self.compiled, self.customer, asked.context, self.moment, asked.deliver_at)
         object.__setattr__(self, "answers", answers)
-
-    @property
-    def nobody(self) -> NDArray[np.bool_]:
-        """bool[candidates]: the verdict of a gate that refuses nothing. Always the same array, read-only, so that
-        whoever runs the gates knows it without looking through it."""
-        return _none_of(len(self.candidates.row))
+        object.__setattr__(self, "nobody", _none_of(len(self.candidates)))
 
     def has_any(self, kinds: Iterable[Kind]) -> bool:
         """Whether anything of these kinds is known of the customer."""

@@ -30,18 +30,19 @@ def draw_slates(explorer: Explorer, situation: Situation, ranking: Ranking, dice
 def _each(
     explorer: Explorer, request: DecisionRequest, situation: Situation, ranking: Ranking, dice: Dice
 ) -> tuple[Drawn, ...]:
-    channel = situation.candidates.channel[ranking.place]
-    action = situation.candidates.action[ranking.place]
+    several = len(situation.candidates.channels) > 1
+    channel = situation.candidates.channel[ranking.place] if several else None
+    action = situation.candidates.action[ranking.place] if request.distinct else None
     free = np.ones(len(ranking.place), np.bool_)
     left = allowance(situation, ranking.place).beside(all_funds(situation, ranking.place))
     left = left.beside(per_slate(situation, ranking.place))
     slates = []
     for number, name in enumerate(situation.candidates.channels):
-        here = np.flatnonzero((channel == number) & free)
+        here = np.arange(len(free)) if channel is None else np.flatnonzero((channel == number) & free)
         pool = _before_fallbacks(left.within(here), ranking)
         allowed = situation.compiled.catalogue.channels[name].exploration
         drawn = draw(explorer, allowed, pool, ranking.priority, ranking.tie, ranking.first, left, request.limit, dice)
-        if request.distinct:
+        if action is not None:
             free &= ~np.isin(action, action[[one.candidate for one in drawn.draws]])
         slates.append(drawn)
     return tuple(slates)

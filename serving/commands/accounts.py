@@ -70,13 +70,14 @@ def change_roles(name: Name, role: Roles) -> None:
 
 @app.command("link")
 def make_link(name: Name) -> None:
-    """A link that signs the account in, once and within a day: for the first time, or without a password."""
+    """A link that signs the account in, once and within a day: for the first time, or without a password. It leads to
+    NEXTBEST_CONSOLE_URL, else to NEXTBEST_HOST and NEXTBEST_PORT."""
     from serving.console.accounts import new_link
 
     where = settings()
     with one_line(), the_store() as store:
         token = new_link(store, _known(store, name).name)
-    print(f"http://{where.host}:{where.port}/console/link/{token}")
+    print(f"{where.console_url or f'http://{where.host}:{where.port}'}/console/link/{token}")
 
 
 @app.command("sign-out")

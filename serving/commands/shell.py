@@ -132,7 +132,9 @@ def present_of(store: Store) -> int:
     """ms UTC: the store's own present when its clock is driven, else the system's."""
     import time
 
-    if store.setting("clock") == "driven":
+    from features.stores.keeping import CLOCK_SETTING, DRIVEN
+
+    if store.setting(CLOCK_SETTING) == DRIVEN:
         return store.advance_present(0)
     return time.time_ns() // 1_000_000
 

@@ -172,7 +172,8 @@ def shadow(lent: Lent) -> typer.Typer:
 
 def _check_share(share: float, cap: float) -> None:
     if not 0.0 < share <= min(cap, 1.0):
-        stop(f"share is {share:g}; it is above 0 and at most {min(cap, 1.0):g}; give another, or a larger --cap")
+        another = "give another, or a larger --cap" if cap < 1.0 else "give another"
+        stop(f"share is {share:g}; it is above 0 and at most {min(cap, 1.0):g}; {another}")
 
 
 def _until(text: str | None, now: int) -> int:

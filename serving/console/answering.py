@@ -11,8 +11,10 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from serving.console import wording
-from serving.console.places import customer_address
+from serving.console import accounts, faults, wording
+from serving.console.places import customer_address, run_in_mlflow, version_in_mlflow
+from serving.console.plain_reasons import in_full, plain
+from serving.console.pressing import first_told, is_late
 from serving.console.roles import May
 from serving.console.visit import PROOF_FIELD, PROOF_HEADER, Visit
 from serving.settings import Settings
@@ -37,9 +39,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(wording.FILTERS)
+    made.filters.update(wording.FILTERS, in_words=faults.in_words, plain=plain, in_full=in_full)
+    made.filters.update(first_told=first_told, is_late=is_late)
     made.globals.update(
-        static=static_address, at=customer_address, May=May, PROOF_FIELD=PROOF_FIELD, PROOF_HEADER=PROOF_HEADER
+        static=static_address,
+        at=customer_address,
+        version_in_mlflow=version_in_mlflow,
+        run_in_mlflow=run_in_mlflow,
+        heading=faults.heading,
+        May=May,
+        now_ms=accounts.now,
+        PROOF_FIELD=PROOF_FIELD,
+        PROOF_HEADER=PROOF_HEADER,
     )
     return made
 

@@ -1,95 +1,190 @@
 """What the customer answered to a suggestion, recorded as feedback a few seconds later, so that it can be taken back.
 
 The log takes nothing back: what is in it was decided by, counted and learned from. So an answer waits in the store
-until nobody can undo it any more, and is told then by whichever worker sees it first, once, also when one is killed
-between.
+until nobody can undo it any more, and is told then (serving.console.telling) by whichever worker sees it first, once,
+also when one is killed between. There is one place for the answer to an action in a conversation: whoever comes second,
+also from another desk and at the same moment, is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
-from pydantic import JsonValue
 from starlette.responses import HTMLResponse, Response
 
-from features.instants import render_instant
-from features.stores.desk import Answered, AnswerFate
-from features.stores.protocol import Append, StoreUnavailable
+from features.event import Kind
+from features.stores.desk import Answered
 from serving import feedback
-from serving.call import Call, SignedIn
 from serving.console import accounts
-from serving.console.acting import written_note
 from serving.console.answering import rendered
+from serving.console.said import (
+    WORDS,
+    Conversation,
+    Outcome,
+    Said,
+    Told,
+    answer_id,
+    beginning,
+    conversation_of,
+    key_of,
+)
 from serving.console.visit import Visit
-from serving.errors import Refusal, invalid
-from serving.person import Known
+from serving.desk_answers import DESK_DECISION, answers_logged
+from serving.errors import Refusal, conflict, invalid
+from serving.notices import suggests_notice
+from serving.person import Known, record_of
 from serving.runtime import Runtime
-from serving.tokens import InvalidToken
-
-logger = logging.getLogger("nextbest.console")
+from serving.tokens import InvalidToken, TokenClaims
 
 UNDO_TIME: Final = 8_000
 """ms."""
-_AT_ONCE = 50
-
-Outcome = Literal["presented", "accepted", "rejected", "later"]
-_WORDS: Final[Mapping[str, str]] = {
-    "presented": "Presented",
-    "accepted": "Accepted",
-    "rejected": "Not interested",
-    "later": "Later",
-}
-_REPORTED: Final[Mapping[str, tuple[str, ...]]] = {
-    "presented": ("displayed",),
-    "accepted": ("displayed", "accepted"),
-    "rejected": ("displayed", "rejected"),
-    "later": ("displayed",),
-}
-"""Whatever somebody answers to, they have been told: that is the contact."""
-
-
-class Told(msgspec.Struct, frozen=True):
-    """What waits. name: of the action. at: ms UTC, the present when it was answered."""
-
-    token: str
-    name: str
-    outcome: Outcome
-    at: int
+_DISPLAYED = 100
+"""Of a customer, among which it is looked for that something was told them in this conversation."""
 
 
 async def answer(visit: Visit, known: Known) -> Response:
-    visit.runtime.in_force.keyring.admit("write", visit.call)
+    """The same answer again is nothing. Raises Refusal when another one stands."""
+    runtime = visit.runtime
+    runtime.in_force.keyring.admit("write", visit.call)
     token, outcome = visit.required("token", 1000), _outcome(visit.required("outcome", 20))
-    try:
-        claims = visit.runtime.signer.read(token)
-    except InvalidToken as error:
-        raise invalid("token", token, "must be of a suggestion of ours", "load the page again") from error
-    names = {one.id: one.name for one in visit.runtime.catalogue().catalogue.actions}
-    told = Told(token, names.get(claims.action_id, claims.action_id), outcome, known.moment)
-    body = msgspec.json.encode(told).decode()
-    kept = Answered(f"a-{secrets.token_hex(12)}", visit.who.name, accounts.now() + UNDO_TIME, body)
-    await asyncio.to_thread(visit.runtime.store.keep_answer, kept)
-    return _shown(visit, known, kept.answer_id, outcome, "waiting", token)
+    claims = claims_of(runtime, token)
+    await asyncio.to_thread(_require_theirs, runtime, known, claims)
+    await asyncio.to_thread(_require_answerable, runtime, claims, outcome)
+    conversation = conversation_of(runtime, known)
+    said = _said_before(runtime, known, conversation, claims)
+    if not said.stands and not (said.presented and outcome == "presented"):
+        told = await asyncio.to_thread(_told_by, runtime, known, conversation, said, token, claims, outcome)
+        if await asyncio.to_thread(_keep, visit, conversation, told):
+            return await _shown(visit, known, token, claims, focus=True)
+        said = _said_before(runtime, known, conversation_of(runtime, known), claims)
+    if outcome not in {said.outcome, "presented"}:
+        raise contradicts(runtime, claims, outcome, said, visit.who.name)
+    return await _shown(visit, known, token, claims, focus=True)
+
+
+def _keep(visit: Visit, conversation: Conversation, told: Told) -> bool:
+    """False where another stands by now."""
+    runtime, claims = visit.runtime, claims_of(visit.runtime, told.token)
+    number, key = runtime.store.filed_under(claims.decision_id), key_of(runtime, claims.action_id)
+    if number is None:
+        raise _not_theirs(claims)
+    place = answer_id(beginning(runtime, number), key, told.outcome)
+    kept = Answered(place, visit.who.name, accounts.now() + UNDO_TIME, msgspec.json.encode(told).decode())
+    return runtime.store.keep_answer(kept, conversation.told(key, told.outcome), conversation.ids(key, told.outcome))
 
 
 async def take_back(visit: Visit, known: Known) -> Response:
-    answer_id, token = visit.required("answer_id", 60), visit.required("token", 1000)
-    outcome = _outcome(visit.required("outcome", 20))
-    taken = await asyncio.to_thread(visit.runtime.store.take_back, answer_id, visit.who.name)
-    return _shown(visit, known, answer_id, outcome, "open" if taken else "late", token)
+    token, kept, due = visit.required("token", 1000), visit.required("answer_id", 80), visit.required("due_at", 20)
+    claims = claims_of(visit.runtime, token)
+    due_at = int(due) if due.isascii() and due.isdecimal() and len(due) < 19 else 0
+    taken = await asyncio.to_thread(visit.runtime.store.take_back, kept, visit.who.name, due_at)
+    return await _shown(visit, known, token, claims, focus=True, taken=taken)
 
 
-async def settled(visit: Visit, known: Known) -> Response:
-    """Once the time to take it back is over: what has become of it."""
-    outcome, answer_id = _outcome(visit.request.query_params.get("outcome", "")), visit.path["answer_id"]
-    fate = await asyncio.to_thread(visit.runtime.store.answer_fate, answer_id)
-    state = {AnswerFate.WAITING: "late", AnswerFate.OPEN: "undone"}.get(fate, fate.value)
-    return _shown(visit, known, answer_id, outcome, state, "")
+async def said(visit: Visit, known: Known) -> Response:
+    """What stands as answered by now, whoever answered."""
+    token = visit.request.query_params.get("token", "")
+    return await _shown(visit, known, token, claims_of(visit.runtime, token))
+
+
+def claims_of(runtime: Runtime, token: str) -> TokenClaims:
+    """Raises Refusal."""
+    try:
+        claims = runtime.signer.read(token)
+    except InvalidToken as error:
+        raise invalid("token", token, "must be of a suggestion of ours", "load the page again") from error
+    if claims.channel != runtime.settings.console_channel or not DESK_DECISION.fullmatch(claims.decision_id):
+        raise invalid("token", token, "must be of a suggestion for the desk", "load the page again")
+    return claims
+
+
+def _require_theirs(runtime: Runtime, known: Known, claims: TokenClaims) -> None:
+    """Raises Refusal."""
+    decision = runtime.store.decision(claims.decision_id)
+    if decision is None or record_of(runtime, feedback.asked_about(decision)).person != known.record.person:
+        raise _not_theirs(claims)
+
+
+def _not_theirs(claims: TokenClaims) -> Refusal:
+    rule = "must be of a suggestion for this customer"
+    return invalid("token", claims.decision_id, rule, "load the page again")
+
+
+def _require_answerable(runtime: Runtime, claims: TokenClaims, outcome: Outcome) -> None:
+    """Raises Refusal."""
+    if outcome != "presented" and _only_told(runtime, claims):
+        rule = "a notice is only told, and nobody accepts or refuses it"
+        raise invalid("answer", WORDS[outcome], rule, "press “I have told them”")
+
+
+def _only_told(runtime: Runtime, claims: TokenClaims) -> bool:
+    return suggests_notice(runtime, claims.action_id, runtime.store.decision(claims.decision_id))
+
+
+def _said_before(runtime: Runtime, known: Known, conversation: Conversation, claims: TokenClaims) -> Said:
+    """In this conversation; else what was ever answered to this very suggestion, from a page that was long open."""
+    said = conversation.said(key_of(runtime, claims.action_id))
+    before = answers_logged(known.record, runtime.store.vocabulary, claims)
+    return Said(min(before), "recorded") if before and not said.stands else said
+
+
+def contradicts(runtime: Runtime, claims: TokenClaims, outcome: Outcome, said: Said, who: str) -> Refusal:
+    """who: whoever is refused. Nobody else's answer can be undone by them, and what only the log has by nobody."""
+    by = f" by {said.account}" if said.account else ""
+    stands = f"as “{said.words}”{by}" if said.outcome else "at this moment"
+    return conflict(
+        "answer",
+        WORDS[outcome],
+        f"“{_name(runtime, claims)}” was answered {stands}, and one answer counts",
+        _remedy(said, who),
+    )
+
+
+def _remedy(said: Said, who: str) -> str:
+    if not said.account:
+        return "write a note"
+    undo = "undo that one" if said.account == who else f"ask {said.account} to undo it"
+    return f"{undo} while it can be, or write a note"
+
+
+def _name(runtime: Runtime, claims: TokenClaims) -> str:
+    names = {one.id: one.name for one in runtime.catalogue().catalogue.actions}
+    return names.get(claims.action_id, claims.action_id)
+
+
+def _told_by(
+    runtime: Runtime,
+    known: Known,
+    conversation: Conversation,
+    said: Said,
+    token: str,
+    claims: TokenClaims,
+    outcome: Outcome,
+) -> Told:
+    """What they say to something that was presented is the answer to that decision, whatever was decided since."""
+    if said.presented:
+        presented = _presented(runtime, known, conversation, said, claims)
+        token = token if presented is None else presented
+    return Told(token, _name(runtime, claims), outcome, known.moment)
+
+
+def _presented(
+    runtime: Runtime, known: Known, conversation: Conversation, said: Said, claims: TokenClaims
+) -> str | None:
+    """The token of the decision that was presented; None where it was told of none, or only of one that another system
+    asked for: what it tells of that one has ids of its own, and one answer would be stored twice."""
+    if said.kept is not None and said.state != "recorded":
+        return msgspec.json.decode(said.kept.answer.body, type=Told).token
+    told = runtime.store.timeline(known.identifier, None, _DISPLAYED, frozenset({Kind.DISPLAYED}))
+    for one in told:
+        event = one.event
+        here = (event.action, event.channel) == (claims.action_id, claims.channel)
+        ours = event.decision is not None and DESK_DECISION.fullmatch(event.decision) is not None
+        if here and ours and event.occurred_at >= conversation.since:
+            return runtime.signer.sign(msgspec.structs.replace(claims, decision_id=event.decision))
+    return None
 
 
 def _outcome(told: str) -> Outcome:
@@ -97,70 +192,25 @@ def _outcome(told: str) -> Outcome:
     try:
         found: Outcome = msgspec.convert(told, Outcome)
     except msgspec.ValidationError as error:
-        raise invalid("outcome", told, f"one of {', '.join(_WORDS)}", "use the buttons") from error
+        raise invalid("outcome", told, f"one of {', '.join(WORDS)}", "use the buttons") from error
     return found
 
 
-def _shown(visit: Visit, known: Known, answer_id: str, outcome: Outcome, state: str, token: str) -> Response:
-    """state: "waiting" can be taken back, "open" was, "late" can be no more and is not told yet; "undone":
-    elsewhere, in another window; else its fate."""
-    values = {"answer_id": answer_id, "outcome": outcome, "words": _WORDS[outcome], "state": state, "token": token}
-    customer_id = known.record.customer_id
-    return HTMLResponse(rendered("answer.html", visit, customer_id=customer_id, seconds=UNDO_TIME // 1000, **values))
+async def _shown(
+    visit: Visit, known: Known, token: str, claims: TokenClaims, *, focus: bool = False, taken: bool | None = None
+) -> Response:
+    """As of now. focus: whoever asked goes on from here. taken: whether one was taken back, None where nobody asked."""
+    conversation = conversation_of(visit.runtime, known)
+    standing = conversation.said(key_of(visit.runtime, claims.action_id))
+    notice = await asyncio.to_thread(_only_told, visit.runtime, claims)
+    about = {"token": token, "name": _name(visit.runtime, claims), "notice": notice}
+    values = {"said": standing, **about, "focus": focus, "did": _did(taken, standing)}
+    return HTMLResponse(rendered("answer.html", visit, customer_id=known.record.customer_id, **values))
 
 
-async def tell_due(runtime: Runtime) -> None:
-    """One look; there is one every second or so (Runtime.start_watching)."""
-    await tell_those_due(runtime, accounts.now())
-
-
-async def tell_those_due(runtime: Runtime, now: int) -> int:
-    """How many were told. One that fails keeps no other waiting; what it failed with is raised once all were tried."""
-    count, failed = 0, list[Exception]()
-    for one in await asyncio.to_thread(runtime.store.due_answers, now, _AT_ONCE):
-        try:
-            count += await _told(runtime, one)
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised below
-            failed.append(error)
-    if failed:
-        raise failed[0]
-    return count
-
-
-async def _told(runtime: Runtime, kept: Answered) -> bool:
-    """Raises StoreError."""
-    store = runtime.store
-    if not await asyncio.to_thread(store.claim_answer, kept.answer_id):
-        return False
-    call = Call(None, None, None, None, SignedIn(kept.account, frozenset({"write"})))
-    try:
-        told = msgspec.json.decode(kept.body, type=Told)
-        await feedback.feedback(runtime, _reports(kept.answer_id, told), call)
-        if told.outcome == "later":
-            await _note_later(runtime, kept, told)
-    except (Refusal, msgspec.DecodeError) as error:  # the customer was erased, or the token's secret is another
-        logger.warning("an answer is dropped", extra={"reason": str(error)})
-        await asyncio.to_thread(store.drop_answer, kept.answer_id)
-        return False
-    await asyncio.to_thread(store.answer_told, kept.answer_id)
-    return True
-
-
-def _reports(answer_id: str, told: Told) -> list[JsonValue]:
-    at = render_instant(told.at)
-    return [
-        {"token": told.token, "outcome": one, "occurred_at": at, "message_id": f"desk:{answer_id}:{one}"}
-        for one in _REPORTED[told.outcome]
-    ]
-
-
-async def _note_later(runtime: Runtime, kept: Answered, told: Told) -> None:
-    decision_id = runtime.signer.read(told.token).decision_id
-    decision = await asyncio.to_thread(runtime.store.decision, decision_id)
-    if decision is None:
-        return
-    message_id = f"desk:{kept.answer_id}:later"
-    event = written_note(runtime, kept.account, message_id, told.at, f"Wants to hear of “{told.name}” later.")
-    await asyncio.wrap_future(runtime.store.append([Append(feedback.asked_about(decision), (event,))]))
+def _did(taken: bool | None, standing: Said) -> str:
+    if taken is None:
+        return ""
+    if not taken:
+        return "It could not be undone."
+    return "Yours was taken back; another stands." if standing.stands else "Taken back."

@@ -11,6 +11,7 @@ from serving.console import accounts, happenings, record
 from serving.console.acting import Choices
 from serving.console.answering import page, redirect, rendered
 from serving.console.happenings import Sought
+from serving.console.live import running
 from serving.console.places import customer_address
 from serving.console.suggesting import suggestions, why_not
 from serving.console.visit import Visit
@@ -35,23 +36,37 @@ async def view(visit: Visit) -> Response:
     known = customer_of(visit)
     if known.record.customer_id != visit.path["customer_id"]:  # one person has one page
         return redirect(customer_address(known.record.customer_id))
-    _, suggested, desk, choices = await asyncio.gather(
+    catalogue = visit.runtime.catalogue().catalogue
+    _, suggested, desk = await asyncio.gather(
         note_views(visit, "viewed", known.record.customer_id),
-        suggestions(visit.runtime, known, visit.call),
+        suggestions(visit.runtime, known, visit.call, visit.zone),
         asyncio.to_thread(record.read, visit, known),
-        asyncio.to_thread(Choices.of, visit.runtime, known),
     )
+    now = desk.now
+    choices = _choices(visit, now)
     return page(
-        "customer.html", visit, desk=desk, now=desk.now, suggested=suggested, choices=choices, groups=happenings.GROUPS
+        "customer.html",
+        visit,
+        desk=desk,
+        now=now,
+        suggested=suggested,
+        choices=choices,
+        groups=happenings.GROUPS,
+        lines=happenings.LINES,
+        running=running(catalogue, known.moment),
     )
+
+
+def _choices(visit: Visit, now: record.Now) -> Choices:
+    return Choices.of(visit, now.known, now.context.cases, now.context.notes, now.speaking)
 
 
 async def facts(visit: Visit) -> Response:
     """What is known now, for a page that is open."""
     known = customer_of(visit)
-    reading = asyncio.to_thread(record.read_now, visit.runtime, known)
+    reading = asyncio.to_thread(record.read_now, visit, known)
     _, now = await asyncio.gather(note_views(visit, "viewed", known.record.customer_id), reading)
-    return HTMLResponse(rendered("facts.html", visit, now=now))
+    return HTMLResponse(rendered("news.html", visit, now=now, choices=_choices(visit, now)))
 
 
 async def say(visit: Visit) -> Response:
@@ -59,8 +74,8 @@ async def say(visit: Visit) -> Response:
     known = customer_of(visit)
     _, suggested, now = await asyncio.gather(
         note_views(visit, "viewed", known.record.customer_id),
-        suggestions(visit.runtime, known, visit.call),
-        asyncio.to_thread(record.read_now, visit.runtime, known),
+        suggestions(visit.runtime, known, visit.call, visit.zone),
+        asyncio.to_thread(record.read_now, visit, known),
     )
     return HTMLResponse(rendered("say.html", visit, suggested=suggested, now=now))
 
@@ -68,21 +83,26 @@ async def say(visit: Visit) -> Response:
 async def why(visit: Visit) -> Response:
     known = customer_of(visit)
     _, refusals = await asyncio.gather(
-        note_views(visit, "viewed", known.record.customer_id), why_not(visit.runtime, known)
+        note_views(visit, "viewed", known.record.customer_id), why_not(visit.runtime, known, visit.zone)
     )
-    return HTMLResponse(
-        rendered("why_not.html", visit, refusals=refusals, zone=visit.runtime.catalogue().catalogue.time_zone)
-    )
+    return HTMLResponse(rendered("why_not.html", visit, refusals=refusals, zone=visit.zone))
 
 
 async def timeline(visit: Visit) -> Response:
     known = customer_of(visit)
-    query, catalogue = visit.request.query_params, visit.runtime.catalogue().catalogue
-    sought = Sought.of(query)
+    query, currency = visit.request.query_params, visit.runtime.catalogue().catalogue.currency
+    sought, within = Sought.of(query), query.get("within")
+    noting = note_views(visit, "viewed", known.record.customer_id)
+    if within is not None:
+        _, rest = await asyncio.gather(
+            noting, asyncio.to_thread(happenings.lines_of, visit.runtime, known, sought, within)
+        )
+        return HTMLResponse(
+            rendered("lines.html", visit, lines=rest.lines, names=rest.names, currency=currency, focus=True)
+        )
     reading = asyncio.to_thread(happenings.following, visit.runtime, known, sought, query.get("before"))
-    _, found = await asyncio.gather(note_views(visit, "viewed", known.record.customer_id), reading)
-    names = {action.id: action.name for action in catalogue.actions}
-    values = {"zone": catalogue.time_zone, "currency": catalogue.currency, "present": known.moment, "names": names}
+    _, found = await asyncio.gather(noting, reading)
+    values = {"zone": visit.zone, "currency": currency, "present": known.moment, "most": happenings.LINES}
     return HTMLResponse(rendered("timeline.html", visit, timeline=found, sought=sought, **values))
 
 
@@ -91,4 +111,4 @@ async def confirm(visit: Visit) -> Response:
     known = customer_of(visit)
     await note_views(visit, "confirmed", known.record.customer_id)
     shown = await asyncio.to_thread(record.who, visit, known)
-    return HTMLResponse(rendered("who.html", visit, who=shown))
+    return HTMLResponse(rendered("who.html", visit, who=shown, focus=True))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,11 +24,33 @@ from starlette.types import Receive, Scope, Send
 from serving import metrics
 from serving.admission import Line
 from serving.body import ClientGone
-from serving.console import accounts, acting, answering, answers, customer, finding, insight, live, notices, sign_in
+from serving.console import (
+    accounts,
+    acting,
+    answering,
+    answers,
+    customer,
+    finding,
+    insight,
+    live,
+    notices,
+    promises,
+    sign_in,
+)
 from serving.console.accounts import Hashing
+from serving.console.faults import sent_to
 from serving.console.provider import Provider
 from serving.console.roles import May
-from serving.console.visit import Person, Visit, form_of, is_partial, is_to_be_noted, person_of, require_ours
+from serving.console.visit import (
+    Person,
+    Visit,
+    form_of,
+    is_by_itself,
+    is_partial,
+    is_to_be_noted,
+    person_of,
+    require_ours,
+)
 from serving.errors import Refusal, forbidden, method_not_allowed, not_found, too_many_requests
 from serving.failures import refusal_for
 from serving.person import Known
@@ -46,9 +68,9 @@ Handler = Callable[[Visit], Awaitable[Response]]
 @dataclass(frozen=True, slots=True)
 class Address:
     """may: what whoever asks must be allowed to; None: to be signed in is enough. open: not even that.
-    patient: has the time of a batch, for it asks others, or for the size of a catalogue. passive: an open page asks it
-    by itself, which is no use of the session. spends: what it is asked with is good for once, so that a HEAD spends
-    nothing, and tells nothing."""
+    patient: has the time of a batch, for it asks others, or for the size of a catalogue. passive: an open page
+    asks it by itself, which is no use of the session; of others the page says so (visit.is_by_itself). spends: what it
+    is asked with is good for once, so that a HEAD spends nothing, and tells nothing."""
 
     method: str
     path: str
@@ -72,6 +94,10 @@ async def _static(visit: Visit) -> Response:
 Served = Callable[[Visit, Known], Awaitable[Response]]
 
 
+_BY_ITSELF: Final = frozenset({"live", "facts", "said"})
+"""Parts that an open page asks for whether or not anybody sits before it."""
+
+
 def _of_customers() -> tuple[Address, ...]:
     """The longer addresses first: an id may hold a slash."""
     at = f"{CONSOLE}/customers/{{customer_id:path}}"
@@ -84,17 +110,18 @@ def _of_customers() -> tuple[Address, ...]:
         ("GET", "live", _of(live.live)),
         ("POST", "answer", _of(answers.answer)),
         ("POST", "take-back", _of(answers.take_back)),
-        ("GET", "answer/{answer_id}", _of(answers.settled)),
-        ("POST", "note", _of(acting.note)),
-        ("POST", "call", _of(acting.call_reason)),
-        ("POST", "case/open", _of(acting.open_case)),
-        ("POST", "case/close", _of(acting.close_case)),
+        ("GET", "said", _of(answers.said)),
+        ("POST", "note", _of(_of_whom(acting.note))),
+        ("POST", "kept", _of(acting.kept)),
+        ("POST", "call", _of(_of_whom(acting.call_reason))),
+        ("POST", "case/open", _of(_of_whom(acting.open_case))),
+        ("POST", "case/close", _of(_of_whom(acting.close_case))),
         ("POST", "hand-over", _of(acting.hand_over)),
         ("POST", "take", _of(acting.take)),
-        ("POST", "consent", _of(acting.consent)),
+        ("POST", "consent", _of(_of_whom(acting.consent))),
     )
     within = (
-        Address(method, f"{at}/{part}", handler, May.CUSTOMERS, passive=part == "live")
+        Address(method, f"{at}/{part}", handler, May.CUSTOMERS, passive=part in _BY_ITSELF)
         for method, part, handler in parts
     )
     return (*within, Address("GET", at, customer.view, May.CUSTOMERS))
@@ -105,6 +132,19 @@ def _of(served: Served) -> Handler:
 
     async def handler(visit: Visit) -> Response:
         return await served(visit, customer.customer_of(visit))
+
+    return handler
+
+
+def _of_whom(served: Served) -> Served:
+    """What is told of the customer, once this session has made sure that it is them."""
+
+    async def handler(visit: Visit, known: Known) -> Response:
+        session, customer_id = visit.who.session.digest, known.record.customer_id
+        if not await asyncio.to_thread(visit.runtime.store.confirmed, session, customer_id):
+            rule = "notes, call reasons, cases and consent are of whom it surely is"
+            raise forbidden("caller", "not confirmed", rule, "make sure, and press “It is them” first")
+        return await served(visit, known)
 
     return handler
 
@@ -124,8 +164,11 @@ class Console:
             Address("GET", f"{CONSOLE}/oidc", provider.begin, open=True, patient=True),
             Address("GET", f"{CONSOLE}/oidc/back", provider.back, open=True, patient=True, spends=True),
             Address("POST", f"{CONSOLE}/sign-out", sign_in.leave),
+            Address("GET", f"{CONSOLE}/here", sign_in.here),
             Address("GET", f"{CONSOLE}/find", finding.find, May.CUSTOMERS),
             *_of_customers(),
+            Address("GET", f"{CONSOLE}/promises", promises.show, May.CUSTOMERS),
+            Address("GET", f"{CONSOLE}/promises/team", promises.show_team, May.TEAM, patient=True),
             Address("GET", f"{CONSOLE}/actions", insight.actions, May.ACTIONS, patient=True),
             Address("GET", f"{CONSOLE}/models", insight.models, May.MODELS, patient=True),
             Address("GET", f"{CONSOLE}/letters", insight.letters, May.LETTERS),
@@ -163,7 +206,7 @@ class Console:
             address, path = self._address(request)
             name = f"{address.method} {address.path}"
             if visit.person is None and not address.open:
-                return name, _to_sign_in(request)
+                return name, _to_sign_in(visit)
             if address.spends and request.method == "HEAD":
                 return name, Response()
             visit = await self._admitted(replace(visit, path=path), address)
@@ -177,8 +220,8 @@ class Console:
         except Exception as error:  # noqa: BLE001 - nothing may leave without a page of ours
             refusal = refusal_for(error)
             if visit.person is None and refusal.status in _OF_ADDRESS:
-                return name, _to_sign_in(request)
-            return name, _error_page(visit, refusal)
+                return name, _to_sign_in(visit)
+            return name, _error_page(visit, refusal, self._came_from(request))
         finally:
             self._in_flight -= 1
 
@@ -197,6 +240,19 @@ class Console:
             raise method_not_allowed(request.url.path, ", ".join(allowed))
         raise not_found("page", request.url.path, "the console has no such page", "go back")
 
+    def _came_from(self, request: Request) -> str:
+        """The page of ours from which this was asked for, "" when it was none, or is the same; of an address that only
+        takes what is sent to it the nearest page above it."""
+        told = urlsplit(request.headers.get("referer", ""))
+        path = told.path if told.netloc == request.headers.get("host") else ""
+        while path.startswith(CONSOLE) and path != request.url.path:
+            scope = {**request.scope, "method": "GET", "path": path}
+            found = [one for route, one in self._routes if route.matches(scope)[0] is not Match.NONE]
+            if any(one.method == "GET" and not one.spends for one in found):
+                return path + (f"?{told.query}" if told.query else "")
+            path = path.rpartition("/")[0]
+        return ""
+
     async def _admitted(self, visit: Visit, address: Address) -> Visit:
         """With its form. Raises Refusal unless whoever asks may."""
         runtime, person = visit.runtime, visit.person
@@ -207,7 +263,7 @@ class Console:
         if address.method == "POST":
             require_ours(visit.request, visit.form, person)
         if person is not None:
-            if not address.passive:
+            if not (address.passive or (address.method == "GET" and is_by_itself(visit.request))):
                 await _note_use(runtime, person)
             if address.may is not None and address.may not in person.pages:
                 raise forbidden("account", person.name, f"may not see {address.may}", "ask whoever runs nextbest")
@@ -220,9 +276,13 @@ async def _note_use(runtime: Runtime, person: Person) -> None:
         await asyncio.to_thread(runtime.store.touch_session, person.session.digest, moment)
 
 
-def _to_sign_in(request: Request) -> Response:
-    """A part of a page cannot become another page by itself: htmx is told to go there."""
+def _to_sign_in(visit: Visit) -> Response:
+    """A part of a page cannot become another page by itself: htmx is told to go there, but where somebody may have
+    written something, which would be lost."""
+    request = visit.request
     if is_partial(request):
+        if request.method != "GET" or is_by_itself(request):
+            return answering.page("signed_out.html", visit, HTTPStatus.UNAUTHORIZED.value)
         return Response(status_code=401, headers={"HX-Redirect": f"{CONSOLE}/sign-in"})
     there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return answering.redirect(
@@ -230,9 +290,10 @@ def _to_sign_in(request: Request) -> Response:
     )
 
 
-def _error_page(visit: Visit, refusal: Refusal) -> Response:
+def _error_page(visit: Visit, refusal: Refusal, came_from: str) -> Response:
     template = "fault.html" if visit.partial else "error.html"
-    answer = answering.page(template, visit, refusal.status.value, refusal=refusal)
+    values = {"refusal": refusal, "came_from": came_from, "sent": sent_to(visit.request.url.path)}
+    answer = answering.page(template, visit, refusal.status.value, **values)
     answer.headers.update(dict(refusal.headers))
     return answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from features.definitions import names
 from features.stores.desk import Sampled
 from models.drift import Drift, Reference, drift, histogram
 from models.logged_rows import rows_of
+
+LEAST: Final = 100
+"""Decisions of which drift is told; what fewer show is mostly whom they happened to be about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class Drifted:
 
     decisions: int
     features: tuple[FeatureDrift, ...]
+
+    @property
+    def too_few(self) -> bool:
+        return self.decisions < LEAST
 
 
 def drifted(samples: Sequence[Sampled], reference: Reference) -> Drifted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,7 @@ class _Slate(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     channels: list[_Slate]
+    catalogue_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ActionFigures:
-    """On one channel. chosen: by the decisions looked at. expected: the mean of the model's probability over the
-    contacts, NaN of none. maturity: 0..1 of its exposure ceiling, 1 without one. live: whether it runs now."""
+    """On one channel. chosen: by the decisions looked at. response: of the contacts; of none of a notice, which is only
+    told. expected: the mean of the model's probability over them, NaN of none. maturity: 0..1 of its exposure ceiling,
+    1 without one. live: whether it runs now."""
 
     action_id: str
     channel: str
     name: str
+    notice: bool
     chosen: int
+    contacts: int
     response: Share
     expected: float
     maturity: float
@@ -83,8 +87,8 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class ArmFigures:
-    """people: for whom decisions were made. response: of contacts. ahead: of the reference arm's response, with its
-    95 % interval over people; NaN where there is nothing to compare."""
+    """people: for whom decisions were made. response: of contacts but those by notices. ahead: of the reference arm's
+    response, with its 95 % interval over people; NaN where there is nothing to compare."""
 
     arm: str
     people: int
@@ -104,23 +108,42 @@ class Overview:
     @property
     def told(self) -> tuple[ActionFigures, ...]:
         """Actions of which there is something to tell."""
-        return tuple(one for one in self.actions if one.chosen or one.response.trials)
+        return tuple(one for one in self.actions if one.chosen or one.contacts)
 
     @property
     def untold(self) -> tuple[ActionFigures, ...]:
-        return tuple(one for one in self.actions if not (one.chosen or one.response.trials))
+        return tuple(one for one in self.actions if not (one.chosen or one.contacts))
 
 
-def overview(lately: Lately, catalogue: Catalogue, spent: Callable[[str], int], moment: int) -> Overview:
-    """spent: contacts of an action so far, as its ceiling counts them. moment: ms UTC."""
+def chosen_by(lately: Lately) -> dict[str, int]:
+    """Every action that was chosen, with the version of the catalogue of the newest decision that chose it."""
+    found: dict[str, int] = {}
+    for *_, text in lately.decisions:
+        made = msgspec.json.decode(text, type=_Answer)
+        for slate in made.channels:
+            for one in slate.actions:
+                found.setdefault(one.action_id, made.catalogue_version)
+    return found
+
+
+def overview(
+    lately: Lately,
+    catalogue: Catalogue,
+    spent: Callable[[str], int],
+    moment: int,
+    notices: Collection[str],
+    gone: Mapping[str, str],
+) -> Overview:
+    """spent: contacts of an action so far, as its ceiling counts them. moment: ms UTC. notices: actions that are only
+    told, and are in no response. gone: what actions were called that have left the catalogue, by id."""
     slates = [slate for *_, text in lately.decisions for slate in msgspec.json.decode(text, type=_Answer).channels]
     channels = sorted({slate.channel for slate in slates})
     return Overview(
         decisions=len(lately.decisions),
-        actions=_actions(slates, lately.contacts, catalogue, spent, moment),
+        actions=_actions(slates, lately.contacts, catalogue, spent, moment, notices, gone),
         funnel=funnel(slates),
         by_channel={channel: funnel([one for one in slates if one.channel == channel]) for channel in channels},
-        arms=arms(lately),
+        arms=arms(lately, notices),
     )
 
 
@@ -140,15 +163,27 @@ def _actions(
     catalogue: Catalogue,
     spent: Callable[[str], int],
     moment: int,
+    notices: Collection[str],
+    gone: Mapping[str, str],
 ) -> tuple[ActionFigures, ...]:
     chosen = Counter((one.action_id, slate.channel) for slate in slates for one in slate.actions)
     told: dict[tuple[str, str], list[DecidedContact]] = {}
     for contact in contacts:
         told.setdefault((contact.action, contact.channel), []).append(contact)
     known = {action.id: action for action in catalogue.actions}
+    names = {**gone, **{action.id: action.name for action in catalogue.actions}}
     pairs = {(action.id, one.channel) for action in catalogue.actions for one in action.treatments}
     made = [
-        _figures(known.get(one[0]), one, chosen[one], told.get(one, []), spent, moment)
+        _figures(
+            known.get(one[0]),
+            one,
+            names.get(one[0], one[0]),
+            chosen[one],
+            told.get(one, []),
+            spent,
+            moment,
+            one[0] in notices,
+        )
         for one in sorted({*pairs, *chosen, *told})
     ]
     return tuple(sorted(made, key=lambda one: (-one.chosen, one.name, one.channel)))
@@ -157,26 +192,29 @@ def _actions(
 def _figures(
     action: Action | None,
     of: tuple[str, str],
+    name: str,
     chosen: int,
     contacts: Sequence[DecidedContact],
     spent: Callable[[str], int],
     moment: int,
+    notice: bool,
 ) -> ActionFigures:
-    response = Share(sum(one.succeeded for one in contacts), len(contacts))
-    expected = float(np.mean([one.expected for one in contacts])) if contacts else math.nan
+    judged = [] if notice else contacts
+    response = Share(sum(one.succeeded for one in judged), len(judged))
+    expected = float(np.mean([one.expected for one in judged])) if judged else math.nan
     live = action is not None and (action.starts_at or 0) <= moment < (action.ends_at or math.inf)
     ceiling = None if action is None else action.ceiling
     maturity = 1.0 if ceiling is None else min(1.0, spent(of[0]) / ceiling.until)
-    name = of[0] if action is None else action.name
-    return ActionFigures(*of, name, chosen, response, expected, maturity, live)
+    return ActionFigures(*of, name, notice, chosen, len(contacts), response, expected, maturity, live)
 
 
-def arms(lately: Lately) -> tuple[ArmFigures, ...]:
-    """The reference first, then by name."""
+def arms(lately: Lately, notices: Collection[str]) -> tuple[ArmFigures, ...]:
+    """The reference first, then by name. notices: as in overview."""
+    contacts = [one for one in lately.contacts if one.action not in notices]
     people: dict[str, set[int]] = {}
     for arm, person, _ in lately.decisions:
         people.setdefault(arm, set()).add(person)
-    by_arm = {arm: _by_person([one for one in lately.contacts if one.arm == arm]) for arm in people}
+    by_arm = {arm: _by_person([one for one in contacts if one.arm == arm]) for arm in people}
     reference = by_arm.get(REFERENCE, np.zeros((0, 2)))
     order = sorted(people, key=lambda arm: (arm != REFERENCE, arm))
     return tuple(_arm(arm, len(people[arm]), by_arm[arm], reference) for arm in order)

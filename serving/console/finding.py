@@ -21,6 +21,7 @@ from serving.console.answering import page, redirect
 from serving.console.customer import note_views
 from serving.console.naming import Named
 from serving.console.places import customer_address
+from serving.console.promises import overdue, waiting
 from serving.console.visit import Visit
 from serving.customers import WAS_PLUS
 
@@ -73,7 +74,9 @@ async def find(visit: Visit) -> Response:
         return await _by_name(visit, clean(query.get("name", "")), clean(query.get("postcode", "")))
     asked, attempts = _asked(visit)
     if not asked:
-        return page("find.html", visit, asked="", tried=())
+        open_ = await asyncio.to_thread(waiting, visit.runtime.store, visit.who.name)
+        today = wording.date_at(visit.runtime.in_force.clock.present(None), visit.zone)
+        return page("find.html", visit, asked="", tried=(), promised=len(open_), overdue=overdue(open_, today))
     found = await asyncio.to_thread(_found, visit.runtime.store, attempts)
     if len(found) == 1:
         return redirect(customer_address(found[0].customer_id))
@@ -192,4 +195,5 @@ _QUESTIONS: Final[dict[str, Callable[[CustomerRecord, str], str]]] = {
     "How does your postcode begin?": lambda record, _: Named.of(record.traits).area,
     "In which town do you live?": lambda record, _: Named.of(record.traits).city,
     "When did you order last?": _newest_order,
+    "What is your last name?": lambda record, _: Named.of(record.traits).last,
 }

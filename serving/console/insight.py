@@ -21,16 +21,18 @@ from models.policy_rules import DAY
 from serving import metrics
 from serving.console import earned, figures, plots
 from serving.console.answering import page
-from serving.console.drifting import Drifted, drifted
+from serving.console.drifting import LEAST, Drifted, drifted
 from serving.console.earned import ArmSales
 from serving.console.figures import ActionFigures
 from serving.console.visit import Visit
 from serving.errors import invalid
 from serving.model_loader import LiveModel
+from serving.notices import notices_among
 from serving.registry import RegistryError
 from serving.reigns import Reign, reigns, verdicts
 from serving.runtime import Runtime
 from serving.watching import compared
+from serving.words import label
 
 DAYS, MOST_DECISIONS = 28, 2_000
 MOST_ASKED = 20_000
@@ -78,7 +80,16 @@ def _overview(runtime: Runtime) -> figures.Overview:
     catalogue, present = compiled.catalogue, in_force.clock.present(None)
     lately = runtime.store.decided_lately(present - DAYS * DAY, MOST_DECISIONS)
     day = day_of(catalogue.time_zone, present)
-    return figures.overview(lately, catalogue, lambda one: in_force.published.spent_by(one, day).contacts_ever, present)
+    chosen = figures.chosen_by(lately)
+    notices = notices_among(runtime, chosen)
+    shown = {*chosen, *(one.action for one in lately.contacts)}
+    gone = shown.difference(one.id for one in catalogue.actions)
+    names = runtime.action_names.of(gone, in_force.catalogue_version)
+
+    def spent(action: str) -> int:
+        return in_force.published.spent_by(action, day).contacts_ever
+
+    return figures.overview(lately, catalogue, spent, present, notices, names)
 
 
 def _sales(runtime: Runtime) -> tuple[ArmSales, ...]:
@@ -129,13 +140,14 @@ async def models(visit: Visit) -> Response:
         trials=runtime.in_force.trials,
         told=told,
         drift=drift,
-        drift_plot=plots.drift_plot("Drift of scores", drift.scores, GREAT),
+        drift_plot=plots.drift_plot("Drift of scores", [(label(one), psi) for one, psi in drift.scores], GREAT),
         moved=moved,
         moved_plot=plots.drift_plot("Drift of features", _named(moved), GREAT),
         features=FEATURES,
+        least=LEAST,
         days=DAYS,
         some=SOME,
-        zone=runtime.catalogue().catalogue.time_zone,
+        zone=visit.zone,
         mlflow=settings.mlflow_pages,
         name=settings.model_name,
     )
@@ -187,6 +199,6 @@ async def letters(visit: Visit) -> Response:
         raise invalid("before", before, "the number of a letter", "leave it out for the newest")
     number = None if before is None else int(before)
     found = await asyncio.to_thread(visit.runtime.store.buried, LETTERS + 1, number)
-    zone = visit.runtime.catalogue().catalogue.time_zone
+    zone = visit.zone
     following = found[LETTERS - 1].number if len(found) > LETTERS else None
     return page("letters.html", visit, letters=found[:LETTERS], following=following, zone=zone)

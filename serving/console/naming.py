@@ -38,6 +38,10 @@ class Named:
         return cls(first, whole, *rest)
 
     @property
+    def last(self) -> str:
+        return self.whole.removeprefix(self.first).strip()
+
+    @property
     def area(self) -> str:
         """The part of the postcode that many share: the first half of a British one, the first three signs of others;
         of one that short, nothing."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from features.cases import SEVERITY_NAMES
@@ -11,15 +12,17 @@ from features.event import Kind
 from features.identity import customer_identifier
 from features.instants import parse_instant
 from features.journey import LONGEST_WAIT
-from features.stores.people import Identity
+from features.stores.people import Identity, LoggedEvent
 from models.contact_moment import question
 from serving.console import happenings, wording
+from serving.console.happenings import Happenings
 from serving.console.naming import Named, further
 from serving.console.visit import Visit
-from serving.contact_reasons import ContactReasonsAnswer, reasons_of
-from serving.context import context_of
+from serving.contact_reasons import ContactReasonsAnswer, evidence_asked, reasons_from
+from serving.context import context_asked, context_from
 from serving.customers import owned_by
-from serving.know_answers import ContextAnswer, HandoffAnswer, OwnedAnswer, TimelineAnswer
+from serving.journey_answers import TELLING
+from serving.know_answers import ContextAnswer, HandoffAnswer, OwnedAnswer
 from serving.person import Known
 from serving.runtime import Runtime
 
@@ -65,7 +68,8 @@ class Owned:
 @dataclass(frozen=True, slots=True)
 class Now:
     """What may change while the page is open. newest: the sequence of the newest event that is in it; version: of the
-    history that decisions read. speaking: a call or chat is under way. names: of actions, by id."""
+    history that decisions read. speaking: a call or chat is under way. names: of actions
+    that the journey is about, by id."""
 
     known: Known
     newest: int
@@ -101,16 +105,43 @@ class Desk:
     who: Who
     reasons: ContactReasonsAnswer
     owned: Owned
-    timeline: TimelineAnswer
+    timeline: Happenings
 
 
-def read_now(runtime: Runtime, known: Known) -> Now:
-    """What is told in between is in it twice rather than not at all."""
+def read_now(visit: Visit, known: Known) -> Now:
+    told = visit.runtime.store.stretches(known.identifier, context_asked(known.record.page))
+    return _now(visit, known, told, speaking(known), _newest(visit.runtime, known, told))
+
+
+def _newest(runtime: Runtime, known: Known, told: Sequence[Sequence[LoggedEvent]]) -> int:
+    """Whatever was told after it is told to the page. It is the record's version, or the note after it, for a note
+    changes no record. Where anything else was told since the record was read, also of what no part reads, it is the
+    version: what the page shows already may come twice, and nothing waits for the next that is told."""
+    version = known.record.version
+    since = [one for stretch in told for one in stretch if one.sequence > version]
+    if not since or any(one.event.kind is not Kind.NOTE_WRITTEN for one in since):
+        return version
+    if runtime.store.read(known.identifier).version != version:
+        return version
+    return max(one.sequence for one in since)
+
+
+def _now(visit: Visit, known: Known, told: Sequence[Sequence[LoggedEvent]], speaking: bool, newest: int) -> Now:
+    """told: the log's answers to context_asked."""
+    runtime = visit.runtime
     catalogue = runtime.catalogue().catalogue
-    names = {action.id: action.name for action in catalogue.actions}
-    newest = max(runtime.store.newest_told(known.identifier), known.record.version)
-    context = context_of(runtime, known, runtime.settings.console_channel, catalogue)
-    return Now(known, newest, context, speaking(known), catalogue.time_zone, catalogue.currency, SEVERITY_NAMES, names)
+    context = context_from(runtime, known, runtime.settings.console_channel, catalogue, told)
+    actions = set[str]() if context.journey is None else _acted_on(told, int(context.journey.started_at))
+    names = runtime.action_names.of(actions, runtime.in_force.catalogue_version)
+    return Now(known, newest, context, speaking, visit.zone, catalogue.currency, SEVERITY_NAMES, names)
+
+
+def _acted_on(told: Sequence[Sequence[LoggedEvent]], since: int) -> set[str]:
+    """Actions that what tells of a journey names; since: ms UTC, when it began. Whatever else stands in quotation marks
+    there is none, and would be looked for in the whole history of the catalogue."""
+    events = (one.event for stretch in told for one in stretch)
+    steps = (one for one in events if one.kind in TELLING and one.occurred_at >= since)
+    return {one.action for one in steps if one.action is not None}
 
 
 def speaking(known: Known) -> bool:
@@ -121,15 +152,22 @@ def speaking(known: Known) -> bool:
 
 
 def read(visit: Visit, known: Known) -> Desk:
-    runtime, customer_id = visit.runtime, known.record.customer_id
-    compiled = runtime.catalogue()
-    reasons = reasons_of(runtime, runtime.in_force, compiled, known.identifier, known.moment, REASONS, customer_id)
+    """Its parts ask the log together, so that what several of them need is read and put into words once."""
+    runtime, record = visit.runtime, known.record
+    in_force, compiled = runtime.in_force, runtime.catalogue()
+    under_way = question(record.page, known.moment)
+    parts = (context_asked(record.page), evidence_asked(under_way), (happenings.FIRST,))
+    told = runtime.store.stretches(known.identifier, list(chain.from_iterable(parts)))
+    each = iter(told)
+    context, evidence, (first,) = ([next(each) for _ in asked] for asked in parts)
     return Desk(
-        now=read_now(runtime, known),
+        now=_now(visit, known, context, under_way.moment < known.moment, _newest(runtime, known, told)),
         who=who(visit, known),
-        reasons=reasons,
+        reasons=reasons_from(
+            runtime, in_force, compiled, known.identifier, record, under_way, evidence, REASONS, record.customer_id
+        ),
         owned=_owned(runtime, known),
-        timeline=happenings.first(runtime, known),
+        timeline=happenings.told_in(runtime, known, first),
     )
 
 

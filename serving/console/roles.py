@@ -27,6 +27,7 @@ class May(StrEnum):
     MODELS = "models"
     LETTERS = "letters"
     NOTICES = "notices"
+    TEAM = "team"
 
 
 _DESK = frozenset({"read", "write", "decide"})
@@ -42,7 +43,7 @@ RIGHTS_OF: Final[Mapping[Role, frozenset[str]]] = {
 
 _PAGES: Final[Mapping[Role, frozenset[May]]] = {
     Role.AGENT: frozenset({May.CUSTOMERS}),
-    Role.LEAD: frozenset({May.CUSTOMERS, May.ACTIONS, May.NOTICES}),
+    Role.LEAD: frozenset({May.CUSTOMERS, May.ACTIONS, May.NOTICES, May.TEAM}),
     Role.MARKETER: frozenset({May.ACTIONS, May.MODELS}),
     Role.SCIENTIST: frozenset({May.ACTIONS, May.MODELS, May.LETTERS}),
     Role.ADMIN: frozenset(May),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
 
@@ -12,7 +12,7 @@ from serving.console import accounts
 from serving.console.accounts import Hashing
 from serving.console.answering import page, redirect
 from serving.console.roles import May
-from serving.console.visit import COOKIE, Visit, cookie, new_token
+from serving.console.visit import COOKIE, PROOF_HEADER, Visit, cookie, new_token
 from serving.errors import Refusal
 from serving.security import digest
 
@@ -64,6 +64,13 @@ async def leave(visit: Visit) -> Response:
     answer = redirect(f"{HOME}/sign-in")
     answer.headers["set-cookie"] = cookie(visit, COOKIE, "", HOME, 0)
     return answer
+
+
+async def here(visit: Visit) -> Response:
+    """Somebody sits before the page, though it asks for nothing. With what a page that was open before they signed in
+    anew shows from now on."""
+    told = {PROOF_HEADER: visit.who.proof, "x-console-account": quote(visit.who.name)}
+    return Response(status_code=204, headers={"Cache-Control": "no-store", **told})
 
 
 async def home(visit: Visit) -> Response:

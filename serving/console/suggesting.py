@@ -15,9 +15,14 @@ from typing import Final
 import msgspec
 
 from models.catalogue import Catalogue
+from models.decision import Refusal
+from models.notices import is_over
 from models.policy_rules import Direction
 from serving import deciding
 from serving.call import Call
+from serving.console.notice_card import Notice
+from serving.console.refusals import GATES, HeldBack, Speaker
+from serving.console.said import Conversation, Said, conversation_of, key_of
 from serving.console.wording import money, number
 from serving.draws import occasion
 from serving.person import Known
@@ -26,18 +31,12 @@ from serving.runtime import Runtime
 from serving.schemas import RecommendRequest
 
 MOST: Final = 5
+REFUSED: Final = 60
+"""Of what is held back, what is put into words."""
 SERVICE_FIRST: Final = "service_first"
-_TALK: Final = ("talk_track", "script", "say", "text", "words")
+SCHEDULE: Final = "schedule"
+TALK: Final = ("talk_track", "script", "say", "text", "words")
 """What a treatment calls the words for whoever speaks, the first that it has."""
-
-
-class Refused(msgspec.Struct, frozen=True):
-    action_id: str
-    gate: str
-    rule: str
-    observed: str
-    required: str
-    reason: str
 
 
 class _Action(msgspec.Struct, frozen=True):
@@ -57,8 +56,8 @@ class _Slate(msgspec.Struct, frozen=True):
     channel: str
     actions: list[_Action]
     funnel: dict[str, int]
-    refused: list[Refused] = []
-    withheld: list[Refused] = []
+    refused: list[Refusal] = []
+    withheld: list[Refusal] = []
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -80,10 +79,12 @@ class Why:
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """talk: what to say, "" where the treatment has no words. details: what else it has. probability, value: None when
-    the model failed. why: empty when nothing is known of it."""
+    the model failed. why: empty when nothing is known of it. key: of serving.console.said. said: what they answered to
+    it in this conversation. notice: None of what is offered. success: what the probability is of, as Action has it."""
 
     name: str
     kind: str
+    success: str
     talk: str
     details: tuple[tuple[str, str], ...]
     probability: float | None
@@ -93,6 +94,9 @@ class Suggestion:
     maturity: float
     why: tuple[Why, ...]
     token: str
+    key: str
+    said: Said
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +113,18 @@ class Suggestions:
 
 @dataclass(frozen=True, slots=True)
 class WhyNot:
-    """funnel: (gate, how many it was the first to refuse), in the order of the gates, none of which is 0."""
+    """funnel: (gate in words, how many it was the first to refuse), in the order of the gates, none of which is 0.
+    refused: the first REFUSED; more: how many there are beyond."""
 
     candidates: int
     eligible: int
     funnel: tuple[tuple[str, int], ...]
-    refused: tuple[Refused, ...]
-    names: Mapping[str, str]
+    refused: tuple[HeldBack, ...]
+    more: int
 
 
-async def suggestions(runtime: Runtime, known: Known, call: Call) -> Suggestions:
-    """Raises Refusal."""
+async def suggestions(runtime: Runtime, known: Known, call: Call, zone: str) -> Suggestions:
+    """zone: in which moments are written. Raises Refusal."""
     catalogue, channel = runtime.catalogue().catalogue, runtime.settings.console_channel
     unable = _unable(catalogue, channel)
     if unable:
@@ -134,38 +139,64 @@ async def suggestions(runtime: Runtime, known: Known, call: Call) -> Suggestions
     if any(one.action_id not in reasons for one in chosen):
         reasons = await asyncio.to_thread(_replayed, runtime, standing.decision_id) | reasons
     names = {action.id: action.name for action in catalogue.actions}
-    made = [_suggestion(one, names, reasons.get(one.action_id, []), catalogue) for one in chosen]
+    conversation, speaker = conversation_of(runtime, known), _speaker(runtime, zone)
+    keys = {one.action_id: key_of(runtime, one.action_id) for one in chosen}
+    made = [
+        _suggestion(one, names, reasons.get(one.action_id, []), catalogue, keys[one.action_id], conversation)
+        for one in chosen
+    ]
     return Suggestions(
         none="",
         actions=tuple(sorted(made, key=lambda one: one.kind != "service")),
-        held_back=next((one.reason for one in refused if one.gate == SERVICE_FIRST), ""),
+        held_back=next((speaker.told(one).words for one in refused if one.gate == SERVICE_FIRST), ""),
         degraded=standing.degraded,
         personalised=standing.personalised,
-        refused=len(refused),
+        refused=len({one.action_id for one in refused} - _ended(catalogue, known.moment)),
     )
 
 
-async def why_not(runtime: Runtime, known: Known) -> WhyNot:
-    """Of now, and of nobody's contact: a dry run. Raises Refusal."""
+async def why_not(runtime: Runtime, known: Known, zone: str) -> WhyNot:
+    """Of now, and of nobody's contact: a dry run. zone: as above. Raises Refusal."""
     catalogue, channel = runtime.catalogue().catalogue, runtime.settings.console_channel
-    names = {action.id: action.name for action in catalogue.actions}
     if _unable(catalogue, channel):
-        return WhyNot(0, 0, (), (), names)
+        return WhyNot(0, 0, (), (), 0)
     slate = (await _looked(runtime, known, channel)).channels[0]
-    gates = [(gate, count) for gate, count in slate.funnel.items() if gate not in {"candidates", "eligible"} and count]
-    refused = (*slate.refused, *slate.withheld)
-    return WhyNot(slate.funnel["candidates"], slate.funnel["eligible"], tuple(gates), refused, names)
+    ended = _ended(catalogue, known.moment)
+    gone = {one.action_id for one in slate.refused} & ended
+    counts = {**slate.funnel, SCHEDULE: slate.funnel.get(SCHEDULE, 0) - len(gone)}
+    gates = [(gate, count) for gate, count in counts.items() if gate not in {"candidates", "eligible"} and count]
+    told, speaker = (
+        [one for one in (*slate.refused, *slate.withheld) if one.action_id not in ended],
+        _speaker(runtime, zone),
+    )
+    return WhyNot(
+        candidates=counts["candidates"] - len(gone),
+        eligible=counts["eligible"],
+        funnel=tuple((GATES.get(gate, gate), count) for gate, count in gates),
+        refused=tuple(map(speaker.told, told[:REFUSED])),
+        more=max(len(told) - REFUSED, 0),
+    )
+
+
+def _speaker(runtime: Runtime, zone: str) -> Speaker:
+    names = runtime.item_names.of_version(runtime.in_force.catalogue_version)
+    return Speaker(runtime.catalogue().catalogue, names, runtime.settings.console_channel, zone)
+
+
+def _ended(catalogue: Catalogue, moment: int) -> frozenset[str]:
+    """Notices that are over: nobody asks why they are not said any more."""
+    return frozenset(action.id for action in catalogue.actions if is_over(action, moment))
 
 
 def _unable(catalogue: Catalogue, channel: str) -> str:
     known = catalogue.channels.get(channel)
     if known is None:
-        return f"The catalogue has no channel “{channel}”; add it, with treatments, or set NEXTBEST_CONSOLE_CHANNEL."
-    if known.direction is Direction.OUTBOUND:
-        return (
-            f"The channel “{channel}” is one on which we write first; the console suggests where customers come to us."
-        )
-    return ""
+        why = f"the catalogue has no channel “{channel}”; add it, with treatments, or set NEXTBEST_CONSOLE_CHANNEL"
+    elif known.direction is Direction.OUTBOUND:
+        why = f"the channel “{channel}” is one on which we write first, and this desk is where customers come to us"
+    else:
+        return ""
+    return f"Nothing can be suggested at this desk. Tell whoever runs nextbest: {why}."
 
 
 def _request(runtime: Runtime, known: Known, channel: str, catalogue: Catalogue) -> RecommendRequest:
@@ -192,12 +223,21 @@ def _replayed(runtime: Runtime, decision_id: str | None) -> dict[str, list[str]]
     return {one.action_id: one.reasons for one in msgspec.json.decode(made, type=_Answer).channels[0].actions}
 
 
-def _suggestion(one: _Action, names: Mapping[str, str], reasons: Sequence[str], catalogue: Catalogue) -> Suggestion:
-    talk = next((name for name in _TALK if isinstance(one.content.get(name), str)), None)
+def _suggestion(
+    one: _Action,
+    names: Mapping[str, str],
+    reasons: Sequence[str],
+    catalogue: Catalogue,
+    key: str,
+    conversation: Conversation,
+) -> Suggestion:
+    talk = next((name for name in TALK if isinstance(one.content.get(name), str)), None)
+    action = next((action for action in catalogue.actions if action.id == one.action_id), None)
     details = {name: value for name, value in one.content.items() if name != talk}
     return Suggestion(
         name=names.get(one.action_id, one.action_id),
         kind=one.kind,
+        success="" if action is None else action.success,
         talk="" if talk is None else str(one.content[talk]),
         details=tuple((name.replace("_", " "), _written(name, value, catalogue)) for name, value in details.items()),
         probability=one.response_probability,
@@ -207,6 +247,9 @@ def _suggestion(one: _Action, names: Mapping[str, str], reasons: Sequence[str], 
         maturity=one.maturity,
         why=tuple(map(_why, reasons)),
         token=one.token or "",
+        key=key,
+        said=conversation.said(key),
+        notice=Notice.of(action),
     )
 
 

@@ -7,13 +7,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from starlette.requests import Request
 
 from features.stores.desk import Account, DeskSession
+from features.stores.keeping import DATA_SETTING
+from features.stores.protocol import StoreError
+from models.local_time import zone_of
 from serving.body import read
 from serving.call import Call, SignedIn
+from serving.clock import DrivenClock
 from serving.console import accounts
 from serving.console.roles import May, pages_of, rights_of
 from serving.errors import Refusal, forbidden, invalid
@@ -22,6 +26,9 @@ from serving.runtime import Runtime
 from serving.security import digest
 
 COOKIE: Final = "nextbest_console"
+ZONE_COOKIE: Final = "nextbest_zone"
+"""Set by our script, for no header tells a browser's zone."""
+_LONGEST_ZONE = 64
 PROOF_HEADER: Final = "x-console-proof"
 PROOF_FIELD: Final = "proof"
 """Where a request that changes something shows that it comes from a page of ours."""
@@ -50,6 +57,25 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a demo or simulation takes as its present. now: ms UTC. data: whose data these are, in words."""
+
+    now: int
+    data: str
+
+    @classmethod
+    def of(cls, runtime: Runtime) -> Standing | None:
+        """None where the present is the real one, and while the store is away."""
+        clock = runtime.in_force.clock
+        if not isinstance(clock, DrivenClock):
+            return None
+        try:
+            return cls(clock.present(None), runtime.store.setting(DATA_SETTING) or "demo data")
+        except StoreError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """person: None while nobody is signed in. form: the fields of a POST, each once; empty for a GET. path: parameters
     of the address."""
@@ -73,6 +99,19 @@ class Visit:
         who = self.who
         signed_in = SignedIn(who.name, rights_of(who.account.roles))
         return replace(Call.of(self.request.headers, self.peer), key=None, signed_in=signed_in)
+
+    @property
+    def zone(self) -> str:
+        """The IANA name of the zone in which times are written: the browser's, where its page has told it, else the
+        catalogue's, else UTC."""
+        compiled = self.runtime.in_force.catalogue
+        otherwise = "UTC" if compiled is None else compiled.catalogue.time_zone
+        told = unquote(self.request.cookies.get(ZONE_COOKIE, ""))
+        return zone_of(told if 0 < len(told) <= _LONGEST_ZONE else None, otherwise).key
+
+    @property
+    def standing(self) -> Standing | None:
+        return Standing.of(self.runtime)
 
     @property
     def peer(self) -> str:
@@ -100,6 +139,11 @@ class Visit:
 
 def is_partial(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
+
+
+def is_by_itself(request: Request) -> bool:
+    """Whether the page asks because something new was told, and not because somebody did something."""
+    return request.headers.get("x-console-by-itself") == "true"
 
 
 def new_token() -> str:

@@ -1,34 +1,56 @@
-"""How values are written on pages. Moments are ms UTC inside; people read them by one time zone, that of the
-catalogue."""
+"""How values are written on pages. Moments are ms UTC inside; a page writes them by one time zone (Visit.zone)."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from features.instants import parse_instant
 from models.local_time import zone_of
-from serving.words import place
+from serving.words import label, noun, place
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_DATE = len("2026-02-12")
+
+
+def _there(moment: int, zone: str) -> dt.datetime:
+    return dt.datetime.fromtimestamp(moment / 1000, zone_of(None, zone))
 
 
 def clock(moment: int, zone: str) -> str:
     """ "4 Mar 2026, 14:05"."""
-    at = dt.datetime.fromtimestamp(moment / 1000, zone_of(None, zone))
+    at = _there(moment, zone)
     return f"{at.day} {at:%b %Y, %H:%M}"
 
 
 def day(moment: int, zone: str) -> str:
-    at = dt.datetime.fromtimestamp(moment / 1000, zone_of(None, zone))
+    at = _there(moment, zone)
     return f"{at.day} {at:%b %Y}"
+
+
+def date_at(moment: int, zone: str) -> dt.date:
+    return _there(moment, zone).date()
 
 
 def month(moment: int, zone: str) -> str:
     """ "March 2026"."""
-    return f"{dt.datetime.fromtimestamp(moment / 1000, zone_of(None, zone)):%B %Y}"
+    return f"{_there(moment, zone):%B %Y}"
+
+
+def due(told: str) -> str:
+    """ "by 12 Feb 2026" of the day that a form gives; whatever else somebody wrote as it is."""
+    on = day_of(told) if len(told.strip()) == _DATE else None
+    return told if on is None else f"by {on.day} {on:%b %Y}"
+
+
+def day_of(told: str) -> dt.date | None:
+    """The day, where it is written as 2026-02-12, alone or with a time of day."""
+    try:
+        return dt.date.fromisoformat(told.strip()[:10])
+    except ValueError:
+        return None
 
 
 def span(seconds: float) -> str:
@@ -71,12 +93,26 @@ def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith((".", "!", "?")) else ".")
 
 
-_INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z")
+INSTANT: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z")
 
 
 def humane(words: str, zone: str) -> str:
     """The moments that stand in it as people write them."""
-    return _INSTANT.sub(lambda found: clock(parse_instant(found[0]), zone), words)
+    return INSTANT.sub(lambda found: clock(parse_instant(found[0]), zone), words)
+
+
+def listed(words: Sequence[str], joined: str = "and") -> str:
+    """ "a, b and c"; "" of none."""
+    *before, last = words or [""]
+    return f"{', '.join(before)} {joined} {last}" if before else last
+
+
+_QUOTED = re.compile(r"“([^”]+)”")
+
+
+def named_within(words: str, names: Mapping[str, str]) -> str:
+    """Words with the names of actions in the place of their ids, wherever one stands in quotation marks."""
+    return _QUOTED.sub(lambda found: f"“{names.get(found[1], found[1])}”", words)
 
 
 def named(words: str, action: str | None, names: Mapping[str, str]) -> str:
@@ -84,16 +120,30 @@ def named(words: str, action: str | None, names: Mapping[str, str]) -> str:
     return words if action is None else words.replace(f"“{action}”", f"“{names.get(action, action)}”")
 
 
+_COME_OF: Final = {"converted": "buy with it", "accepted": "say yes", "clicked": "click on it"}
+
+
+def come_of(success: str) -> str:
+    """What people do of whom it is a success, after their share. success: as models.catalogue.Action has it; "" where
+    the catalogue has the action no more."""
+    return _COME_OF.get(success, "respond")
+
+
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "clock": clock,
     "day": day,
+    "due": due,
     "span": span,
     "ago": ago,
     "percent": percent,
     "money": money,
     "number": number,
+    "come_of": come_of,
     "sentence": sentence,
     "humane": humane,
     "named": named,
+    "named_within": named_within,
     "place": place,
+    "label": label,
+    "noun": noun,
 }

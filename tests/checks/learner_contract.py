@@ -45,13 +45,28 @@ def world(step: float, seed: int = 1, rows: int = ROWS) -> World:
     return World(Trial(columns, treated, propensity, outcome, np.arange(rows, dtype=np.int64) // 2), effect)
 
 
+@lru_cache(maxsize=4)
+def proportional_world(step: float, seed: int = 1, rows: int = ROWS) -> World:
+    """SYNTHETIC. The same effect, which is as much as people do without a contact; the chance of one depends on x1."""
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(size=(rows, 3))
+    effect = 1.0 + step * np.where(columns[:, 0] > 0.0, 1.0, -1.0)
+    propensity = np.where(columns[:, 1] > 0.0, 0.7, 0.3)
+    treated = rng.random(rows) < propensity
+    outcome = effect + effect * treated + rng.normal(size=rows)
+    return World(Trial(columns, treated, propensity, outcome, np.arange(rows, dtype=np.int64) // 2), effect)
+
+
 class LearnerContract:
+    """world: one in which what the learner takes for granted is so."""
+
     learner: Learner
+    world = staticmethod(world)
 
     def test_a_known_effect_is_recovered(self) -> None:
         """On both sides of the step, of people who were not learned from, to within what the noise of so many rows
         allows and a tenth, for trees do not cut exactly where the step is."""
-        made, others = world(1.0), world(1.0, seed=2)
+        made, others = self.world(1.0), self.world(1.0, seed=2)
         model = choose(made.trial, INPUTS, 7, learners=(self.learner,)).model
         found, high = model.effect(others.trial.columns), others.effect > 1.0
         error = ERRORS * np.sqrt(1.0 / (0.3 * 0.7) / (ROWS / 2))
@@ -60,14 +75,14 @@ class LearnerContract:
         assert np.corrcoef(found, others.effect)[0, 1] > 0.9
 
     def test_small_trees_promise_too_little_and_what_serves_is_scaled_to_what_came_true(self) -> None:
-        made, others = world(1.0), world(1.0, seed=2)
+        made, others = self.world(1.0), self.world(1.0, seed=2)
         chosen = choose(made.trial, INPUTS, 7, learners=(self.learner,))
         told, score = chosen.model.effect(others.trial.columns), others.effect
         slope = float(np.polyfit(told, score, 1)[0])
         assert abs(slope - 1.0) < ERRORS * chosen.judged[0].slope.error / chosen.judged[0].slope.value + 0.1
 
     def test_it_is_chosen_where_there_is_something_to_find_and_its_mean_is_the_average(self) -> None:
-        made = world(1.0)
+        made = self.world(1.0)
         chosen = choose(made.trial, INPUTS, 7, learners=(self.learner,))
         assert chosen.model.origin.learner == self.learner.name
         assert chosen.judged[0].qini.low > 0.0
@@ -75,7 +90,7 @@ class LearnerContract:
         assert chosen.model.effect(made.trial.columns).mean() == pytest.approx(chosen.average.value, rel=0.01)
 
     def test_it_finds_nothing_where_treatment_was_shuffled(self) -> None:
-        made = world(1.0).trial
+        made = self.world(1.0).trial
         rng = np.random.default_rng(3)
         half = np.full(len(made), 0.5)
         placebo = Trial(made.columns, rng.random(len(made)) < 0.5, half, made.outcome, made.person)
@@ -85,13 +100,13 @@ class LearnerContract:
         assert abs(chosen.model.offset) <= abs(chosen.average.value)
 
     def test_an_effect_that_all_have_alike_is_a_constant(self) -> None:
-        chosen = choose(world(0.0).trial, INPUTS, 7, learners=(self.learner,))
+        chosen = choose(self.world(0.0).trial, INPUTS, 7, learners=(self.learner,))
         assert chosen.model.origin.learner == CONSTANT
         assert abs(chosen.model.offset - 1.0) < ERRORS * chosen.average.error
-        assert np.ptp(chosen.model.effect(world(0.0).trial.columns)) == 0.0
+        assert np.ptp(chosen.model.effect(self.world(0.0).trial.columns)) == 0.0
 
     def test_neither_the_order_of_rows_nor_threads_change_anything_and_the_seed_decides(self) -> None:
-        made = world(1.0, rows=1_500).trial
+        made = self.world(1.0, rows=1_500).trial
         shuffled = made.take(np.random.default_rng(5).permutation(len(made)))
         one = choose(made, INPUTS, 7, learners=(self.learner,))
         other = choose(shuffled, INPUTS, 7, threads=2, learners=(self.learner,))
@@ -99,7 +114,7 @@ class LearnerContract:
         assert choose(made, INPUTS, 8, learners=(self.learner,)).average != one.average
 
     def test_one_side_alone_is_refused(self) -> None:
-        made = world(1.0, rows=1_500).trial
+        made = self.world(1.0, rows=1_500).trial
         alone = Trial(made.columns, np.ones(len(made), np.bool_), made.propensity, made.outcome, made.person)
         with pytest.raises(InvalidTrial, match="rows of one side are 0"):
             self.learner.fit(alone, INPUTS, 7)

@@ -289,6 +289,13 @@ class StoreContract(
         channels = store.vocabulary.texts["channel"]
         assert (channels[:2], sorted(channels)) == (["email", "web"], sorted(CHANNELS))
 
+    def test_each_version_says_what_it_called_its_actions(self, store: Store, other: Store) -> None:
+        named = '{"actions":[{"id":"a-1","name":"Strike ☎"},{"id":"a-2"}],"channels":{}}'
+        store.publish_catalogue(named, items_table([]), 0, NOON, "ann", "")
+        store.publish_catalogue('{"channels":{}}', items_table([]), 1, NOON, "ann", "over")
+        called = [other.action_names(version) for version in (0, 1, 2, 3)]
+        assert called == [{}, {"a-1": "Strike ☎", "a-2": "a-2"}, {}, {}]
+
     def test_a_lost_update_is_a_conflict_and_interns_nothing(self, store: Store, other: Store) -> None:
         store.publish_catalogue(DOCUMENT, items_table(["i-1"]), 0, NOON, "ann", "")
         with pytest.raises(CatalogueConflict):

@@ -5,13 +5,25 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from features.event import Kind
 from features.live_response import Expectation, expected_text
 from features.naming import key_of
-from features.stores.desk import Account, Answered, AnswerFate, Asked, DeskSession, Lately, RecordView, Sampled
+from features.stores.desk import (
+    Account,
+    Answered,
+    AnswerFate,
+    Asked,
+    DeskSession,
+    KeptAnswer,
+    Lately,
+    RecordView,
+    Sampled,
+)
 from features.stores.protocol import Append, Store
 from tests.checks.store_examples import NOON, append, event, log_decision, user
+from tests.checks.store_people_examples import tell
 
 ADA = Account("ada", frozenset({"agent", "lead"}), "$argon2$", "", NOON)
 BOB = Account("bob", frozenset(), "", "https://id.example", NOON + 1)
@@ -119,6 +131,23 @@ class DeskContract:
         append(store, "c-2", event("m-3"))
         assert other.newest_told(user("c-1")) < other.newest_told(user("c-2"))
 
+    def test_promises_are_found_by_whose_they_are_and_follow_their_customer(self, store: Store, other: Store) -> None:
+        note = partial(event, kind=Kind.NOTE_WRITTEN, at=NOON)
+        append(store, "ann", note("n-1", decision="ada"), note("n-2", decision="bo"), note("n-3"), event("m-1"))
+        append(store, "bob", note("n-4", at=NOON + 9, decision="ada"), event("m-2", kind=Kind.VIEWED, decision="ada"))
+
+        def found(account: str, limit: int = 9) -> list[tuple[str, str]]:
+            return [(customer, one.event.message_id) for customer, one in other.promises(account, limit)]
+
+        assert (other.promisers(9), len(other.promisers(1))) == (("ada", "bo"), 1)
+        assert found("ada") == [("bob", "n-4"), ("ann", "n-1")]
+        assert found("ada", 1) == [("bob", "n-4")]
+        assert (found("bo"), found("nobody")) == ([("ann", "n-2")], [])
+        assert [one.event.decision for _, one in other.promises("ada", 9)] == ["ada", "ada"]
+        store.erase(user("bob"), NOON + 10, "dpo")
+        assert found("ada") == [("ann", "n-1")]
+        assert store.check().faults == ()
+
     def test_what_was_decided_lately_is_read_with_what_came_of_it(self, store: Store, other: Store) -> None:
         assert other.decided_lately(0, 10) == Lately((), ())
         expected = expected_text([Expectation("a-1", "email", 0.25, int(Kind.CLICKED), DAY)])
@@ -182,24 +211,145 @@ class DeskContract:
 
     def test_an_answer_is_told_or_taken_back_and_never_both(self, store: Store, other: Store) -> None:
         kept = [Answered(f"n-{number}", "ada", NOON + number, f"told {number} ☎") for number in range(3)]
-        for one in kept:
-            store.keep_answer(one)
+        assert all(store.keep_answer(one) for one in kept)
         assert other.due_answers(NOON + 1, 10) == tuple(kept[:2])
         assert other.due_answers(NOON + 1, 1) == (kept[0],)
-        assert not other.take_back("n-0", "bob")
-        assert other.take_back("n-0", "ada")
-        assert not store.take_back("n-0", "ada")
-        assert other.answer_fate("n-0") is AnswerFate.OPEN
-        assert store.claim_answer("n-1")
-        assert not other.take_back("n-1", "ada")
-        assert not store.claim_answer("n-0")
+        assert not other.take_back("n-0", "bob", NOON)
+        assert not other.take_back("n-0", "ada", NOON + 1)
+        assert other.take_back("n-0", "ada", NOON)
+        assert not store.take_back("n-0", "ada", NOON)
+        assert fates(other, "n-") == [AnswerFate.OPEN, AnswerFate.WAITING, AnswerFate.WAITING]
+        assert store.claim_answer("n-1", NOON + 1)
+        assert not other.take_back("n-1", "ada", NOON + 1)
+        assert not store.claim_answer("n-0", NOON)
         assert other.due_answers(NOON + 1, 10) == (kept[1],)
-        store.answer_told("n-1")
-        assert not store.take_back("n-1", "ada")
+        assert fates(other, "n-1") == [AnswerFate.TELLING]
+        store.answer_told("n-1", NOON + 1, "remains ☎")
+        assert not store.take_back("n-1", "ada", NOON + 1)
+        assert not store.claim_answer("n-1", NOON + 1)
         assert other.due_answers(NOON + 9, 10) == (kept[2],)
-        assert (other.answer_fate("n-1"), other.answer_fate("n-2")) == (AnswerFate.TOLD, AnswerFate.WAITING)
-        store.drop_answer("n-2")
-        assert (other.answer_fate("n-2"), other.due_answers(NOON + 9, 10)) == (AnswerFate.DROPPED, ())
-        assert not other.claim_answer("n-2")
-        store.keep_answer(replace(kept[0], answer_id="n-3", due_at=NOON + 3 + DAY))
-        assert other.answer_fate("n-2") is AnswerFate.TOLD
+        assert other.answers("n-1") == (KeptAnswer(replace(kept[1], body="remains ☎"), AnswerFate.TOLD),)
+        store.drop_answer("n-2", NOON + 2, "")
+        assert fates(other, "n-2") == [AnswerFate.WAITING]  # nobody claimed it
+        assert store.claim_answer("n-2", NOON + 2)
+        store.drop_answer("n-2", NOON + 2, "")
+        assert (fates(other, "n-2"), other.due_answers(NOON + 9, 10)) == ([AnswerFate.DROPPED], ())
+        assert not other.claim_answer("n-2", NOON + 2)
+        assert store.keep_answer(replace(kept[0], answer_id="n-3", due_at=NOON + 3 + DAY))
+        assert [one.answer.answer_id for one in other.answers("n-")] == ["n-3"]
+
+    def test_one_answer_stands_whoever_answers_and_another_comes_after_it_was_taken_back(
+        self, store: Store, other: Store
+    ) -> None:
+        yes, no = Answered("a-1-x", "ada", NOON, "yes"), Answered("a-1-x", "bob", NOON + 1, "no")
+        elsewhere = Answered("a-10-x", "bob", NOON, "yes")
+        assert store.keep_answer(yes)
+        assert other.keep_answer(elsewhere)
+        assert not other.keep_answer(no)
+        assert not other.keep_answer(no, [NOON])  # it waits
+        assert other.answers("a-1-") == (KeptAnswer(yes, AnswerFate.WAITING),)
+        assert other.answers("a-") == (KeptAnswer(yes, AnswerFate.WAITING), KeptAnswer(elsewhere, AnswerFate.WAITING))
+        assert other.answers("b") == ()
+        assert store.take_back("a-1-x", "ada", NOON)
+        assert other.keep_answer(no)
+        assert not store.claim_answer("a-1-x", NOON)  # whoever was about to tell what was taken back
+        assert not store.take_back("a-1-x", "ada", NOON)
+        assert store.claim_answer("a-1-x", NOON + 1)
+        assert not store.keep_answer(yes, [NOON + 1])
+        store.answer_told("a-1-x", NOON + 1, "no")
+        assert not store.keep_answer(yes)
+        assert not store.keep_answer(yes, [NOON])
+        later = replace(yes, due_at=NOON + 9)
+        assert store.keep_answer(later, [NOON + 1])
+        assert not other.keep_answer(replace(no, due_at=NOON + 10), [NOON + 1])
+        assert store.claim_answer("a-1-x", NOON + 9)
+        store.drop_answer("a-1-x", NOON + 9, "")
+        assert other.keep_answer(replace(no, due_at=NOON + 10))
+
+    def test_an_answer_is_kept_where_nothing_stands_in_its_place_or_beside_it(self, store: Store, other: Store) -> None:
+        both = ["a-1-x", "a-2-x"]
+        yes, no = Answered("a-1-x", "ada", NOON, "yes"), Answered("a-2-x", "bob", NOON + 1, "no")
+        assert store.keep_answer(yes, (), both)
+        assert not other.keep_answer(no, (), both)
+        assert not other.keep_answer(no, [NOON], both)  # it waits
+        assert store.claim_answer("a-1-x", NOON)
+        assert not other.keep_answer(no, [NOON], both)
+        store.answer_told("a-1-x", NOON, "yes")
+        assert not other.keep_answer(no, [NOON + 1], both)
+        assert other.keep_answer(no, [NOON], both)
+        assert other.answers("a-2-", "a-1-", "a-2-", "a-3-") == (
+            KeptAnswer(yes, AnswerFate.TOLD),
+            KeptAnswer(no, AnswerFate.WAITING),
+        )
+        assert other.answers() == ()
+        assert store.take_back("a-2-x", "bob", NOON + 1)
+        again = replace(yes, due_at=NOON + 2)
+        assert store.keep_answer(again, [NOON], both)
+        assert fates(other, "a-") == [AnswerFate.WAITING, AnswerFate.OPEN]  # what was taken back elsewhere stays
+
+    def test_of_answers_in_places_beside_one_another_at_one_moment_one_is_kept(
+        self, store: Store, other: Store
+    ) -> None:
+        places = [f"a-{one}-x" for one in range(8)]
+        told = [Answered(one, "ada", NOON + at, one) for at, one in enumerate(places)]
+        with ThreadPoolExecutor(4) as pool:
+            kept = list(pool.map(lambda one: (store, other)[one.due_at % 2].keep_answer(one, (), places), told))
+        won = [one for one, was in zip(told, kept, strict=True) if was]
+        assert [one.answer for one in store.answers("a-")] == won
+        assert len(won) == 1
+
+    def test_all_numbers_of_a_person_lead_to_all_of_them_until_a_split_and_an_erasure(
+        self, store: Store, other: Store
+    ) -> None:
+        for name in ("ann", "ann2", "bob"):
+            append(store, name, event(f"in-{name}"))
+            store.log_decisions([log_decision(name, f"by-{name}")]).result(30)
+        own = {name: store.read(user(name)).person for name in ("ann", "ann2", "bob")}
+        assert {name: other.numbers_of(number) for name, number in own.items()} == {
+            name: (number,) for name, number in own.items()
+        }
+        assert other.numbers_of(max(own.values()) + 1) == other.numbers_of(-1) == ()
+        tell(store, user("ann2"), event("alias"), previous=[user("ann")])
+        one = tuple(sorted((own["ann"], own["ann2"])))
+        assert [other.numbers_of(own[name]) for name in own] == [one, one, (own["bob"],)]
+        assert store.read(user("ann")).person in one
+        assert {name: other.filed_under(f"by-{name}") for name in own} == own
+        assert other.filed_under("by-nobody") is None
+        store.split(user("ann2"), user("ann"), NOON + 8, "dpo")
+        assert [other.numbers_of(number) for number in own.values()] == [(number,) for number in own.values()]
+        assert {name: other.filed_under(f"by-{name}") for name in own} == own
+        tell(store, user("bob"), event("alias-2"), previous=[user("ann2")])
+        store.erase(user("ann2"), NOON + 9, "dpo")
+        assert [other.numbers_of(number) for number in own.values()] == [(own["ann"],), (), ()]
+        assert [other.filed_under(f"by-{name}") for name in own] == [own["ann"], None, None]
+        append(store, "ann2", event("again"))
+        assert store.read(user("ann2")).person not in own.values()
+
+    def test_a_slow_worker_ends_only_the_answer_that_it_claimed(self, store: Store, other: Store) -> None:
+        yes, no = Answered("a-1-x", "ada", NOON, "yes"), Answered("a-1-x", "bob", NOON + 9, "no")
+        assert store.keep_answer(yes)
+        assert store.claim_answer("a-1-x", NOON)
+        assert other.claim_answer("a-1-x", NOON)  # the first may have been killed
+        store.drop_answer("a-1-x", NOON, "remains")
+        other.answer_told("a-1-x", NOON, "too late")
+        assert other.answers("a-1-x") == (KeptAnswer(replace(yes, body="remains"), AnswerFate.DROPPED),)
+        assert store.keep_answer(no)
+        for fate in (AnswerFate.WAITING, AnswerFate.TELLING):
+            other.answer_told("a-1-x", NOON, "yes")
+            other.drop_answer("a-1-x", NOON, "yes")
+            assert store.answers("a-1-x") == (KeptAnswer(no, fate),)
+            assert store.due_answers(NOON + 9, 10) == (no,)
+            assert store.claim_answer("a-1-x", NOON + 9)
+        store.answer_told("a-1-x", NOON + 9, "no")
+        assert fates(other, "a-1-x") == [AnswerFate.TOLD]
+
+    def test_of_answers_at_one_moment_one_is_kept(self, store: Store, other: Store) -> None:
+        told = [Answered("a-1", f"agent-{one}", NOON + one, str(one)) for one in range(8)]
+        with ThreadPoolExecutor(4) as pool:
+            kept = list(pool.map(lambda one: (store, other)[one.due_at % 2].keep_answer(one), told))
+        ((standing,), won) = store.answers("a-1"), [one for one, was in zip(told, kept, strict=True) if was]
+        assert won == [standing.answer]
+
+
+def fates(store: Store, beginning: str) -> list[AnswerFate]:
+    return [one.fate for one in store.answers(beginning)]

@@ -101,6 +101,21 @@ class ResponseContract:
         Said("c-2", Kind.CLICKED, 3, None).told(store, "of somebody else")
         assert sums(store) == of(first._replace(succeeded=True), second)
 
+    def test_an_outcome_is_credited_to_the_channel_that_it_names(self, store: Store) -> None:
+        """One decision may choose an action on several channels; what came on one is no success of another."""
+        store.log_decisions([expecting("c-1", "d-1", *(offer(0.1, one) for one in ("web", "email", "app")))]).result()
+        contacts = {"web": 1, "email": 2, "app": 3}
+        for channel, at in contacts.items():
+            Said("c-1", Kind.DISPLAYED, at, "d-1", channel).told(store, f"seen {channel}")
+        came = dict.fromkeys(contacts, False)
+        for channel in ("email", "web"):
+            Said("c-1", Kind.CLICKED, 4, "d-1", channel).told(store, f"clicked {channel}")
+            came[channel] = True
+            for one, at in contacts.items():
+                assert sums(store, channel=one) == of(Contact(NOON + at * HOUR, 0.1, came[one]))
+        Said("c-1", Kind.CLICKED, 5, "d-1", "store").told(store, "where nothing was chosen")
+        assert sums(store, channel="app") == of(Contact(NOON + 3 * HOUR, 0.1, True))
+
     def test_it_is_of_the_person_whichever_name_they_were_told_under(self, store: Store) -> None:
         store.log_decisions([expecting("c-1", "d-1", offer())]).result()
         Said("c-1", Kind.DISPLAYED, 1, "d-1").told(store, "seen")

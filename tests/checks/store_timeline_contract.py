@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from features.event import Event, Identifier, Kind
-from features.stores.people import LoggedEvent
+from features.stores.people import LoggedEvent, Stretch
 from features.stores.protocol import AmbiguousIdentifier, InvalidEvent, Store
 from tests.checks.store_examples import NOON, append, customer_table, event, import_table, log_decision, user
 
@@ -77,6 +77,24 @@ class TimelineContract:
         assert everybody == [(first, "n1"), (second, "m2"), (second, "d-1:decided")]
         assert list(store.logged(set())) == []
         assert store.timeline(user("a"), None, 9, set()) == ()
+
+    def test_stretches_are_the_timelines_that_they_ask_for(self, store: Store) -> None:
+        kinds = [Kind.VIEWED, Kind.ORDERED, Kind.NOTE_WRITTEN]
+        told = [event(f"m{at}", kinds[at % 3], NOON + at // 2, topic="late" if at == 5 else None) for at in range(11)]
+        append(store, "c", *told)
+        asked = [
+            Stretch(4),
+            Stretch(3, {Kind.ORDERED, Kind.VIEWED}, (NOON + 3, 2**40)),
+            Stretch(9, {Kind.NOTE_WRITTEN}),
+            Stretch(9, set()),
+            Stretch(0),
+        ]
+        single = tuple(store.timeline(user("c"), one.before, one.limit, one.kinds) for one in asked)
+        assert repr(store.stretches(user("c"), asked)) == repr(single)  # an unknown quantity is not equal to itself
+        assert [len(one) for one in single] == [4, 3, 3, 0, 0]
+        assert repr(store.stretches(user("c"), asked[2:4])) == repr(single[2:4])
+        assert store.stretches(user("c"), []) == ()
+        assert store.stretches(user("nobody"), asked) == ((),) * 5
 
     def test_nobody_has_no_timeline_and_several_have_none(self, store: Store) -> None:
         assert store.timeline(user("nobody"), None, 10) == ()

@@ -61,7 +61,8 @@ def busy(centre: CallCentre) -> str:
 def test_no_page_of_the_desk_has_a_fault(sign_in: SignedIn, centre: CallCentre, scheme: str) -> None:
     customer = busy(centre)
     page = sign_in("agent", color_scheme=scheme)
-    addresses = ["/console/find", "/console/find?q=nobody", "/console/nowhere", f"/console/customers/{customer}"]
+    addresses = ["/console/find", "/console/find?q=nobody", "/console/nowhere", "/console/promises"]
+    addresses.append(f"/console/customers/{customer}")
     found = {}
     for address in addresses:
         page.goto(address)
@@ -73,7 +74,7 @@ def test_no_page_of_the_desk_has_a_fault(sign_in: SignedIn, centre: CallCentre, 
     page.get_by_text("Why this").first.click()
     page.get_by_text("Why not something else?").click()
     expect(page.locator(".refusals")).to_contain_text("may be")
-    for form in ("Call reason", "Case", "Hand over", "Consent"):
+    for form in ("Promises", "Call reason", "Case", "Hand over", "Consent"):
         page.locator(".act summary").filter(has_text=form).first.click()
         found[form] = violations(page)
     picture(page, f"busy-{scheme}")
@@ -98,17 +99,20 @@ def test_a_call_is_done_with_the_keyboard_alone(sign_in: SignedIn, centre: CallC
     _tab_to(page, "It is them")
     page.keyboard.press("Enter")
     expect(page.locator("#who")).to_contain_text(f"{customer}@example.com")
+    page.wait_for_function("document.activeElement !== document.body")  # the focus has landed, and is moved no more
     _tab_to(page, "Accepted")
     accepted = page.evaluate("document.activeElement.closest('li').querySelector('h3').innerText")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    _tab_to(page, "Note")
+    page.keyboard.press("Enter")
     _tab_to(page, "What you told them")
     page.keyboard.type("told by keyboard")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     _tab_to(page, "Write the note")
     page.keyboard.press("Space")
-    expect(page.get_by_text("The note is written")).to_be_visible()
+    expect(page.locator(".act").get_by_text("The note is written")).to_be_visible()
     expect(page.locator("#facts")).to_contain_text("told by keyboard")
     assert accepted
     assert until(lambda: [one for one, _ in logged(centre, customer, *CONTACTS)] == ["displayed", "accepted"], 25.0)
@@ -136,7 +140,7 @@ def test_it_fits_a_small_screen_a_tablet_and_200_percent(
     customer = busy(centre)
     page = sign_in("agent")
     page.set_viewport_size({"width": width, "height": height})
-    for address in ("/console/find", f"/console/customers/{customer}"):
+    for address in ("/console/find", "/console/promises", f"/console/customers/{customer}"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert page.evaluate(_CUT) == []

@@ -29,7 +29,7 @@ def run(*words: str, told: str = "") -> Result:
     return CliRunner().invoke(app, ["accounts", *words], input=told)
 
 
-def test_accounts_are_made_changed_and_removed(home: Path) -> None:
+def test_accounts_are_made_changed_and_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home.exists()
     assert run("add", "Ada.Smith", "--role", "agent", told="correct horse battery\n").exit_code == 0
     assert run("add", "bob@example.com", "--role", "admin", "--issuer", "https://id.example/").exit_code == 0
@@ -43,6 +43,8 @@ def test_accounts_are_made_changed_and_removed(home: Path) -> None:
     assert run("sign-out", "ada.smith").exit_code == 0
     link = run("link", "ada.smith").stdout
     assert re.fullmatch(r"http://127\.0\.0\.1:3000/console/link/[\w-]{40,}\n", link)
+    monkeypatch.setenv("NEXTBEST_CONSOLE_URL", "https://desk.example")
+    assert run("link", "ada.smith").stdout.startswith("https://desk.example/console/link/")
     assert run("remove", "ada.smith").exit_code == 0
     assert [one["name"] for one in json.loads(run("list", "--json").stdout)] == ["bob@example.com"]
     assert "horse" not in (home / "store.db").read_bytes().decode("latin-1")

@@ -12,7 +12,7 @@ from features.definitions import names
 from features.stores.desk import Sampled
 from models.drift import Reference, Shift, edges_of, histogram
 from models.logged_rows import MOST, rows_of
-from serving.console.drifting import Drifted, drifted
+from serving.console.drifting import LEAST, Drifted, drifted
 
 WATCHED = tuple(names()[place] for place in (3, 8))
 
@@ -43,6 +43,9 @@ def test_what_moved_stands_first_and_what_did_not_is_chance() -> None:
     rng = np.random.default_rng(4)
     found = drifted([decision(rng, person, 1.5) for person in range(400)], reference())
     assert found.decisions == 400
+    assert not found.too_few
+    assert drifted([decision(rng, person, 1.5) for person in range(LEAST - 1)], reference()).too_few
+    assert not drifted([decision(rng, person, 1.5) for person in range(LEAST)], reference()).too_few
     moved, still = found.features
     assert (moved.feature, moved.found.shift) == (WATCHED[1], Shift.GREAT)
     assert (still.feature, still.found.shift) == (WATCHED[0], Shift.NONE)

@@ -88,6 +88,16 @@ def test_of_two_who_share_a_number_only_the_answer_to_a_question_is_shown(
     expect(page.get_by_role("heading", level=1)).to_have_text("Percy Shelley")
 
 
+def test_of_two_whom_nothing_tells_apart_neither_is_opened(sign_in: SignedIn, centre: CallCentre) -> None:
+    same = {"firstName": "Ann", "lastName": "Lee", "phone": "+442071110009"}
+    for number in range(2):
+        centre.tell("identify", {"userId": f"twin-{number}", "traits": same})
+    page = sign_in("agent")
+    page.goto("/console?phone=%2B442071110009")
+    expect(page.get_by_role("main")).to_contain_text("neither is opened")
+    expect(page.get_by_role("main").get_by_role("link")).to_have_count(0)
+
+
 def test_without_a_number_a_name_and_a_postcode_lead_to_a_question(sign_in: SignedIn, centre: CallCentre) -> None:
     first, second = centre.customer("Vera Rubinstein"), centre.customer("Otto Rubinstein")
     page = sign_in("agent")
@@ -121,6 +131,8 @@ def test_the_question_is_one_that_tells_all_apart() -> None:
     asked, choices = telling_apart(three, "UTC")
     assert asked == ("What is your first name?", "In which town do you live?")
     assert [one.tells for one in choices] == [("Ann", "Leeds"), ("Ann", "York"), ("Eve", "York")]
+    asked, choices = telling_apart([person(1, **same, lastName="Lee"), person(2, **same, lastName="Day")], "UTC")
+    assert (asked, [one.tells for one in choices]) == (("What is your last name?",), [("Lee",), ("Day",)])
     asked, choices = telling_apart([person(1), person(2)], "UTC")
     assert (asked, [one.tells for one in choices]) == ((), [(), ()])
 
@@ -176,3 +188,16 @@ def test_a_name_is_found_under_whatever_it_is_sent() -> None:
         "note": "card number ending in 1111",
         "vip": "yes",
     }
+
+
+def test_what_was_looked_for_in_vain_is_written_over(sign_in: SignedIn) -> None:
+    page = sign_in("agent")
+    page.goto("/console/find?q=nobody-has-it")
+    field = page.get_by_label("Find a customer")
+    expect(field).to_be_focused()
+    page.keyboard.press("/")
+    expect(field).to_have_value("nobody-has-it")
+    page.reload()
+    expect(field).to_be_focused()
+    page.keyboard.type("c-1/2")
+    expect(field).to_have_value("c-1/2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 import httpx
@@ -67,6 +68,9 @@ def test_the_marketer_sees_actions_gates_and_arms(sign_in: SignedIn, centre: Cal
     expect(page.get_by_role("row", name="full").first).to_be_visible()
     assert violations(page) == []
     picture(page, f"actions-{scheme}")
+    arms = page.locator("[aria-labelledby=h-arms]")
+    expect(arms).to_contain_text("Nothing to plot yet: every decision was in the full arm")
+    expect(arms.locator("figure")).to_have_count(0)
     page.get_by_role("link", name="web").click()
     expect(page.get_by_role("link", name="web")).to_have_attribute("aria-current", "true")
     for path in ("/console/letters", "/console/notices", "/console/find"):
@@ -108,7 +112,7 @@ def test_a_notice_is_previewed_published_seen_by_agents_and_ended(sign_in: Signe
     assert "notice-power-cut" not in str(centre.get("/catalogue"))
     lead.get_by_role("button", name="Publish").click()
     expect(lead.get_by_role("article")).to_contain_text("We know of it; it is mended by six ⚡")
-    expect(lead.get_by_role("row", name="account lead")).to_contain_text("Power cut in <b>SW1A</b>: many calls")
+    expect(lead.get_by_role("row", name="account lead").first).to_contain_text("Power cut in <b>SW1A</b>: many calls")
     assert until(lambda: "Power cut in <b>SW1A</b>" in first_action(agent, customer))  # every worker takes it up
     agent.goto(f"/console/customers/{elsewhere}")
     expect(agent.locator("li.action").first).not_to_contain_text("Power cut")
@@ -118,11 +122,27 @@ def test_a_notice_is_previewed_published_seen_by_agents_and_ended(sign_in: Signe
     assert until(lambda: "Power cut" not in first_action(agent, customer))
 
 
+def test_a_form_s_time_is_of_the_zone_that_it_showed(centre: CallCentre) -> None:
+    """Wherever the browser says it is by then."""
+    day = render_instant(centre.now + DAY)[:10]
+    form = {"name": "Strike", "text": "no post", "until": f"{day}T18:00", "reason": "news", "zone": "Asia/Tokyo"}
+    with entered(centre, "lead") as client:
+        client.cookies.set("nextbest_zone", "America/New_York")
+        shown = client.get("/console/notices").text
+        form |= dict(re.findall(r'type="hidden" name="(proof|version)" value="(\w+)"', shown))
+        preview = client.post("/console/notices/preview", data=form, headers=HERE).text
+        assert "Times are those of Asia/Tokyo" in preview
+        assert preview.count('name="zone" value="Asia/Tokyo"') == 2
+        assert client.post("/console/notices/post", data=form, headers=HERE).status_code in (200, 303)
+    (made,) = [one for one in centre.get("/catalogue")["actions"] if one["name"] == "Strike"]  # type: ignore[attr-defined]
+    assert made["ends_at"].startswith(f"{day}T09:00")
+
+
 def test_an_action_is_paused_and_goes_on(sign_in: SignedIn, centre: CallCentre) -> None:
     customer = centre.customer()
     lead = sign_in("lead")
     lead.goto("/console/notices")
-    lead.get_by_label("Action", exact=True).select_option(label="Vacuum cleaner")
+    lead.get_by_label("Action", exact=True).fill("Vacuum cleaner")
     lead.get_by_label("Until").last.fill(render_instant(centre.now + 3 * DAY)[:16])
     lead.get_by_label("Why", exact=True).fill("out of stock")
     lead.get_by_role("button", name="Preview the pause").click()
@@ -218,6 +238,10 @@ def test_verdicts_and_history_stand_on_the_page_with_links_to_mlflow(
         page.goto("/console/models")
         verdict = page.get_by_role("group", name="Verdict about version 7")
         expect(verdict).to_contain_text("Over champion 6, as 7.")
+        expect(page.get_by_text("judged against version 6")).to_contain_text(
+            "approved 1 passed, 0 failed, 1 could not be judged"
+        )
+        expect(verdict.get_by_role("row", name="feature skew")).to_contain_text("could not be judged")
         expect(verdict.get_by_role("row", name="ahead of the champion")).to_contain_text("0.1250")
         expect(verdict.get_by_role("row", name="ahead of the champion")).to_contain_text("at least -0.0200")
         expect(verdict).to_contain_text("earns +0.2 <b>")
@@ -226,6 +250,13 @@ def test_verdicts_and_history_stand_on_the_page_with_links_to_mlflow(
         )
         expect(page.get_by_role("link", name="run-of-7")).to_have_attribute("href", f"{pages}/#/runs/run-of-7")
         assert violations(page) == []
+        for moment in page.locator("main time").all():
+            expect(moment.locator("xpath=following-sibling::span[1]")).to_have_text(
+                "(by the real clock)" if moment.locator("xpath=ancestor::dl").count() else "(by the demo\u2019s clock)"
+            )
+        assert page.locator("main time").count() == 3
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         (home / "mlflow.db").rename(home / "away.db")
         page.reload()
         expect(page.locator("[aria-labelledby=h-history] .held")).to_contain_text("cannot be read")

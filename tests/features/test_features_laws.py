@@ -14,7 +14,7 @@ from features import build, definitions
 from features.candidates import Candidates
 from features.definitions import FEATURES, names, schema_digest
 from features.event import Event, Kind
-from features.history import EVENT, NO_CHANNEL, PAGE_LIMIT, Records, as_of, page
+from features.history import EVENT, NO_CHANNEL, PAGE_LIMIT, Records, as_of, joined, page
 from features.stores.packed import record_of
 from tests.features.histories import DAY, NOW, World, crowded_world, records, worlds
 
@@ -79,6 +79,31 @@ def test_a_table_over_a_long_history_equals_requests_on_pages(seed: int) -> None
         served = build.rows(page(known), int(moment), 0, world.candidates, world.facts)
         assert same(table[start[number] : start[number + 1]], served)
     assert truncated >= 2
+
+
+@given(worlds(), st.lists(records(20), max_size=4), st.data())
+@QUICK
+def test_a_table_of_many_people_holds_the_rows_of_each(
+    world: World, others: list[Records], data: st.DataObject
+) -> None:
+    """Somebody without events and somebody who is not asked about included."""
+    people = [world.records, *others]
+    ages = [data.draw(st.lists(st.integers(-60 * DAY, 60 * DAY), max_size=3)) for _ in people]
+    moments = np.array([NOW + age for own in ages for age in own], dtype=np.int64)
+    chosen = np.array(data.draw(st.permutations(range(len(world.candidates)))), dtype=np.int32)
+    asked = build.Asked(
+        records_start=np.cumsum([0, *(len(own) for own in people)], dtype=np.int64),
+        moments_start=np.cumsum([0, *(len(own) for own in ages)], dtype=np.int64),
+        moments=moments,
+        utc_offsets=np.zeros(len(moments), np.int64),
+        start=len(chosen) * np.arange(len(moments) + 1, dtype=np.int64),
+        chosen=np.tile(chosen, len(moments)),
+    )
+    table = build.people_table(joined(people), asked, world.candidates, world.facts)
+    whose = np.repeat(np.arange(len(people)), [len(own) for own in ages])
+    for number, person in enumerate(whose.tolist()):
+        alone = replace(world, records=people[person], moment=int(moments[number]), utc_offset=0)
+        assert same(table[asked.start[number] : asked.start[number + 1]], rows(alone)[chosen])
 
 
 @given(worlds(), records(20), st.integers(1, 30 * DAY))

@@ -75,6 +75,7 @@ def everyday(store: Store) -> None:
     assert store.resolve(number) == store.read(number).person == store.read_as_of(number, NOON).person
     store.log_decisions([LogDecision(number, decision("d3"), ())]).result(30)
     assert store.timeline(ann, None, 5, [Kind.VIEWED])
+    assert store.promises("ada", 5) == ()
     assert store.decision("d1")
     assert store.decisions_of(store.read(ann).person, 5)
     store.unbury([one.number for one in store.buried(1)])

@@ -246,3 +246,10 @@ def test_nothing_is_acknowledged_into_a_file_that_was_replaced(store: Store, pat
     path.write_bytes(b"")
     with pytest.raises(StoreUnavailable, match="replaced"):
         append(store, "c", event("n"))
+
+
+def test_a_group_does_not_wait_for_ever_for_what_is_foreseen(store: Store) -> None:
+    store.foresee(lambda: True)
+    for number in range(3):
+        append(store, "c", event(f"m{number}"))
+    assert len(store.read(user("c")).page) == 3

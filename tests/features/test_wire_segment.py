@@ -16,7 +16,7 @@ from features.event import Event, Identifier, Kind
 from features.instants import EARLIEST, TOLERATED_LEAD
 from features.wire import fields
 from features.wire.errors import SHOWN, WireError
-from features.wire.names import EVENT_NAMES, Shape
+from features.wire.names import EVENT_NAMES, Shape, called
 from features.wire.segment import CALLS, WireRules, read
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "wire_segment.json"
@@ -88,6 +88,25 @@ def test_every_name_of_ours_is_in_the_table() -> None:
     assert outcomes == {Kind.CLICKED, Kind.ACCEPTED, Kind.REJECTED, Kind.CONVERTED}
     assert EVENT_NAMES["Email Machine Opened"].kind is Kind.MESSAGE_MACHINE_OPENED
     assert EVENT_NAMES["Email Marked as Spam"].kind is Kind.CONSENT_WITHDRAWN
+
+
+@given(st.sampled_from(sorted(EVENT_NAMES)), st.sampled_from(["_", "-", " ", "  ", ""]), st.booleans())
+def test_a_name_is_one_whatever_its_case_and_signs(name: str, sign: str, shout: bool) -> None:
+    """A purchase told as "order_completed" was acknowledged and meant nothing."""
+    loose = sign.join(name.split())
+    loose = loose.upper() if shout else loose.lower()
+    assert called(loose) == name
+    assert called(f"{loose} x") not in EVENT_NAMES
+
+
+def test_a_purchase_by_a_loose_name_or_without_a_list_is_one() -> None:
+    order = {"order_id": "o", "product_id": "0042", "quantity": 2, "price": 3.5}
+    for event in ("Order Completed", "order_completed", "ORDER COMPLETED"):
+        (line,) = read(track(event=event, properties=order), NOON).events
+        assert (line.kind, line.name, line.item, line.order) == (Kind.ORDERED, "Order Completed", "0042", "o")
+        assert (line.quantity, line.amount) == (2.0, 7.0)
+    (bare,) = read(track(event="Order Completed", properties={"order_id": "o", "total": 9}), NOON).events
+    assert (bare.item, bare.amount) == (None, 9.0)
 
 
 # Time
@@ -189,6 +208,22 @@ def test_an_id_that_is_none_is_refused(item: object) -> None:
     refused(track("Product Viewed", properties={"product_id": item}), "properties.product_id")
     refused(track("Product Viewed", messageId=item, properties={"product_id": "1"}), "messageId")
     refused(track(userId=item), "userId")
+
+
+@pytest.mark.parametrize("whose", ["", "  ", 1.5, True, ["ada"], "a\nb", "x" * 300, None])
+@pytest.mark.parametrize(("told", "name"), [({"promised": "a call"}, "agent_id"), ({"keeps": "n-1"}, "promised_by")])
+def test_a_note_that_names_nobody_is_a_note_in_nobodys_list(told: dict[str, str], name: str, whose: object) -> None:
+    (event,) = read(track("Note Written", properties={**told, name: whose}), NOON, rules=RULES).events
+    assert event.decision is None
+    (event,) = read(track("Note Written", properties={**told, name: "ada"}), NOON, rules=RULES).events
+    assert event.decision == "ada"
+
+
+def test_a_note_that_promises_nothing_is_nobodys() -> None:
+    for promised in ("", "  ", None):
+        told = {"told": "sorry", "promised": promised, "agent_id": "ada"}
+        (event,) = read(track("Note Written", properties=told), NOON, rules=RULES).events
+        assert event.decision is None
 
 
 def test_a_lone_surrogate_is_refused() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from models.policy.gates import GATES
 from models.policy.gates.arm import OutsideHoldout
 from models.policy_rules import OWED, Arm, Arms
 from tests.models.shop import DAY, NOW
-from tests.models.test_decide import answered, eligible
+from tests.models.test_decide import answered, eligible, weights_of
 from tests.models.worlds import World, worlds
 
 BESIDE_FULL = (Arm.HOLDOUT, Arm.RANDOM, Arm.PROPENSITY, Arm.NO_LEVERS)
@@ -148,12 +149,14 @@ def test_what_is_owed_reaches_the_holdout_as_it_reaches_everybody(world: World) 
 @EASY
 @given(world=worlds(exploring=True))
 def test_each_arm_ranks_by_its_own_formula(world: World) -> None:
+    """P x V x L x C, or what the arm leaves of it; as floats to the last digits, for the order of factors is free."""
+    weights = weights_of(world)
     for slate in answered(world).slates:
         for one in slate.actions:
             action, chance = by_id(world)[one.action_id], one.response_probability
-            full = chance * action.value * action.lever
+            full = chance * action.value * action.lever * weights[slate.channel, one.action_id]
             formula = {Arm.PROPENSITY: chance, Arm.NO_LEVERS: chance * action.value}
-            assert one.priority == formula.get(world.arm, full)
+            assert one.priority == pytest.approx(formula.get(world.arm, full), rel=1e-12)
 
 
 @EASY

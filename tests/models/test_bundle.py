@@ -23,7 +23,7 @@ from models.cool_off import CoolOffModel, Rest
 from models.forest import Forest
 from models.incremental import IncrementalModel
 from models.incremental import Origin as IncrementalOrigin
-from models.inputs import affinity_inputs, response_inputs
+from models.inputs import affinity_inputs, interest_inputs, response_inputs
 from models.interest import InterestModel
 from models.population import COLUMNS, Population
 from models.repurchase import BINS, Pace, RepurchaseModel
@@ -98,7 +98,7 @@ def delays() -> ResponseDelay:
 
 
 def interest() -> InterestModel:
-    return InterestModel(1_699_999_999_999, forest(affinity_inputs(), 6), {"bread": -0.5, "Käse": 0.25})
+    return InterestModel(1_699_999_999_999, forest(interest_inputs(), 6), {"bread": -0.5, "Käse": 0.25})
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["without options", "with options"])
@@ -218,6 +218,8 @@ def test_the_stored_format_is_the_golden_one(files: dict[str, bytes]) -> None:
     for name in ("affinity.txt", "response.txt"):
         assert len(manifest["sha256"].pop(name)) == 64
     golden = json.loads(GOLDEN.read_text())
+    if "interest.json" in files:
+        assert tuple(manifest.pop("interest_inputs")) == interest_inputs()
     if "contact_reason.json" in files:
         assert tuple(manifest.pop("contact_reason_inputs")) == contact_reason_inputs()
         assert len(manifest["sha256"].pop("contact_reason.txt")) == 64

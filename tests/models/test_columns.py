@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from features.candidates import CHANNELS
+from features.candidates import CHANNELS, take
 from features.vocabulary import Vocabulary
 from models import catalogue_file
 from models.catalogue import (
     CatalogueUncompiled,
 )
-from models.columns import CompiledCatalogue, compile_catalogue, take
+from models.columns import CompiledCatalogue, compile_catalogue
 from models.promotions import DAY, FOREVER, NO_WINDOW
 from tests.models.shop import NOW, compiled, stored
 from tests.models.test_catalogue import EXAMPLE

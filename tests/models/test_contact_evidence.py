@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features.definitions import names
 from features.event import Event, Kind
-from models.contact_evidence import EVIDENCE_KINDS, KINDS, Topic, facts, topic_of_feature
+from models.contact_evidence import EVIDENCE_KINDS, KINDS, Topic, facts, telling, topic_of_feature
 from models.contact_reason import contact_reason_inputs
 from models.contact_rules import RULES
 
@@ -241,3 +241,20 @@ def test_the_rules_are_documented_as_they_are() -> None:
         (row[0].removeprefix("| "), row[1].strip("`"), row[3].strip("`"), row[4].removesuffix(" |")) for row in rows
     ]
     assert told_rules[1:] == [(one.situation, one.feature, one.reason, f"{one.weight:g}") for one in RULES]
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        (Kind.CALL_STARTED, "called"),
+        (Kind.CALL_ENDED, "called"),
+        (Kind.CHAT_STARTED, "chatted"),
+        (Kind.CHAT_ENDED, "chatted"),
+        (Kind.IVR_MENU_SELECTED, "chose from the menu"),
+        (Kind.CASE_OPENED, "opened a case"),
+        (Kind.CASE_UPDATED, "opened a case"),
+    ],
+)
+def test_a_reason_is_told_by_what_told_it(kind: Kind, word: str) -> None:
+    event = Event("m", kind, kind.name, 0, 0, properties='{"reason": "Invoice"}')
+    assert telling(event, 60_000) == f"{word} about 'Invoice' 1 minute ago"

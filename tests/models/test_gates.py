@@ -272,9 +272,13 @@ def objects(world: World) -> bool:
     return objects_to_profiling(world.customer.consents, NOW)
 
 
-@settings(max_examples=300, deadline=None)
-@given(world=worlds())
-def test_already_purchased_agrees_with_the_oracle(world: World) -> None:
+@settings(max_examples=600, deadline=None)
+@given(world=worlds(), again=st.none() | st.sampled_from(sorted(ITEMS)))
+def test_already_purchased_agrees_with_the_oracle(world: World, again: str | None) -> None:
+    """again: bought this very moment, and put into the basket once more."""
+    if again is not None:
+        told = event(Kind.ORDERED, 0, item=again, order="now"), event(Kind.BASKET_ADDED, 0, item=again)
+        world = world.after(*told)
     expected = []
     for number in world.situation.candidates.action:
         action = world.compiled.catalogue.actions[number]

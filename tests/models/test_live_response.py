@@ -17,6 +17,7 @@ from models.catalogue_file import checked
 from models.columns import CompiledCatalogue
 from models.decide import decide
 from models.live_response import HELD, MOST, expectations, lifted, lifts, reason
+from models.notices import GROUP as NOTICES
 from models.response_delay import ResponseDelay, from_object, later, to_object
 from tests.models.shop import NOW, Broken, ByAction, compiled, customer, items_table, request
 from training.response_delay import fit
@@ -223,6 +224,17 @@ def test_a_decision_ranks_by_what_is_lifted_and_logs_what_the_model_expected() -
         (one.action_id, "web", 0.1) for one in found.slates[0].actions
     }
     assert {one.window for one in logged} == {DAY}
+
+
+def test_what_is_only_told_lifts_nothing_and_is_not_lifted() -> None:
+    """Nobody accepts a notice: its contacts would count as failures, also of its channel."""
+    noticed = shop(groups=GROUPS | {"a-3": NOTICES})
+    told = {("a-1", "web"): counted(200, 40), ("a-3", "web"): counted(5_000, 0)}
+    without = {name: one for name, one in told.items() if name[0] != "a-3"}
+    assert lifts(told, noticed, AT_ONCE, "m", NOW) == lifts(without, noticed, AT_ONCE, "m", NOW)
+    assert offset(lifts(told, SHOP, AT_ONCE, "m", NOW), "a-2") < offset(lifts(told, noticed, AT_ONCE, "m", NOW), "a-2")
+    only = shop(groups={"a-1": NOTICES})
+    assert lifts(told, only, AT_ONCE, "m", NOW) == Lifts("m")
 
 
 def test_a_catalogue_that_will_not_have_it_lifts_nothing_that_another_published() -> None:

@@ -248,3 +248,19 @@ def test_what_never_had_its_turn_is_closed() -> None:
 
     run(work)  # a coroutine that nobody awaited would be a warning, which is an error
     assert began == []
+
+
+def test_it_tells_whether_anybody_waits_in_any_line() -> None:
+    door, seen = admission(), list[bool]()
+
+    async def ask(line: Line) -> None:
+        await door.turn(line, "decision", FOREVER)
+        await asyncio.sleep(0)
+        seen.append(door.somebody_waits())
+
+    async def work() -> None:
+        assert not door.somebody_waits()
+        await asyncio.gather(ask(Line.ANSWERS), ask(Line.BACKGROUND))
+
+    run(work)
+    assert seen == [True, False]

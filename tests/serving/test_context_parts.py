@@ -21,7 +21,7 @@ from features.vocabulary import Vocabulary
 from models.policy_rules import ServiceFirst
 from serving.context import ASKED, questions
 from serving.context_orders import basket, last_orders
-from serving.context_parts import captured_fields, last_agent, open_cases, preferred_store, subscriptions
+from serving.context_parts import captured_fields, last_agent, notes, open_cases, preferred_store, subscriptions
 from serving.know_answers import OrderAnswer
 from tests.features.histories import crowd
 
@@ -197,6 +197,22 @@ def test_subscriptions_run_until_ended_or_past_their_term() -> None:
     ]
 
 
+def test_a_promise_is_open_until_somebody_says_that_it_was_kept() -> None:
+    wrote = {"told": "late", "promised": "a call", "due": "Friday", "agent_id": "ada"}
+    first = event(Kind.NOTE_WRITTEN, 3.0, message_id="n-1", properties=wrote)
+    second = event(Kind.NOTE_WRITTEN, 2.0, message_id="n-2", properties={"promised": "a lid", "agent_id": "bo"})
+    kept = event(Kind.NOTE_WRITTEN, 1.0, properties={"keeps": "n-1", "kept": "a call", "agent_id": "cy"})
+    odd = event(Kind.NOTE_WRITTEN, 0.5, properties={"keeps": ["n-2"], "told": "x"})
+    found = notes(told(first, second, kept, odd))
+    assert [(one.told, one.promised, one.kept_by) for one in found] == [
+        ("x", None, None),
+        (None, "a lid", None),
+        ("late", "a call", "cy"),
+    ]
+    assert [one.kept_at for one in found] == [None, None, kept.occurred_at]
+    assert [one.note_id for one in found[1:]] == ["n-2", "n-1"]
+
+
 def test_an_order_is_as_far_as_was_heard_last() -> None:
     found = orders_of(
         *(bought("shipped", "washer-1", 9), event(Kind.ORDER_SHIPPED, 8, order="shipped")),
@@ -289,8 +305,8 @@ def test_the_log_is_asked_for_the_newest_of_each_group_whatever_the_page_holds(
 
     held = page(log)
     asked = questions(held)
-    found = {sequence for kinds, limit in asked for sequence in newest(kinds, limit)}
+    found = {sequence for one in asked for sequence in newest(frozenset(one.kinds or ()), one.limit)}
     assert found >= {sequence for kinds, limit in ASKED for sequence in newest(kinds, limit)}
-    assert sum(limit for _, limit in asked) <= sum(limit for _, limit in ASKED)
+    assert sum(one.limit for one in asked) <= sum(limit for _, limit in ASKED)
     if len(held) < PAGE_LIMIT and share == 0.0 and common == Kind.BASKET_ADDED:
         assert asked == []

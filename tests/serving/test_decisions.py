@@ -63,7 +63,7 @@ def test_the_answer_is_logged_with_its_events_before_it_is_given(
     assert json.loads(decision.response) == answer
     assert decision.request_digest == hashlib.sha256(decision.request.encode()).hexdigest()
     assert (decision.model_version, decision.catalogue_version, decision.arm) == ("7", 1, "full")
-    assert len(decision.feature_digest) == 64
+    assert len(decision.feature_digest) == 67
     events = logged(store, person)
     chosen = sum(len(slate["actions"]) for slate in answer["channels"])
     assert chosen == 4

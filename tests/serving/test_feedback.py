@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from features.instants import parse_instant, render_instant
 from tests.serving.test_bad_input import fault
 from tests.serving.test_decisions import ask
 
@@ -42,10 +43,11 @@ def test_a_report_told_twice_is_one(client: httpx.Client, person: str, chosen: d
 
 
 def test_a_report_of_a_moment_needs_no_message_id(client: httpx.Client, person: str, chosen: dict[str, object]) -> None:
-    told = {"token": chosen["token"], "outcome": "displayed", "occurred_at": "2026-01-01T00:00:00Z"}
+    decided = parse_instant(ask(client, customer_id=person, channels=["web"])["decided_at"])
+    told = {"token": chosen["token"], "outcome": "displayed", "occurred_at": render_instant(decided - 60_000)}
     assert client.post("/feedback", json=told).json() == {"stored": 1, "duplicates": 0}
     assert client.post("/feedback", json=told).json() == {"stored": 0, "duplicates": 1}
-    later = {**told, "occurred_at": "2026-01-01T00:00:01Z"}
+    later = {**told, "occurred_at": render_instant(decided - 59_000)}
     assert client.post("/feedback", json=later).json() == {"stored": 1, "duplicates": 0}
     assert kinds(client, person) == ["displayed", "displayed"]
 
@@ -91,6 +93,7 @@ def test_one_bad_report_refuses_all_of_its_list(client: httpx.Client, person: st
         ({"value": -1.0}, (422, "invalid_value", "value")),
         ({"value": 1e13}, (422, "invalid_value", "value")),
         ({"occurred_at": "2026-01-31T09:00:00"}, (422, "invalid_value", "occurred_at")),
+        ({"occurred_at": "2020-01-01T00:00:00Z"}, (422, "invalid_value", "occurred_at")),
         ({"token": "x.y"}, (422, "invalid_value", "")),
         ({"colour": "red"}, (422, "unknown_field", "colour")),
     ],

@@ -93,10 +93,15 @@ def learned() -> Learning:
 
 def bought() -> Sequence[Event]:
     kinds = (Kind.ORDERED, Kind.ORDERED, Kind.REFUNDED, Kind.BASKET_ADDED, Kind.ORDER_DELIVERED, Kind.CALL_STARTED)
-    return tuple(
+    told = [
         Event(str(place), kind, kind.name, NOW - at * HOUR, NOW - at * HOUR, item="washer-1", order=f"o{place % 2}")
         for place, (kind, at) in enumerate(zip(kinds, (90, 50, 40, 30, 20, 1), strict=True))
-    )
+    ]
+    refused = [
+        Event(f"r{at}", Kind.REJECTED, "Action Rejected", NOW - at * HOUR, NOW - at * HOUR, action="offer-washer")
+        for at in (200, -2)
+    ]
+    return (*told, *refused)
 
 
 def ask(store: Store, compiled: CompiledCatalogue, name: str) -> None:

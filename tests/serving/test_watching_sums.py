@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from features.event import Event, Identifier, Kind
 from features.live_response import Lift, Lifts
 from features.published import Published
+from features.stores.protocol import Append, Appended
 from models.decide import decide
 from models.drift import Histogram, Rate, Reference, drift
+from models.notices import GROUP
 from serving import metrics
-from serving.watching import CHOSEN, EXPECTED, FEWEST_EXPECTED, FEWEST_SCORES, HOURS, KEPT, Hours, Watch, compared
+from serving.watching import (
+    CHOSEN,
+    CONTACTS,
+    EXPECTED,
+    FEWEST_EXPECTED,
+    FEWEST_SCORES,
+    HOURS,
+    KEPT,
+    LABELLED,
+    NOTICE,
+    OTHER,
+    SUCCESSES,
+    Hours,
+    Known,
+    Watch,
+    compared,
+)
 from tests.models.shop import NOW, ByAction, customer, request
-from tests.models.test_live_response import SHOP, VOCABULARY
+from tests.models.test_live_response import SHOP, VOCABULARY, shop
 
 EDGES = (0.1, 0.2)
 
@@ -60,6 +81,51 @@ def test_the_windows_are_of_the_model_in_force_by_itself() -> None:
     watch.take_up(SHOP.catalogue, ByAction(otherwise=0.1, version="challenger"))
     watch.publish(NOW)
     assert {one._value.get() for one in told.values()} == {0.0}
+
+
+def test_a_notice_is_counted_and_neither_expected_to_succeed_nor_compared() -> None:
+    """Beside the same shop whose action is an offer."""
+    found: dict[str, tuple[dict[str, float], list[float]]] = {}
+    for group in (GROUP, "offers"):
+        compiled = shop(groups={"a-told": group})
+        watch = Watch()
+        watch.take_up(compiled.catalogue, ByAction(otherwise=0.1))
+        counters = {
+            what: one.labels("web", NOTICE if group == GROUP else "a-told")
+            for what, one in {
+                CHOSEN: metrics.CHOSEN,
+                EXPECTED: metrics.EXPECTED,
+                CONTACTS: metrics.CONTACTS,
+                SUCCESSES: metrics.SUCCESSES,
+            }.items()
+        }
+        before = {what: one._value.get() for what, one in counters.items()}
+        dice = np.random.default_rng(1)
+        made = decide(
+            request("web", limit=1), customer([], VOCABULARY), compiled, ByAction(otherwise=0.1), NOW, dice, Published()
+        )
+        watch.decided(made, NOW, best=False)
+        shown = Event("e", Kind.DISPLAYED, "Shown", NOW, NOW, channel="web", action="a-told", decision="d")
+        taken = Event("f", Kind.CLICKED, "Taken", NOW, NOW, channel="web", action="a-told", decision="d")
+        watch.told([Append(Identifier("user_id", "c"), (shown, taken))], [Appended(1, 2, 0, 2)])
+        watch.publish(NOW)
+        counted = {what: one._value.get() - before[what] for what, one in counters.items()}
+        found[group] = counted, [metrics.WINDOW_RESPONSES.labels("web", what)._value.get() for what in KEPT]
+    assert found["offers"] == (
+        {CHOSEN: 1.0, EXPECTED: pytest.approx(0.1), CONTACTS: 1.0, SUCCESSES: 1.0},
+        [1.0, 0.1, 1.0, 1.0],
+    )
+    assert found[GROUP] == ({CHOSEN: 1.0, EXPECTED: 0.0, CONTACTS: 1.0, SUCCESSES: 0.0}, [0.0] * 4)
+
+
+def test_notices_have_a_series_of_their_own_however_many_offers_there_are() -> None:
+    """Together with the rest under "other" no rule could leave them out."""
+    offers = {f"a-{number:03}": "offers" for number in range(LABELLED)}
+    labels = Known.of(shop(groups={**offers, "z-told": GROUP}).catalogue).labels
+    assert {labels[channel, "z-told"] for channel in ("web", "email")} == {NOTICE}
+    told = Counter(labels.values())
+    assert told[OTHER] == 2 * LABELLED - LABELLED
+    assert told[NOTICE] == 2
 
 
 def window(counts: dict[str, list[float]]) -> GaugeMetricFamily:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from features.discretion import discreet, is_secret
 from features.event import Event, Kind
 from serving.item_names import NamedItems
-from serving.words import _WORDS, LONGEST, words_of
+from serving.words import _WORDS, LONGEST, label, words_of
 
 CARDS = [
     "4111 1111 1111 1111",
@@ -57,8 +57,18 @@ SENTENCES = [
     (told(Kind.DELIVERY_DELAYED, properties={"order_id": "o-9"}), "delivery of order o-9 was delayed"),
     (told(Kind.PAYMENT_FAILED, "web", order="o-9"), "payment failed for order o-9 on the website"),
     (told(Kind.IVR_MENU_SELECTED, "ivr", properties={"option": "billing"}), "chose billing in the telephone menu"),
+    (told(Kind.ORDERED, "store", order="o-9"), "bought something in the store"),
     (told(Kind.CALL_STARTED, "agent", properties={"reason": "late"}), "called about “late”"),
+    (told(Kind.CALL_STARTED, "agent", properties={"reason": "late_delivery"}), "called about “late delivery”"),
+    (told(Kind.CALL_ENDED, "agent", properties={"reason": "bill"}), "call about “bill” ended"),
+    (told(Kind.CALL_ENDED, "agent"), "call ended"),
     (told(Kind.CASE_OPENED, properties={"case_id": "k-3", "reason": "x"}, severity=3), "case k-3 was opened (high): x"),
+    (told(Kind.CASE_CLOSED, properties={"case_id": "k-3", "about": "late_van", "outcome": "paid", "agent_id": "ada"}),
+     "case k-3 about “late van” was closed by ada: paid"),
+    (told(Kind.CASE_CLOSED, properties={"case_id": "k-3", "reason": "x", "outcome": "paid"}),
+     "case k-3 about “x” was closed: paid"),
+    (told(Kind.CASE_CLOSED, properties={"case_id": "k-3", "reason": "x"}), "case k-3 was closed: x"),
+    (told(Kind.CASE_CLOSED, properties={"case_id": "k-3"}), "case k-3 was closed"),
     (told(Kind.CONSENT_WITHDRAWN, "email", topic="offers"), "asked not to be contacted by e-mail about offers"),
     (told(Kind.CONSENT_WITHDRAWN), "asked not to be contacted on any channel"),
     (told(Kind.HANDED_OFF, "agent", properties={"inquiry": "late"}), "was passed on to the telephone: late"),
@@ -66,6 +76,9 @@ SENTENCES = [
     (told(Kind.NOTE_WRITTEN, "agent", properties={"told": "late", "promised": "a call", "agent_id": "ada"}),
      "a note was written by ada: late; promised: a call"),
     (told(Kind.NOTE_WRITTEN, "agent"), "a note was written"),
+    (told(Kind.NOTE_WRITTEN, "agent", properties={"keeps": "n-1", "kept": "a call", "agent_id": "bo"}),
+     "a promise was kept by bo: “a call”"),
+    (told(Kind.NOTE_WRITTEN, "agent", properties={"keeps": "n-1"}), "a promise was kept"),
     (told(Kind.FORM_FIELD_CAPTURED, properties={"field": "pin", "value": "1234"}), "filled in the field “pin”"),
     (told(Kind.OTHER, "web"), "Signed Up on the website"),
 ]  # fmt: skip
@@ -74,6 +87,14 @@ SENTENCES = [
 @pytest.mark.parametrize(("event", "sentence"), SENTENCES, ids=[sentence for _, sentence in SENTENCES])
 def test_an_event_is_one_line(event: Event, sentence: str) -> None:
     assert words_of(event, named) == sentence
+
+
+@pytest.mark.parametrize(
+    ("channel", "shown"),
+    [("agent", "Telephone"), ("email", "E-mail"), ("store", "Store"), ("whatsapp", "WhatsApp"), ("kiosk_2", "Kiosk 2")],
+)
+def test_a_channel_is_called_in_plain_words(channel: str, shown: str) -> None:
+    assert label(channel) == shown
 
 
 _PROPERTIES = st.dictionaries(

@@ -23,6 +23,7 @@ from models.decide import decide
 from models.decision import Decision, DecisionRequest
 from models.first_draws import Choice, FirstDraw, first_draws
 from models.live_response import expectations
+from models.notices import GROUP
 from models.policy.version import POLICY, Policy
 from models.scoring import Scorer
 from serving.answers import decision_answer
@@ -69,8 +70,9 @@ def open_shop(
     scorer: Scorer | None = None,
     owed: Collection[str] = (),
     incremental: bool = False,
+    notices: Collection[str] = (),
 ) -> Shop:
-    """scorer: None, one that believes what is EXPECTED. owed: actions that are a service.
+    """scorer: None, one that believes what is EXPECTED. owed: actions that are a service. notices: that are only told.
     incremental: what the catalogue ranks by, where the scorer knows it."""
     store = open_store(f"sqlite:///{folder / 'store.db'}")
     channel = {"direction": "inbound", "consent": "not_needed", "reward_window_days": WINDOW_DAYS}
@@ -83,7 +85,7 @@ def open_shop(
             {
                 "id": name,
                 "kind": "service" if name in owed else "offer",
-                "group": "g",
+                "group": GROUP if name in notices else "g",
                 "success": "converted",
                 "value": VALUE[name],
                 "items": [ITEM_OF_B] if name == "b" else [],

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from models.forest import Forest
-from models.inputs import AFFINITY_INPUT, response_inputs
+from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
 from models.track_record import TRACK_COLUMNS
-from training.backbone import BACKBONE, lines, staircases, standardised
+from training.backbone import BACKBONE, INTERESTED, WORN, WORN_INPUT, lines, staircases, standardised
 from training.growing import Sample, best_rounds, grow, tables_of
-from training.settings import RESPONSE
+from training.settings import ResponseTrees
 
 INPUTS = response_inputs()
 LIFT, WANTED, VIEWED = (INPUTS.index(one) for one in (TRACK_COLUMNS[0], AFFINITY_INPUT, "category.viewed.7d"))
@@ -69,6 +69,23 @@ def test_beyond_what_was_seen_a_staircase_goes_no_further() -> None:
     assert forest.raw(beyond) == forest.raw(highest)
 
 
+def test_few_contacts_leave_the_lines_where_they_were_expected_and_many_move_them() -> None:
+    """Where interest is known: towards it, and away from what was just offered; of SYNTHETIC contacts that care for
+    neither."""
+    rng, slopes = np.random.default_rng(11), []
+    wanted, worn = INPUTS.index(INTEREST_INPUT), INPUTS.index(WORN_INPUT)
+    for count in (60, 60_000):
+        rows = np.zeros((count, len(INPUTS)))
+        rows[:, wanted], rows[:, worn] = rng.normal(-3.0, 1.0, count), rng.poisson(1.0, count)
+        made = Sample(rows, rng.random(count) < 0.1, np.ones(count), np.arange(count, dtype=np.int32))
+        by = dict(lines(made, INPUTS))
+        slopes.append([np.polyfit(rows[:, wanted], by[wanted], 1)[0]])
+        slopes[-1].append(np.polyfit(np.log1p(rows[:, worn]), by[worn], 1)[0])
+    few, many = slopes
+    assert few == pytest.approx([INTERESTED, -WORN], rel=0.4)
+    assert many == pytest.approx([0.0, 0.0], abs=0.06)
+
+
 @pytest.mark.parametrize("label", [False, True])
 def test_one_kind_of_outcome_has_no_backbone(label: bool) -> None:
     made = sample(np.random.default_rng(3), 200)
@@ -85,7 +102,7 @@ def test_columns_are_standardised_by_weight_and_unknown_is_the_mean() -> None:
 
 def test_the_same_sample_and_seed_give_the_same_trees_alone_and_begun_anew() -> None:
     made = sample(np.random.default_rng(4), 1_000)
-    told = (INPUTS, RESPONSE, 20, 7)
+    told = (INPUTS, ResponseTrees().told(), 20, 7)
     first, again = (grow(made, *told, backbone=True) for _ in range(2))
     assert first.text == again.text
     tables = tables_of(made, INPUTS, 7, None, backbone=False)
@@ -96,13 +113,13 @@ def test_the_same_sample_and_seed_give_the_same_trees_alone_and_begun_anew() -> 
 
 def test_what_is_too_little_to_split_leaves_the_backbone_alone() -> None:
     made, later = (sample(np.random.default_rng(seed), 150) for seed in (6, 7))
-    told = (INPUTS, RESPONSE, 20, 7)
+    told = (INPUTS, ResponseTrees().told(), 20, 7)
     rounds = best_rounds(made, *told, later, 5, backbone=True)
     assert rounds == 1
     tables = tables_of(made, INPUTS, 7, None, backbone=True)
     assert tables.before is not None
     alone = Forest(tables.before.model_to_string()).raw(later.columns)
-    found = grow(made, INPUTS, RESPONSE, rounds, 7, backbone=True).raw(later.columns)
+    found = grow(made, INPUTS, ResponseTrees().told(), rounds, 7, backbone=True).raw(later.columns)
     assert found.tobytes() == alone.tobytes()
 
 
@@ -113,7 +130,7 @@ def test_with_few_successes_it_is_nearer_to_the_truth_than_trees_alone() -> None
     chance, lost = truth(later), []
     for seed in range(12):
         made = sample(np.random.default_rng([5, seed]), 1_500)
-        forests = [grow(made, INPUTS, RESPONSE, 60, seed, backbone=one) for one in (True, False)]
+        forests = [grow(made, INPUTS, ResponseTrees().told(), 60, seed, backbone=one) for one in (True, False)]
         lost.append([divergence(chance, forest.raw(later)) for forest in forests])
     ahead = 0.8 * np.array(lost)[:, 1] - np.array(lost)[:, 0]
     assert ahead.mean() > 3 * ahead.std(ddof=1) / np.sqrt(len(ahead))

@@ -70,6 +70,18 @@ def test_an_outcome_belongs_to_its_own_decision_first() -> None:
     assert labels(first, second, Told(Kind.CONVERTED, 9, decision=99)) == [(5, False), (8, True)]
 
 
+def test_an_outcome_belongs_to_the_channel_that_it_names() -> None:
+    """One decision may choose an action on several channels; a purchase in a shop goes to the latest of them."""
+    mail, web = Told(Kind.SENT, 5, decision=7), Told(Kind.DISPLAYED, 6, decision=7, channel=WEB)
+    by_mail, on_web = (Told(Kind.CONVERTED, 7, decision=7, channel=one) for one in (MAIL, WEB))
+    assert labels(mail, web, by_mail) == [(5, True), (6, False)]
+    assert labels(mail, web, on_web) == [(5, False), (6, True)]
+    assert labels(mail, web, by_mail, on_web) == [(5, True), (6, True)]
+    assert labels(mail, web, Told(Kind.CONVERTED, 7, decision=7, channel=0)) == [(5, False), (6, True)]
+    late = Told(Kind.CONVERTED, 8.9, decision=7, channel=MAIL)
+    assert labels(Told(Kind.SENT, 8.95, decision=7), web, late) == [(6, True), (8.95, False)]
+
+
 def test_sent_and_displayed_of_one_decision_are_one_contact_at_the_first() -> None:
     assert labels(Told(Kind.SENT, 5, decision=7), Told(Kind.DISPLAYED, 6, decision=7)) == [(5, False)]
     assert labels(Told(Kind.SENT, 5, decision=7), Told(Kind.SENT, 6, decision=7, channel=WEB)) == [

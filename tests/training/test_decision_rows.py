@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -275,3 +276,24 @@ def test_what_was_chosen_by_hand_is_marked_and_who_objects_is_in_no_row(small: S
         if not drawn or (person == 0 and drawn[0]["action_id"] != "c"):
             expected.add((logged.person, AT))
     assert marked == expected
+
+
+def test_what_is_only_told_is_no_row_and_no_contact(tmp_path: Path) -> None:
+    """Also where it was withheld: a notice has no response that could be learned."""
+    told, plain = (
+        open_shop(tmp_path / name, SHARES, scorer=NoModel(), notices=notices)
+        for name, notices in (("told", {"a"}), ("plain", ()))
+    )
+    for one in (told, plain):
+        decide_for(one, PEOPLE, 2, seed=1, at=AT)
+    (noticed, reading), (offered, whole) = (rows_of(one) for one in (told, plain))
+    actions = noticed.compiled.action[noticed.exposures.pairs.candidate]
+    of_a = offered.compiled.action[offered.exposures.pairs.candidate] == offered.compiled.action_number["a"]
+    assert set(actions.tolist()) == {noticed.compiled.action_number[name] for name in ("b", "c")}
+    assert noticed.withdrawn == int(of_a.sum()) > 0
+    assert len(noticed.exposures) == int((~of_a).sum())
+    assert offered.compiled.action_number["a"] in offered.compiled.action[whole.rows.pairs.candidate]
+    assert noticed.compiled.action_number["a"] not in noticed.compiled.action[reading.rows.pairs.candidate]
+    assert reading.left.withdrawn > whole.left.withdrawn
+    for one in (told, plain):
+        one.store.close()

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from models.incremental import CONSTANT
 from models.policy_rules import Arm
-from tests.checks.learner_contract import INPUTS, LearnerContract, world
+from tests.checks.learner_contract import INPUTS, LearnerContract, proportional_world, world
 from training.decided import ARMS
 from training.decision_rows import DecisionRows
 from training.incremental import ranking, report
 from training.incremental.choosing import choose, shrunk
-from training.incremental.learners import LEARNERS, DRLearner, TLearner, XLearner, doubly_robust
+from training.incremental.learners import LEARNERS, DRLearner, ProportionalLearner, TLearner, XLearner, doubly_robust
 from training.incremental.ranking import Estimate
 from training.incremental.rows import comparable, treated_chance
 from training.incremental.trial import InvalidTrial, Trial, folds
@@ -36,6 +36,22 @@ class TestX(LearnerContract):
 
 class TestDR(LearnerContract):
     learner = DRLearner()
+
+
+class TestProportional(LearnerContract):
+    learner = ProportionalLearner()
+    world = staticmethod(proportional_world)
+
+
+def test_an_order_by_what_people_do_is_the_same_whoever_is_called_treated() -> None:
+    """Were its sign the effect's, folds would judge one another where there is nothing to find, and its errors be too
+    small."""
+    made = proportional_world(1.0).trial
+    half = replace(made, propensity=np.full(len(made), 0.5))
+    other = replace(half, treated=~half.treated)
+    one, turned = (ProportionalLearner().fit(trial, INPUTS, 7)(made.columns) for trial in (half, other))
+    assert one == pytest.approx(turned, rel=1e-9)
+    assert np.ptp(one) > 0.5
 
 
 def test_the_contract_covers_every_learner() -> None:

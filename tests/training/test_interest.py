@@ -16,6 +16,7 @@ from features.progress import Silent
 from features.stores import open_store
 from features.stores.protocol import Store
 from models import bundle
+from models.affinity import Needs
 from models.inputs import AFFINITY_INPUT, INTEREST_INPUT, response_inputs
 from models.interest import interest_log_odds
 from models.local_time import utc_offset
@@ -23,9 +24,10 @@ from models.response import ModelScorer
 from models.response_delay import ResponseDelay
 from training import affinity, first_model, interest, table
 from training.affinity import AffinityFit
+from training.backbone import WORN, WORN_INPUT
 from training.errors import TooFewSuccesses
 from training.growing import Sample, grow
-from training.settings import RESPONSE, TrainingSettings
+from training.settings import ResponseTrees, TrainingSettings
 from training.simulation.goods import BEGIN, DAY, actions, catalogue
 from training.simulation.history import import_into, lived
 from training.simulation.truth import truth
@@ -139,6 +141,20 @@ def test_a_first_model_earns_more_than_half_as_much_again_as_chance(past: Past) 
     assert earned.mean() > 1.5 * any_of_it.mean()
 
 
+def test_a_first_model_takes_what_was_just_offered_to_be_worn(past: Past) -> None:
+    """By the declared line, rung by rung, whatever interests the person; and no further than the ladder goes."""
+    made = first_model.first_model(past.dataset, SETTINGS, Silent())
+    latest = AffinityFit(made.affinity, made.population, made.interest)
+    asked = everything(past.dataset).take(np.arange(40))
+    fresh, worn = (response_rows(past.dataset, asked, [latest], [made.track_record]) for _ in range(2))
+    place = response_inputs().index(WORN_INPUT)
+    assert (fresh[:, place] == 0.0).all()
+    for offered, taken_as in ((1.0, 1.0), (2.5, 2.5), (8.0, 8.0), (12.0, 12.0), (50.0, 12.0)):
+        worn[:, place] = offered
+        lost = made.response.raw(worn) - made.response.raw(fresh)
+        assert lost == pytest.approx(-WORN * np.log1p(taken_as), abs=1e-6)
+
+
 def test_the_row_that_a_first_model_is_made_of_is_the_row_that_serves(past: Past) -> None:
     """Bit for bit, through the store as of that moment, the bundle's files and the scorer in service."""
     dataset, compiled = past.dataset, past.dataset.compiled
@@ -209,11 +225,12 @@ def test_without_a_model_the_column_is_a_constant_that_changes_no_tree(past: Pas
     rows = response_rows(past.dataset, chosen, [replace(fit, interest=None)], records)
     place = response_inputs().index(INTEREST_INPUT)
     assert (rows[:, place] == 0.0).all()
-    assert (interest_log_odds(None, rows, chosen.pairs.category, rows, rows) == 0.0).all()
+    needs = Needs.of(rows, chosen.pairs.category, rows)
+    assert (interest_log_odds(None, needs, chosen.pairs.category, rows[:, 0]) == 0.0).all()
     names = response_inputs()
     label = np.random.default_rng(1).random(len(rows)) < 0.2
     without = np.delete(rows, place, axis=1), [*names[:place], *names[place + 1 :]]
     some = Sample(rows, label, np.ones(len(rows)), chosen.pairs.person)
-    with_it = grow(some, names, RESPONSE, 20, 1).raw(rows)
-    lacking = grow(replace(some, columns=without[0]), without[1], RESPONSE, 20, 1).raw(without[0])
+    with_it = grow(some, names, ResponseTrees().told(), 20, 1).raw(rows)
+    lacking = grow(replace(some, columns=without[0]), without[1], ResponseTrees().told(), 20, 1).raw(without[0])
     assert with_it.tobytes() == lacking.tobytes()

@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.parts.next_basket_neighbours import Tifuknn, UpCf
 from features.event import Kind
 from features.history import EVENT, NO_CHANNEL, Records
 from features.progress import Silent
 from training.errors import NothingToLearn
 from training.next_purchase.baskets import Baskets, baskets
-from training.next_purchase.crowd import KEPT, THINGS, cosine, crowd, foretelling, past
-from training.next_purchase.neighbours import Decay, Tifuknn, UpCf
+from training.next_purchase.crowd import THINGS, crowd, foretelling, past
+from training.next_purchase.frequency import Decay
 from training.next_purchase.questions import INPUTS, evidence, questions
 from training.next_purchase.ranker import Ranker, Settings, fit, rank
+from training.next_purchase.walk import ENTRY, EXIT, LATE, walk
 
 DAY = 86_400_000
 THINGS_THERE = 6
@@ -179,16 +181,31 @@ def test_up_cf_is_its_definition(shop: list[list[set[int]]]) -> None:
         assert np.allclose(score[row], slow)
 
 
+def slow_walk(shop: list[list[set[int]]], asked: int, start: set[int], *, oneself: bool) -> NDArray[np.float64]:
+    """From each thing of start to each purchase of it by anybody, and on to one thing of their baskets."""
+    often = {thing: sum(thing in basket for one in shop for basket in one) for thing in range(THINGS_THERE)}
+    total = np.zeros(THINGS_THERE)
+    met = 0.0
+    for other, one in enumerate(shop):
+        if one and (oneself or other != asked):
+            share = sum(sum(thing in basket for basket in one) * often[thing] ** -ENTRY for thing in start)
+            lines = [(thing, LATE**age) for age, basket in enumerate(reversed(one)) for thing in basket]
+            for thing, weight in lines:
+                total[thing] += share * weight / sum(each for _, each in lines) * often[thing] ** -EXIT
+            met += share
+    return total / met if met > 0.0 else total
+
+
 @given(shops)
 @LAW
-def test_cosines_are_those_of_columns_but_for_the_thing_itself(shop: list[list[set[int]]]) -> None:
-    rows = read(shop).rows()
-    dense = rows.toarray()
-    length = np.maximum(np.linalg.norm(dense, axis=0), 1e-12)
-    slow = dense.T @ dense / np.outer(length, length)
-    np.fill_diagonal(slow, 0.0)
-    assert KEPT >= THINGS_THERE
-    assert np.allclose(cosine(rows, rows).toarray(), slow)
+def test_a_walk_leads_to_what_those_bought_who_bought_the_same(shop: list[list[set[int]]]) -> None:
+    found = read(shop)
+    asked = np.flatnonzero(found.count() > 0)
+    everybody, others = walk(found).ends(found.last()[asked], asked)
+    for row, person in enumerate(asked.tolist()):
+        start = shop[person][-1]
+        assert np.allclose(everybody[row], slow_walk(shop, person, start, oneself=True)[: found.things])
+        assert np.allclose(others[row], slow_walk(shop, person, start, oneself=False)[: found.things])
 
 
 def test_foretelling_knows_what_follows_what() -> None:

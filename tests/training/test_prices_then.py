@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from features import build
+from features.candidates import take
 from features.definitions import names
 from features.progress import Silent
 from features.stores.protocol import Store
 from features.stores.shared import ItemState
-from models.columns import take
 from models.local_time import utc_offset
 from models.repricing import repriced
 from serving.model_loader import NoModel

@@ -252,6 +252,22 @@ def test_recorded_figures_are_relative_to_the_rate_alone() -> None:
     assert isinstance(as_recorded({LOSS: 1.0}, None, same=False), NotEvaluable)
 
 
+def test_backtests_on_other_contacts_are_not_held_against_one_another() -> None:
+    """A quiet week's champion made every challenger of a busy one fail."""
+    ours = {LOSS: 0.3, ERROR: 0.01, ROWS: 1_000.0, SUCCESSES: 100.0}
+    theirs = {LOSS: 0.1, ERROR: 0.001, ROWS: 1_000.0, SUCCESSES: 30.0}
+    found = as_recorded(ours, theirs, same=False)
+    assert isinstance(found, Holdout)
+    assert found == replace(found, champion=None)
+    loss = found_of(verdict("2", "1", EQUAL, found, FINE, LIMITS, CLEAN, PACE), "log loss on later contacts")
+    assert loss.required == 1.0 + LIMITS.log_loss
+    assert "a first champion's limit counts" in loss.sentence
+    assert loss.result is Result.PASSED
+    together = as_recorded(ours, theirs, same=True)
+    assert isinstance(together, Holdout)
+    assert together.champion is not None
+
+
 def test_a_run_s_figures_of_the_champion_are_those_of_that_version_only() -> None:
     told = {LOSS: 0.2, ERROR: 0.01, ROWS: 100.0, SUCCESSES: 10.0, "test.calibration_chance": 0.02}
     its_own = {BESIDE[LOSS]: 0.4, BESIDE[ERROR]: 0.03, BESIDE["test.calibration_chance"]: 0.04}

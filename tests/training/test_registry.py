@@ -30,7 +30,7 @@ from training import run
 from training.champions import Grounds, How
 from training.errors import NotRegistered, RegistryAway
 from training.registry import CHALLENGER, CHAMPION, DIGEST_TAG, EXPERIMENT, MODEL_NAME, PREVIOUS, Registry, RunRecord
-from training.settings import AFFINITY, CONTACT_REASON, RESPONSE, TrainingSettings, read_trees
+from training.settings import AFFINITY, CONTACT_REASON, ResponseTrees, TrainingSettings, read_trees
 from training.tuning import Search
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
@@ -114,7 +114,11 @@ def test_a_run_keeps_what_it_was_told_and_what_came_out(trained: Trained) -> Non
 
 def test_a_run_keeps_all_that_shaped_the_model(trained: Trained) -> None:
     params = trained.client.get_run(trained.first.registered.run_id).data.params
-    for prefix, told in (("response", RESPONSE), ("affinity", AFFINITY), ("contact_reason", CONTACT_REASON)):
+    for prefix, told in (
+        ("response", ResponseTrees().told()),
+        ("affinity", AFFINITY),
+        ("contact_reason", CONTACT_REASON),
+    ):
         for name, value in told.items():
             assert params[f"{prefix}.{name}"] == str(value)
     begun, ended = (moment_of(params[f"split.{name}"]) for name in ("validation_from", "test_from"))

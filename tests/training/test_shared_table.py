@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from training.growing import Sample, best_rounds, calibrate_across_people, grow, part_of, shared_table
-from training.settings import RESPONSE
+from training.settings import ResponseTrees
 
 INPUTS = ("one", "two", "three")
-TOLD = (INPUTS, RESPONSE, 25, 3)
+TOLD = (INPUTS, ResponseTrees().told(), 25, 3)
 
 
 def contacts(count: int) -> Sample:

@@ -223,11 +223,26 @@ def test_the_demo_stands_at_the_end_of_its_data(journey: frames.JourneyTables, s
     last = int((NOON + timedelta(days=1)).replace(tzinfo=UTC).timestamp() * 1000)
     assert report.present == last
     assert store.setting("clock") == "driven"
+    assert "public data, The Complete Journey" in (store.setting("data") or "")
     assert store.advance_present(0) == last
     record = store.read(customer_identifier("1"))
     assert record.traits["age"] == "45-54"
     held = owned(record.ledger, last)
     assert {store.vocabulary.text("item", int(row["item"])) for row in held} == {"1", "3", "4"}
+
+
+def test_a_coupon_says_by_its_name_and_words_how_it_came_to_somebody(journey: frames.JourneyTables) -> None:
+    """Types are all that the data call them; a household's own and everybody's are not the same thing to say."""
+    made = catalogue.parse(catalogue_of(journey, frames.purchase_lines(journey)).document, 1)
+    names = [one.name for one in made.actions]
+    assert len(set(names)) == len(names)
+    for one in made.actions:
+        letter = one.group.removeprefix("type-")
+        said = next(str(two.content["say"]) for two in one.treatments if two.channel == "agent")
+        personal = letter == "a"
+        assert one.name.endswith(f": {'personal' if personal else 'general'} coupon (type {letter.upper()})")
+        assert ("we picked a coupon" in said) == personal
+        assert ("for all our customers" in said) != personal
 
 
 def test_the_catalogue_offers_what_the_campaigns_offered(journey: frames.JourneyTables) -> None:

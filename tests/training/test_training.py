@@ -110,10 +110,12 @@ def test_a_reference_is_of_what_was_judged(dataset: Dataset, trained: Trained) -
 
 def test_an_affinity_model_saw_nothing_after_its_cutoff(shop: Store, dataset: Dataset, trained: Trained) -> None:
     """Of a store that ends at the cutoff, the very same model is learned."""
-    for known in trained.backtest.fits[-2:]:
-        earlier = table.read(shop, known.population.as_of, Silent())
-        again = affinity.fit_all(earlier, SETTINGS, Silent())[-1]
-        assert again.population.as_of == known.population.as_of
+    moments = affinity.grid(dataset)
+    for known in trained.backtest.fits[-3:]:
+        cutoff = known.population.as_of
+        earlier = table.read(shop, cutoff, Silent())
+        again = affinity.fit_at(earlier, moments, (cutoff,), SETTINGS, Silent())[0]
+        assert again.population.as_of == cutoff
         assert again.forest.text == known.forest.text
         np.testing.assert_array_equal(again.population.figures, known.population.figures)
     assert [fit.population.as_of for fit in trained.backtest.fits][-1] == dataset.known_at
@@ -322,27 +324,6 @@ def test_own_counts_are_those_of_a_plain_loop(dataset: Dataset) -> None:
         assert found.own_ever[place] == len(ages)
         assert found.own_28d[place] == sum(age < 28 for age in ages)
         assert found.weighted[place] == pytest.approx(sum(2 ** (-age / 30) for age in ages))
-
-
-def test_drawn_rows_stand_for_all_rows(dataset: Dataset) -> None:
-    """The weights make up for what was not drawn, and the label is a purchase in the horizon."""
-    moment = dataset.known_at - 2 * HORIZON
-    drawn = affinity.draw(dataset, moment, 10**6, np.random.default_rng(1))
-    everything = PEOPLE * len(dataset.purchases.leaf)
-    assert drawn.weight.sum() == pytest.approx(everything, rel=0.25)
-    for place in range(0, len(drawn.label), 97):
-        person, category = int(drawn.pairs.person[place]), drawn.pairs.category[place]
-        within = affinity.bought_within(dataset.purchases, person, moment, moment + HORIZON)
-        assert drawn.label[place] == within[category]
-
-
-def test_of_many_people_some_are_drawn(dataset: Dataset) -> None:
-    moment = dataset.known_at - 2 * HORIZON
-    people = [
-        set(affinity.draw(dataset, moment, limit, np.random.default_rng(3)).pairs.person.tolist())
-        for limit in (PEOPLE // 4, PEOPLE)
-    ]
-    assert 0 < len(people[0]) <= PEOPLE // 4 < len(people[1])
 
 
 def test_affinity_ranks_what_people_buy_above_what_they_do_not(trained: Trained) -> None:

@@ -18,7 +18,7 @@ from serving.commands.shell import one_line
 from training.errors import InvalidSettings
 from training.growing import Sample, best_rounds, grow
 from training.metrics import log_loss
-from training.settings import RESPONSE, SPANS, ResponseTrees, Span, TrainingSettings, read_trees, trees_of
+from training.settings import SPANS, ResponseTrees, Span, TrainingSettings, read_trees, trees_of
 from training.tuning import MOST_TRIALS, Search, tune
 from training.tuning_report import markdown
 
@@ -67,7 +67,7 @@ def test_trees_that_cannot_be_are_told(text: str, told: str) -> None:
 
 def test_nothing_told_is_what_was_always_told() -> None:
     assert read_trees("") == ResponseTrees() == TrainingSettings().response
-    assert list(RESPONSE.items()) == [
+    assert list(ResponseTrees().told().items()) == [
         ("objective", "binary"),
         ("verbose", -1),
         ("deterministic", True),

@@ -90,6 +90,27 @@ def test_what_is_expected_is_the_models_own_probability_and_not_what_it_was_lift
     made.store.close()
 
 
+def test_what_is_only_told_is_expected_to_succeed_with_nobody(tmp_path: Path) -> None:
+    """Also once the notice has ended, and left the catalogue. The slates that it filled were filled all the same."""
+    made = open_shop(tmp_path, notices={"a"})
+    decide_for(made, 30, 2, seed=1, at=NOW - 10 * DAY)
+    before = reading(made, days=20)
+    stored = made.store.catalogue()
+    assert stored is not None
+    document = json.loads(stored.document)
+    document["actions"] = [one for one in document["actions"] if one["id"] != "a"]
+    made.store.publish_catalogue(json.dumps(document), stored.items, 1, NOW, "test", "synthetic")
+    for log in (before, reading(made, days=20)):
+        told = Counter(taken(answers(made, NOW - 10 * DAY)))
+        assert told.keys() > {("web", "a"), ("app", "a")}
+        assert Counter((one.channel, one.action) for one in log.chosen) == Counter(
+            {key: count for key, count in told.items() if key[1] != "a"}
+        )
+        assert sum(one.taken for one in log.slates) == told.total()
+        assert {row.action for row in responses(log)} == {None, "b", "c"}
+    made.store.close()
+
+
 def on_web(answer: Mapping[str, object]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = answer["channels"][0]["actions"]  # type: ignore[index]
     return found

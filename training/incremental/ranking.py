@@ -23,13 +23,6 @@ class Estimate:
     high: float
 
 
-TWICE = float(np.sqrt(2.0))
-"""An effect that is noise is made, fold by fold, of the very rows that judge it in the other folds, so that each pair
-of rows counts twice in what its figures vary by: their standard errors are so many times those of independent folds.
-(That folds are dependent where there is nothing to find is told in Wager 2024, "Sequential validation of treatment
-heterogeneity".)"""
-
-
 def estimate(
     value: float, influence: NDArray[np.float64], person: NDArray[np.int64], level: float, wider: float = 1.0
 ) -> Estimate:
@@ -69,10 +62,11 @@ def qini(
     fold: NDArray[np.intp],
     person: NDArray[np.int64],
     level: float,
+    wider: float = 1.0,
 ) -> Estimate:
     """The area between the curve of what is gained by contacting the best share first, and that of any order, per row:
     the mean of (score - its mean) x share below. 0 of a constant effect (Yadlowsky et al. 2021, "Evaluating treatment
-    prioritization rules via rank-weighted average treatment effects", with Qini weights)."""
+    prioritization rules via rank-weighted average treatment effects", with Qini weights). wider: as in estimate."""
     below, off = share_below(effect, fold), centred(score, fold)
     own = off * (below - 0.5)
     value = float(own.mean())
@@ -80,7 +74,7 @@ def qini(
     for number in np.unique(fold):
         here = np.flatnonzero(fold == number)
         others[here] = _above(off[here], effect[here])
-    return estimate(value, own + others - 2.0 * value, person, level, TWICE)
+    return estimate(value, own + others - 2.0 * value, person, level, wider)
 
 
 def _above(off: NDArray[np.float64], effect: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,12 +125,14 @@ def slope(
     fold: NDArray[np.intp],
     person: NDArray[np.int64],
     level: float,
+    wider: float = 1.0,
 ) -> Estimate:
     """Of the score's regression on the effect: the best linear predictor of the true effect (Chernozhukov et al. 2018,
-    "Generic machine learning inference on heterogeneous treatment effects"). 1: what is promised is so; 0: noise."""
+    "Generic machine learning inference on heterogeneous treatment effects"). 1: what is promised is so; 0: noise.
+    wider: as in estimate."""
     off, told = centred(score, fold), centred(effect, fold)
     spread = float((told**2).mean())
     if spread == 0.0:
         return Estimate(0.0, 0.0, 0.0, 0.0)
     value = float((told * off).mean()) / spread
-    return estimate(value, told * (off - value * told) / spread, person, level, TWICE)
+    return estimate(value, told * (off - value * told) / spread, person, level, wider)

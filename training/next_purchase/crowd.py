@@ -12,10 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from training.next_purchase.baskets import Baskets
-from training.next_purchase.neighbours import in_chunks, largest
-
-KEPT = 100
-"""How many of the things most alike are remembered for each."""
+from training.next_purchase.walk import Walk, walk
 
 RECENT = 3
 """A person's latest baskets that count as recent."""
@@ -36,43 +33,28 @@ FORETOLD, SEEN = 2_000, 20
 
 RIDGE = 100.0
 
-COMPARED = 6_000
-"""Things at most that are compared with one another."""
-
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """of_things: float64[things, THINGS]. together, alike, following: float64[things, things], cosines of at most KEPT
-    other things a row: in one basket; bought by one person; in a basket and in the next of the same person.
-    foretelling: float64[things, things], what each thing of the past adds to each of the next basket.
-    """
+    """of_things: float64[things, THINGS]. foretelling: float64[things, things], what each of the past adds to each of
+    the next basket."""
 
     known: Baskets
     of_things: NDArray[np.float64]
-    together: sp.csr_array
-    alike: sp.csr_array
-    following: sp.csr_array
+    walk: Walk
     foretelling: sp.csr_array
 
 
 def crowd(known: Baskets) -> Crowd:
     """Of everybody who had bought anything."""
-    rows, ever = known.rows(), known.ever()
-    earlier = np.flatnonzero(known.age() > 0)
-    before, after = sp.csr_array(rows[earlier]), sp.csr_array(rows[earlier + 1])
-    return Crowd(
-        known,
-        _of_things(known, before, after),
-        cosine(rows, rows),
-        cosine(ever, ever),
-        cosine(before, after),
-        foretelling(known),
-    )
+    return Crowd(known, _of_things(known), walk(known), foretelling(known))
 
 
-def _of_things(known: Baskets, before: sp.csr_array, after: sp.csr_array) -> NDArray[np.float64]:
+def _of_things(known: Baskets) -> NDArray[np.float64]:
     people = max(int((known.count() > 0).sum()), 1)
     rows, age = known.rows(), known.age()
+    earlier = np.flatnonzero(age > 0)
+    before, after = sp.csr_array(rows[earlier]), sp.csr_array(rows[earlier + 1])
     lines, buyers = _sum(rows), _sum(known.ever())
     last, recent = _sum(known.last()), _sum(sp.csr_array(rows[np.flatnonzero(age < RECENT)]))
     had, again = _sum(before), _sum(sp.csr_array(before.multiply(after)))
@@ -116,30 +98,6 @@ def foretelling(known: Baskets) -> sp.csr_array:
         weight = cho_solve(cho_factor(square), (given.T @ told).toarray())
     place = np.repeat(kept, len(kept)), np.tile(kept, len(kept))
     return sp.csr_array((weight.ravel(), place), shape=(known.things, known.things))
-
-
-def cosine(left: sp.csr_array, right: sp.csr_array) -> sp.csr_array:
-    """float64[things, things] of the columns of both, the KEPT largest of each row but for the thing itself. Only of
-    the COMPARED things in most rows."""
-    things = left.shape[1]
-    kept = np.sort(np.argsort(-_sum(left), kind="stable")[:COMPARED])
-    asked, others = sp.csr_array(_scaled(left)[:, kept].T), sp.csr_array(_scaled(right)[:, kept])
-
-    def most(rows: NDArray[np.int64]) -> sp.csr_array:
-        dense = (asked[rows] @ others).toarray()
-        dense[np.arange(len(rows)), rows] = 0.0
-        return largest(dense, KEPT)
-
-    found = in_chunks(most, np.arange(len(kept)))
-    row = np.repeat(kept, np.diff(found.indptr))
-    used = found.data > 0.0
-    return sp.csr_array((found.data[used], (row[used], kept[found.indices[used]])), shape=(things, things))
-
-
-def _scaled(matrix: sp.csr_array) -> sp.csr_array:
-    """Every column of length 1; an empty one stays empty."""
-    length = np.sqrt(_sum(sp.csr_array(matrix.multiply(matrix))))
-    return sp.csr_array(matrix @ sp.diags_array(1.0 / np.maximum(length, 1e-12)))
 
 
 def _sum(matrix: sp.csr_array) -> NDArray[np.float64]:

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from training.next_purchase.baskets import Baskets
 from training.next_purchase.crowd import FADING, PAST, THINGS, Crowd
-from training.next_purchase.neighbours import Tifuknn, UpCf
+from training.next_purchase.frequency import Decay
+from training.next_purchase.walk import shares
 
 CELLS = 2_000_000
 """People x things that are held at once."""
 
 DAY = 86_400_000.0
 
-EACH = 40
+EACH = 60
 """Candidates from each of SPREAD."""
 
 POPULAR = 100
@@ -29,19 +30,10 @@ OWN = ("count", "recent", "fast", "slow", "newest", "oldest", "days")
 half-life of 60 days before the person's last basket. newest, oldest: 1 + baskets since the last, the first of them.
 days: from the last of them to the person's last basket, plus a thousandth; 0 in these three is never."""
 
-SPREAD = (
-    "neighbours",
-    "up_cf",
-    "together_recent",
-    "together_last",
-    "alike_recent",
-    "alike_last",
-    "following_recent",
-    "following_last",
-    "foretold",
-)
-"""Scores from other people's purchases: TIFUKNN's neighbours, UP-CF, the cosines of crowd.Crowd with all that the
-person bought, weighted as `recent`, and with the last basket, and its regression on the latest baskets."""
+SPREAD = ("walk", "walk_others", "walk_last", "foretold")
+"""Scores from other people's purchases. walk: where walk.Walk ends from all that the person bought; _others: not by way
+of the person; _last: nor from anything but the last basket. foretold: crowd.Crowd's regression on the latest baskets.
+"""
 
 PERSON = ("baskets", "size", "last_size", "variety", "days_between", "taste")
 """How many baskets; their mean size, the last one's; different things; mean days between baskets, NaN with one; mean
@@ -64,34 +56,31 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """asked: int64[asked] people. own: by the names of OWN and "frequency", float64[people, things]. spread: by name,
-    two matrices whose product is float64[asked, things]. person: float64[people, PERSON]."""
+    """asked: int64[asked] people. own: by the names of OWN and "frequency", float64[people, things]. last, latest:
+    float64[asked, things], the last basket, and the PAST latest, FADING. person: float64[people, PERSON]."""
 
     crowd: Crowd
     asked: NDArray[np.int64]
     own: Mapping[str, sp.csr_array]
-    spread: Mapping[str, tuple[sp.csr_array, sp.csr_array]]
+    last: sp.csr_array
+    latest: sp.csr_array
     person: NDArray[np.float64]
+
+    def spread(self, part: slice) -> dict[str, NDArray[np.float64]]:
+        """By the names of SPREAD, float64[n, things] of that part of asked."""
+        people, walk = self.asked[part], self.crowd.walk
+        everybody, others = walk.ends(self.own["count"][people], people)
+        _, last = walk.ends(self.last[part], people)
+        foretold = (self.latest[part] @ self.crowd.foretelling).toarray()
+        return {"walk": everybody, "walk_others": others, "walk_last": last, "foretold": foretold}
 
 
 def evidence(everybody: Crowd, asked: NDArray[np.int64]) -> Evidence:
     """asked: int64[asked], ascending, people with a basket at least."""
-    known, itself = everybody.known, sp.eye_array(everybody.known.things, format="csr")
-    own = _own(known)
-    recent, last = _shares(own["recent"][asked]), _shares(known.last()[asked])
-    spread = {
-        "neighbours": (Tifuknn().others(known, asked), itself),
-        "up_cf": (UpCf().score(known, asked), itself),
-    }
-    for name, cosines in (
-        ("together", everybody.together),
-        ("alike", everybody.alike),
-        ("following", everybody.following),
-    ):
-        spread[f"{name}_recent"], spread[f"{name}_last"] = (recent, cosines), (last, cosines)
+    known = everybody.known
     latest = known.profile(np.where(known.age() < PAST, FADING ** known.age(), 0.0))
-    spread["foretold"] = (latest[asked], everybody.foretelling)
-    return Evidence(everybody, asked, own, spread, _of_people(known, everybody.of_things[:, THINGS.index("reach")]))
+    person = _of_people(known, everybody.of_things[:, THINGS.index("reach")])
+    return Evidence(everybody, asked, _own(known), known.last()[asked], latest[asked], person)
 
 
 def questions(found: Evidence) -> Iterator[Questions]:
@@ -100,11 +89,12 @@ def questions(found: Evidence) -> Iterator[Questions]:
     popular = [
         np.argsort(-of_things[:, THINGS.index(name)], kind="stable")[:POPULAR] for name in ("reach", "reach_last")
     ]
-    chunk = max(1, CELLS // found.crowd.known.things)
+    known = found.crowd.known
+    chunk = max(1, CELLS // max(known.things, known.people))
     for first in range(0, len(found.asked), chunk):
         people = found.asked[first : first + chunk]
         part = slice(first, first + chunk)
-        spread = {name: (left[part] @ right).toarray() for name, (left, right) in found.spread.items()}
+        spread = found.spread(part)
         candidate = found.own["count"][people].toarray() > 0.0
         candidate[:, np.concatenate(popular)] = True
         for score in spread.values():
@@ -147,7 +137,7 @@ def _own(known: Baskets) -> dict[str, sp.csr_array]:
         "newest": extreme(age + 1.0, np.minimum),
         "oldest": extreme(age + 1.0, np.maximum),
         "days": extreme(days + 1e-3, np.minimum),
-        "frequency": known.profile(Tifuknn().decay.weight(known)),
+        "frequency": known.profile(Decay().weight(known)),
     }
 
 
@@ -161,14 +151,9 @@ def _of_people(known: Baskets, reach: NDArray[np.float64]) -> NDArray[np.float64
         "last_size": _sum(known.last()),
         "variety": np.diff(count.indptr).astype(np.float64),
         "days_between": np.where(baskets > 1, (ends[0] - ends[1]) / DAY / np.maximum(baskets - 1, 1), np.nan),
-        "taste": np.asarray(_shares(count) @ reach),
+        "taste": np.asarray(shares(count) @ reach),
     }
     return np.column_stack([values[name] for name in PERSON])
-
-
-def _shares(profile: sp.csr_array) -> sp.csr_array:
-    """Every row summing to 1; an empty one stays empty."""
-    return sp.csr_array(sp.diags_array(1.0 / np.maximum(_sum(profile), 1e-12)) @ profile)
 
 
 def _sum(matrix: sp.csr_array) -> NDArray[np.float64]:

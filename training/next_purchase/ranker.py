@@ -22,7 +22,7 @@ from training.settings import SHARED
 LAMBDA = {
     **SHARED,
     "objective": "lambdarank",
-    "lambdarank_truncation_level": 20,
+    "lambdarank_truncation_level": 10,
     "max_bin": 127,
     "num_leaves": 15,
     "learning_rate": 0.1,
@@ -42,9 +42,9 @@ class Settings:
     seed: int = 20240229
     threads: int = 2
     latest: int = 1
-    learners: int = 3_000
+    learners: int = 15_000
     others: float = 0.2
-    rounds: int = 80
+    rounds: int = 100
     forests: int = 1
 
 

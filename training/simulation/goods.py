@@ -197,8 +197,18 @@ def _action(one: Action) -> JsonValue:
         "value": one.value,
         "success": one.success,
         "starts_at": None if one.from_day is None else render_instant(BEGIN + one.from_day * DAY),
-        "treatments": [{"id": name, "channel": name, "content": {"text": one.id}} for name in one.channels],
+        "treatments": [{"id": name, "channel": name, "content": {"text": _words(one)}} for name in one.channels],
     }
+
+
+def _words(one: Action) -> str:
+    """What is said of it."""
+    if one.category == SERVICE:
+        return f"{one.id.replace('-', ' ').capitalize()}?"
+    thing = CATEGORIES[one.category].id.replace("-", " ")
+    if one.kind == "message":
+        return f"How to choose: our guide for whoever looks for a {thing}."
+    return f"{one.bargain:.0%} off every {thing} this week." if one.bargain else f"Our {thing} is there for you today."
 
 
 def _items() -> pa.Table:

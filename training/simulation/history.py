@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.progress import Progress
+from features.stores.keeping import CLOCK_SETTING, DATA_SETTING, DRIVEN
 from features.stores.protocol import Store
 from models.catalogue_file import CatalogueSource
 from training.simulation import events
@@ -45,7 +46,8 @@ def import_into(
         store.import_customers(events.customers(world.truth), source)
         store.import_events(events.table(happened), source)
         advance()
-    store.put_setting("clock", "driven")
+    store.put_setting(CLOCK_SETTING, DRIVEN)
+    store.put_setting(DATA_SETTING, "SYNTHETIC people of a made-up retailer")
     store.advance_present(present)
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models import catalogue_file
+from models.policy_document import TraitType
 from training.sources.files import customers as customer_rows
 from training.sources.files import events as event_rows
 from training.sources.files.accepted import check_channels, check_people, shared_identifiers
@@ -25,7 +27,7 @@ from training.sources.files.tables import digest, read
 from training.sources.publishing import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from features.progress import Progress
     from features.stores.protocol import BulkReceipt, Store
@@ -56,6 +58,10 @@ class FileReport:
         shared = f"identifiers of several customers, which find none of them: {self.shared_identifiers:,}"
         said = ((unknown, self.unknown_items or self.unknown_actions), (shared, self.shared_identifiers))
         return tuple(sentence for sentence, count in said if count)
+
+
+class _Declared(msgspec.Struct, frozen=True):
+    traits: dict[str, TraitType] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ def import_files(
         people, people_source, people_faults = None, "", Faults("")
         if customers is not None:
             file = read(customers)
-            people = customer_rows.checked(file, present, channels, region)
+            people = customer_rows.checked(file, present, channels, region, _trait_types(source, store))
             people_source, people_faults = f"customers-{digest(customers)}", file.faults()
         advance()
         checked = _Checked(source, told, told_source, people, people_source)
@@ -185,6 +191,12 @@ def _catalogue(source: CatalogueSource | None, store: Store) -> tuple[str | None
         return None, None
     with pa.ipc.open_stream(stored.items) as reader:
         return stored.document, reader.read_all()
+
+
+def _trait_types(source: CatalogueSource | None, store: Store) -> Mapping[str, TraitType]:
+    """What the catalogue declares of customers; nothing without one."""
+    document, _ = _catalogue(source, store)
+    return {} if document is None else msgspec.json.decode(document, type=_Declared).traits
 
 
 def _channels(source: CatalogueSource | None, store: Store) -> Collection[str] | None:

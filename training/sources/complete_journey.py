@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 import polars as pl
 import pyarrow.compute as pc
 
+from features.stores.keeping import CLOCK_SETTING, DATA_SETTING, DRIVEN
 from models.catalogue import parse
 from models.catalogue_items import from_ipc
 from training.sources.errors import SourceError
@@ -74,7 +75,8 @@ def import_into(store: Store, progress: Progress, folder: Path | None = None) ->
         advance(table.num_rows)
     with progress.step("Import demographics"):
         people = store.import_customers(customers(tables), source)
-    store.put_setting("clock", "driven")
+    store.put_setting(CLOCK_SETTING, DRIVEN)
+    store.put_setting(DATA_SETTING, "public data, The Complete Journey: a grocer's year 2017")
     store.advance_present(present)
     return JourneyReport(
         events=stored,

@@ -6,7 +6,7 @@ Decisions about people who object to profiling are left out, as from everything 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from models.catalogue import Catalogue
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.drift import Reference
 from models.logged_rows import rows_of
+from models.notices import Noticed
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
 
@@ -73,8 +74,9 @@ class Slate:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One chosen action. response: its probability by the model itself, without live response, NaN unknown. contacted:
-    it was sent or displayed, and that matured in the span; succeeded: and succeeded."""
+    """One chosen action that is no notice, for what is only told succeeds and fails with nobody. response: its
+    probability by the model itself, without live response, NaN unknown. contacted: it was sent or displayed, and that
+    matured in the span; succeeded: and succeeded."""
 
     place: int
     channel: str
@@ -183,6 +185,7 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
     catalogue = compiled.catalogue
     log, outcomes = Log(span, catalogue), _outcomes(store, compiled, span, progress)
     fallbacks = frozenset(action.id for action in catalogue.actions if action.fallback)
+    noticed = Noticed(store)
     wanted = store.newest_decisions(_since(span, catalogue), limit)
     looked_at: set[str] = set()
     with progress.step("Read decisions", total=len(wanted)) as advance:
@@ -197,7 +200,7 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
             if logged.model_digest and logged.model_digest not in looked_at:
                 looked_at.add(logged.model_digest)
                 _take_reference(log, store, logged.model_digest)
-            _take(log, logged, store, outcomes, fallbacks)
+            _take(log, logged, store, outcomes, fallbacks, noticed.then(logged.catalogue_version) or ())
     log.cut = len(wanted) == limit
     log.unmatched = len(outcomes.matured)
     return log
@@ -239,7 +242,12 @@ def _take_reference(log: Log, store: WatchedStore, digest: str) -> None:
 
 
 def _take(
-    log: Log, logged: LoggedDecision, store: WatchedStore, outcomes: _Outcomes, fallbacks: frozenset[str]
+    log: Log,
+    logged: LoggedDecision,
+    store: WatchedStore,
+    outcomes: _Outcomes,
+    fallbacks: frozenset[str],
+    notices: Collection[str],
 ) -> None:
     try:
         answer = msgspec.json.decode(logged.response, type=_Answer)
@@ -259,6 +267,8 @@ def _take(
         for action in slate.actions:
             codes = store.vocabulary.code("action", action.action_id), store.vocabulary.code("channel", slate.channel)
             outcome = outcomes.matured.pop((text_code(logged.decision_id), *codes), None)
+            if action.action_id in notices:
+                continue
             answered = math.nan if action.response_probability is None else action.response_probability
             chance = by_model.get((action.action_id, slate.channel), answered)  # logged before there were lifts: alike
             found = Chosen(place, slate.channel, action.action_id, chance, outcome is not None, bool(outcome))

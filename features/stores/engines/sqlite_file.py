@@ -67,6 +67,7 @@ class Whereabouts:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._text = os.fspath(path)
         self._opened = self._file()
 
     def require(self) -> None:
@@ -81,7 +82,7 @@ class Whereabouts:
             raise StoreUnavailable(message)
 
     def _file(self) -> tuple[int, int]:
-        found = self._path.stat()
+        found = os.stat(self._text)  # noqa: PTH116 - before every read; a Path takes as long again
         return found.st_dev, found.st_ino
 
 

@@ -57,10 +57,9 @@ class SQLiteSession:
             self.connection.execute(statement, list(chain.from_iterable(piece)))
 
     def load(self, into: Table, values: Sequence[Column]) -> None:
-        statement = f"{_head(into)} {_values(1, len(into.columns))}"
         for start in range(0, len(values[0]), _CHUNK):
             part = [_listed(column[start : start + _CHUNK]) for column in values]
-            self.connection.executemany(statement, zip(*part, strict=True))
+            self.insert(into, list(zip(*part, strict=True)))
 
     def locking(self, aliases: str) -> str:  # noqa: ARG002
         return ""

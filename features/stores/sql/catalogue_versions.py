@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+
+import msgspec
 
 from features.stores.catalogues import CatalogueVersion
 from features.stores.sql.admin import item_table
 from features.stores.sql.session import Session
+
+
+class _Called(msgspec.Struct, frozen=True):
+    id: str
+    name: str | None = None
+
+
+class _Actions(msgspec.Struct, frozen=True):
+    """Of a document, what its actions are called; of the rest nothing is read, for it may be long."""
+
+    actions: tuple[_Called, ...] = ()
+
+
+def action_names(session: Session, version: int) -> Mapping[str, str]:
+    rows = session.rows("SELECT document FROM catalogue WHERE version = ?", (version,))
+    called = [one for (document,) in rows for one in msgspec.json.decode(document, type=_Actions).actions]
+    return {one.id: one.id if one.name is None else one.name for one in called}
 
 
 def versions(session: Session, limit: int, before: int | None) -> tuple[CatalogueVersion, ...]:

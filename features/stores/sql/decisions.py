@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
+from operator import attrgetter
 
 from features.stores.protocol import LoggedDecision
 from features.stores.sql.session import Row, Session, Table, Type, columns
@@ -13,6 +14,8 @@ _NAMES = tuple(one.name for one in fields(LoggedDecision))
 _SEED = _NAMES.index("seed")
 _INTEGERS = frozenset({"person", "decided_at", "history_version", "catalogue_version", "snapshot"})
 _SEALED = frozenset({"customer_id", "request", "request_digest", "response", "subject"})
+_SEALED_PLACES = tuple(_NAMES.index(name) for name in sorted(_SEALED))
+_values = attrgetter(*_NAMES)
 _CHOSEN = ", ".join("m.root" if name == "person" else f"d.{name}" for name in _NAMES)
 _ID = columns(id="text")
 
@@ -30,9 +33,11 @@ def insert_decisions(session: Session, vault: Vault, decisions: Sequence[LoggedD
 
 
 def _row(vault: Vault, decision: LoggedDecision) -> Row:
-    values = {name: getattr(decision, name) for name in _NAMES}
-    values |= {"seed": str(decision.seed), **{name: _sealed(vault, values[name]) for name in _SEALED}}
-    return tuple(values.values())
+    values = list(_values(decision))
+    values[_SEED] = str(decision.seed)
+    for place in _SEALED_PLACES:
+        values[place] = _sealed(vault, values[place])
+    return tuple(values)
 
 
 def _sealed(vault: Vault, text: str | None) -> bytes | None:

@@ -11,10 +11,10 @@ from features.history import CustomerRecord
 from features.stores.desk import (
     Account,
     Answered,
-    AnswerFate,
     Asked,
     DecidedContact,
     DeskSession,
+    KeptAnswer,
     Lately,
     LoggedView,
     RecordView,
@@ -22,6 +22,7 @@ from features.stores.desk import (
 )
 from features.stores.sql import reads
 from features.stores.sql.audit import subject_of
+from features.stores.sql.kept_answers import CLAIM, DROPPED, DUE, TAKE_BACK, TOLD, answers_of, fate_of, finish, keep
 from features.stores.sql.names import named
 from features.stores.sql.reads import find
 from features.stores.sql.responses import contacted
@@ -45,11 +46,12 @@ _SESSIONS = table(
 _LINKS = table("desk_link", digest="text", account="text", expires_at="integer")
 _FAILURES = table("desk_failure", name="text", at="integer")
 _VIEWS = table("record_view", at="integer", account="text", session="text", subject="text", what="text")
-_ANSWERS = table("desk_answer", answer_id="text", account="text", due_at="integer", claimed="integer", body="bytes")
 
 _NEWEST = f"""SELECT max((SELECT e.sequence FROM event e WHERE e.person = p.person
                           AND substr(e.record, {KIND_AT}, 1) <> ? ORDER BY e.sequence DESC LIMIT 1))
               FROM person p WHERE p.root = ?"""  # noqa: S608
+_NUMBERS = """SELECT m.person FROM person own JOIN person m ON m.root = own.root WHERE own.person = ?
+              ORDER BY m.person"""
 _LATELY = """SELECT d.decision_id, d.arm, m.root, d.response
              FROM (SELECT number, decision_id, arm, person, response FROM decision
                    WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) d
@@ -62,9 +64,6 @@ _SAMPLED = """SELECT m.root, d.model_digest, d.feature_rows FROM decision d JOIN
               AND d.number >= (SELECT min(n.number) FROM
                   (SELECT number FROM decision WHERE decided_at >= ? ORDER BY number DESC LIMIT ?) n)
               ORDER BY d.number DESC LIMIT ?"""
-_WAITS, _CLAIMED, _DROPPED, _TAKEN_BACK = 0, 1, 2, 3
-_REMEMBERED = 86_400_000
-"""ms for which it is known that an answer was dropped or taken back."""
 _ACCOUNT = "SELECT name, roles, password, issuer, created_at FROM desk_account"
 _SESSION = "SELECT digest, account, created_at, seen_at, expires_at FROM desk_session"
 
@@ -240,45 +239,43 @@ class DeskTables:
 
     # Answers that may still be taken back
 
-    def keep_answer(self, answer: Answered) -> None:
-        row = (answer.answer_id, answer.account, answer.due_at, _WAITS, self._vault.seal(answer.body))
+    def numbers_of(self, person: int) -> tuple[int, ...]:
+        with self._engine.reading() as session:
+            return tuple(int(one) for (one,) in session.rows(_NUMBERS, (person,)))
 
-        def kept(session: Session) -> None:
-            session.execute(
-                "DELETE FROM desk_answer WHERE claimed >= ? AND due_at < ?", (_DROPPED, answer.due_at - _REMEMBERED)
-            )
-            session.insert(_ANSWERS, [row])
+    def filed_under(self, decision_id: str) -> int | None:
+        with self._engine.reading() as session:
+            found = value(session, "SELECT person FROM decision WHERE decision_id = ?", (decision_id,))
+        return None if found is None else int(found)
 
-        self._writer.alone(kept)
+    def keep_answer(self, answer: Answered, over: Collection[int] = (), beside: Collection[str] = ()) -> bool:
+        body = self._vault.seal(answer.body)
+        return self._writer.alone(lambda session: keep(session, answer, body, over, beside))
 
-    def take_back(self, answer_id: str, account: str) -> bool:
-        statement = "UPDATE desk_answer SET claimed = ?, body = ? WHERE answer_id = ? AND account = ? AND claimed = 0"
-        values = (_TAKEN_BACK, self._vault.seal(""), answer_id, account)
-        return self._writer.alone(lambda session: session.execute(statement, values)) > 0
+    def take_back(self, answer_id: str, account: str, due_at: int) -> bool:
+        values = (self._vault.seal(""), answer_id, account, due_at)
+        return self._writer.alone(lambda session: session.execute(TAKE_BACK, values)) > 0
 
     def due_answers(self, now: int, limit: int) -> tuple[Answered, ...]:
-        query = """SELECT answer_id, account, due_at, body FROM desk_answer WHERE due_at <= ? AND claimed < ?
-                   ORDER BY due_at, answer_id LIMIT ?"""
         with self._engine.reading() as session:
-            rows = session.rows(query, (now, _DROPPED, limit))
+            rows = session.rows(DUE, (now, limit))
         return tuple(Answered(key, account, due_at, self._vault.open(body)) for key, account, due_at, body in rows)
 
-    def claim_answer(self, answer_id: str) -> bool:
-        statement = "UPDATE desk_answer SET claimed = ? WHERE answer_id = ? AND claimed < ?"
-        values = (_CLAIMED, answer_id, _DROPPED)
-        return self._writer.alone(lambda session: session.execute(statement, values)) > 0
+    def claim_answer(self, answer_id: str, due_at: int) -> bool:
+        return self._writer.alone(lambda session: session.execute(CLAIM, (answer_id, due_at))) > 0
 
-    def answer_told(self, answer_id: str) -> None:
-        self._writer.alone(lambda session: session.execute("DELETE FROM desk_answer WHERE answer_id = ?", (answer_id,)))
+    def answer_told(self, answer_id: str, due_at: int, remains: str) -> None:
+        body = self._vault.seal(remains)
+        self._writer.alone(lambda session: finish(session, answer_id, due_at, TOLD, body))
 
-    def drop_answer(self, answer_id: str) -> None:
-        statement = "UPDATE desk_answer SET claimed = ?, body = ? WHERE answer_id = ?"
-        values = (_DROPPED, self._vault.seal(""), answer_id)  # its customer may have been erased
-        self._writer.alone(lambda session: session.execute(statement, values))
+    def drop_answer(self, answer_id: str, due_at: int, remains: str) -> None:
+        body = self._vault.seal(remains)  # its customer may have been erased
+        self._writer.alone(lambda session: finish(session, answer_id, due_at, DROPPED, body))
 
-    def answer_fate(self, answer_id: str) -> AnswerFate:
+    def answers(self, *beginnings: str) -> tuple[KeptAnswer, ...]:
         with self._engine.reading() as session:
-            claimed = value(session, "SELECT claimed FROM desk_answer WHERE answer_id = ?", (answer_id,))
-        if claimed is None:
-            return AnswerFate.TOLD
-        return {_DROPPED: AnswerFate.DROPPED, _TAKEN_BACK: AnswerFate.OPEN}.get(claimed, AnswerFate.WAITING)
+            rows = answers_of(session, beginnings)
+        return tuple(
+            KeptAnswer(Answered(key, account, due_at, self._vault.open(body)), fate_of(claimed))
+            for key, account, due_at, claimed, body in rows
+        )

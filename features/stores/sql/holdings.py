@@ -7,7 +7,7 @@ import json
 from features.event import Identifier
 from features.stores.export import CopiedLetter, Holdings, TraitChange, parsed
 from features.stores.mentions import user_of
-from features.stores.people import Identity
+from features.stores.people import Identity, Stretch
 from features.stores.protocol import DeadLetter, StoreCorrupt
 from features.stores.sql import audit, identities, reads, timeline
 from features.stores.sql.claims import Claims
@@ -29,7 +29,7 @@ def holdings(
     """Everything held on a person; the session is a snapshot. Letters that name them only by what somebody else holds
     too are that person's secret and stay out."""
     record = reads.present(session, vault, identifier)
-    events = timeline.timeline(session, shared, vault, identifier, None, _ALL, None)
+    (events,) = timeline.stretches(session, shared, vault, identifier, [Stretch(_ALL)])
     decisions = select_decisions_of(session, vault, who.root, _ALL)
     identity = _identity(session, vault, identifier)
     return Holdings(

@@ -2,9 +2,9 @@
 
 A row of `exposure` is one contact per (decision, action, channel), or what is known of one before it is reported: what
 was expected, when it was first sent or displayed, and outcomes. It succeeded when one came within its window.
-An outcome is credited once: to the latest contact of its own decision and action, else to the latest of that action
-with the same person; one that is told before its contact waits for it, when it names the decision. The tallies are
-the sum over these rows whatever the order in which they were told: what changes is taken back and counted anew.
+An outcome is credited once: to the contact of its own decision, action and channel, else to the latest of its decision
+and action, else to the latest of that action with the same person; one that is told before its contact waits for it,
+when it names the decision. The tallies are the sum over these rows: what changes is taken back and counted anew.
 
 Every process adds to tallies of its own `part`, so that two hardly ever wait for one another; whoever reads adds up.
 They are locked in their order, last of all, until the group is committed.
@@ -161,7 +161,9 @@ class Responses:
 
     def _came(self, event: Event, profile: ProfileState) -> None:
         own = [(one, exposure) for one, exposure in self._of_decision(event) if exposure.success == event.kind]
-        credited = _latest(own, event.occurred_at) or _latest(self._with(event, profile), event.occurred_at)
+        there = [(one, exposure) for one, exposure in own if one[2] == event.channel]
+        among = (there, own, self._with(event, profile))
+        credited = next(filter(None, (_latest(some, event.occurred_at) for some in among)), None)
         waiting = ((exposure.contacted_at is not None, one[2] != event.channel, one) for one, exposure in own)
         if credited is None and own:
             credited = min(waiting)[2]

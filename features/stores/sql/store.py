@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from features.stores.acceptance import check_append, check_decision
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.keeping import ServingModel
-from features.stores.people import AuditEntry, Identity, LoggedEvent
+from features.stores.people import AuditEntry, Identity, LoggedEvent, Stretch
 from features.stores.protocol import (
     AccessKey,
     Append,
@@ -47,7 +47,7 @@ from features.stores.sql import (
 )
 from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
-from features.stores.sql.catalogue_versions import versions
+from features.stores.sql.catalogue_versions import action_names, versions
 from features.stores.sql.check import check
 from features.stores.sql.decisions import newest_decisions, select_decisions, select_decisions_of
 from features.stores.sql.desk import DeskTables
@@ -107,6 +107,9 @@ class SQLStore(Everybody, DeskTables):
         self._closed = True
         self._writer.close()
         self._engine.close()
+
+    def foresee(self, coming: Callable[[], bool]) -> None:
+        self._writer.foresee(coming)
 
     # People and their history
 
@@ -201,12 +204,23 @@ class SQLStore(Everybody, DeskTables):
     def timeline(
         self, identifier: Identifier, before: tuple[int, int] | None, limit: int, kinds: Collection[Kind] | None = None
     ) -> tuple[LoggedEvent, ...]:
+        return self.stretches(identifier, [Stretch(limit, kinds, before)])[0]
+
+    def stretches(self, identifier: Identifier, asked: Sequence[Stretch]) -> tuple[tuple[LoggedEvent, ...], ...]:
         with self._engine.moment() as session:
-            return timeline.timeline(session, self._shared, self._vault, identifier, before, limit, kinds)
+            return timeline.stretches(session, self._shared, self._vault, identifier, asked)
 
     def logged(self, kinds: Collection[Kind]) -> Iterator[tuple[int, LoggedEvent]]:
         with self._engine.snapshot() as session:
             yield from timeline.logged(session, self._shared, self._vault, kinds)
+
+    def promises(self, account: str, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
+        with self._engine.moment() as session:
+            return timeline.promises(session, self._shared, self._vault, account, limit)
+
+    def promisers(self, limit: int) -> tuple[str, ...]:
+        with self._engine.reading() as session:
+            return timeline.promisers(session, limit)
 
     # Rights of the person
 
@@ -293,6 +307,10 @@ class SQLStore(Everybody, DeskTables):
     def catalogue_versions(self, limit: int, before: int | None = None) -> tuple[CatalogueVersion, ...]:
         with self._engine.reading() as session:
             return versions(session, limit, before)
+
+    def action_names(self, version: int) -> Mapping[str, str]:
+        with self._engine.reading() as session:
+            return action_names(session, version)
 
     def catalogue_version(self) -> int:
         with self._engine.reading() as session:

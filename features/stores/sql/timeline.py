@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.cases import REASONED
 from features.consent import CONSENT_KINDS
 from features.event import Event, Identifier, Kind
 from features.history import EVENT, Records
 from features.stores import packed
-from features.stores.people import LoggedEvent
+from features.stores.people import LoggedEvent, Stretch
 from features.stores.sql.reads import find
-from features.stores.sql.session import Row, Session, columns
+from features.stores.sql.session import Dialect, Row, Session, columns
 from features.stores.sql.vocabulary import SharedVocabulary
 from features.vault import Vault
 
-_STATED = CONSENT_KINDS | REASONED
-"""Kinds whose topic stands where an order would (features.stores.packed)."""
+_STATED = frozenset(kind.value for kind in CONSENT_KINDS | REASONED)
+"""Codes of kinds whose topic stands where an order would (features.stores.packed)."""
 _KINDS = {kind.value: kind for kind in Kind}
-"""Looked up a thousand times for one page."""
+_CALLED = {kind.value: kind.name.replace("_", " ").capitalize() for kind in Kind}
+"""What an event without a name of its own is called."""
 _TERMS = frozenset({Kind.SUBSCRIPTION_STARTED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
+_ENDING = frozenset(kind.value for kind in _TERMS | {Kind.RESERVED})
+"""Codes of kinds that may say until when."""
+_unpack = packed.RECORD.unpack
 KIND_AT = 1 + (EVENT.fields["kind"][1] if EVENT.fields else 0)
 _TEXTS = "e.sequence, e.record, e.source, e.message, e.line, e.name, e.order_id, e.decision_id, e.properties"
 _PLACE = columns(person="integer", sequence="integer")
 
-Before = tuple[int, int] | None
-"""(occurred_at, sequence)."""
 
-
-def timeline(
-    session: Session,
-    shared: SharedVocabulary,
-    vault: Vault,
-    identifier: Identifier,
-    before: Before,
-    limit: int,
-    kinds: Collection[Kind] | None,
-) -> tuple[LoggedEvent, ...]:
+def stretches(
+    session: Session, shared: SharedVocabulary, vault: Vault, identifier: Identifier, asked: Sequence[Stretch]
+) -> tuple[tuple[LoggedEvent, ...], ...]:
     """See features.stores.people.Timeline."""
     found = find(session, vault, identifier)
     if found is None:
-        return ()
-    profiles, log = _log(session, found[0], kinds)
-    chosen = _newest(log, before, limit)
+        return ((),) * len(asked)
+    profiles, log = _log(session, found[0], _kinds_of(asked))
+    chosen = [_newest(log, one) for one in asked]
+    places = list(dict.fromkeys(chain.from_iterable(chosen)))
+    sequences = log["sequence"][places].tolist()
     query = f"""SELECT p.name, {_TEXTS} FROM wanted w CROSS JOIN event e CROSS JOIN person p
                 WHERE e.person = w.person AND e.sequence = w.sequence AND p.person = e.person"""  # noqa: S608
-    places = [(profiles[place], int(log["sequence"][place])) for place in chosen]
+    keys = [(profiles[place], sequence) for place, sequence in zip(places, sequences, strict=True)]
     words = _Words(session, shared, vault)
-    rows = list(session.wanted(_PLACE, query, places))
-    logged = {row[1]: words.logged(row[0], row[1:]) for row in rows}
-    return tuple(logged[sequence] for _, sequence in places if sequence in logged)
+    logged = {row[1]: words.logged(row[0], row[1:]) for row in list(session.wanted(_PLACE, query, keys))}
+    told = {place: logged.get(sequence) for place, sequence in zip(places, sequences, strict=True)}
+    return tuple(tuple(event for place in one if (event := told[place]) is not None) for one in chosen)
+
+
+def _kinds_of(asked: Sequence[Stretch]) -> frozenset[Kind] | None:
+    """None: of every kind."""
+    kinds = [one.kinds for one in asked]
+    return None if None in kinds else frozenset(chain.from_iterable(one or () for one in kinds))
 
 
 def _log(session: Session, root: int, kinds: Collection[Kind] | None) -> tuple[list[int], Records]:
@@ -66,15 +71,23 @@ def _log(session: Session, root: int, kinds: Collection[Kind] | None) -> tuple[l
     return [row[0] for row in rows], packed.events(b"".join([row[1] for row in rows]))
 
 
-def _newest(log: Records, before: Before, limit: int) -> list[int]:
-    """Where the newest stand in the log, the newest first."""
-    places = np.arange(len(log))
-    if before is not None:
-        earlier, same = log["occurred_at"] < before[0], log["occurred_at"] == before[0]
-        places = places[earlier | (same & (log["sequence"] < before[1]))]
+def _newest(log: Records, asked: Stretch) -> list[int]:
+    """Where they stand in the log, the newest first."""
+    wanted = np.ones(len(log), np.bool_) if asked.kinds is None else _is_of(asked.kinds)[log["kind"]]
+    if asked.before is not None:
+        at, sequence = asked.before
+        wanted &= (log["occurred_at"] < at) | ((log["occurred_at"] == at) & (log["sequence"] < sequence))
+    places = np.flatnonzero(wanted)
     order = np.lexsort((log["sequence"][places], log["occurred_at"][places]))[::-1]
-    newest: list[int] = places[order[: max(0, limit)]].tolist()
+    newest: list[int] = places[order[: max(0, asked.limit)]].tolist()
     return newest
+
+
+def _is_of(kinds: Collection[Kind]) -> NDArray[np.bool_]:
+    """By the kind's code."""
+    chosen = np.zeros(256, np.bool_)
+    chosen[list(kinds)] = True
+    return chosen
 
 
 def logged(
@@ -91,6 +104,32 @@ def logged(
         yield person, words.logged(name, tuple(row))
 
 
+def is_note(dialect: Dialect, record: str) -> str:
+    """What an index of notes is made for, and what a question must say in the same words to be answered from it."""
+    code = f"{Kind.NOTE_WRITTEN.value:02x}"
+    literal = f"x'{code}'" if dialect.name == "sqlite" else f"'\\x{code}'::bytea"
+    return f"substr({record}, {KIND_AT}, 1) = {literal}"
+
+
+def promises(
+    session: Session, shared: SharedVocabulary, vault: Vault, account: str, limit: int
+) -> tuple[tuple[str, LoggedEvent], ...]:
+    """See features.stores.desk.DeskStore."""
+    query = f"""SELECT q.customer_id, p.name, {_TEXTS} FROM event e CROSS JOIN person p CROSS JOIN person q
+                WHERE {is_note(session.dialect, "e.record")} AND e.decision_id = ?
+                AND p.person = e.person AND q.person = p.root
+                ORDER BY e.sequence DESC LIMIT ?"""  # noqa: S608
+    words = _Words(session, shared, vault)
+    rows = session.rows(query, (account, limit))
+    return tuple((vault.open(about), words.logged(name, tuple(row))) for about, name, *row in rows)
+
+
+def promisers(session: Session, limit: int) -> tuple[str, ...]:
+    query = f"""SELECT DISTINCT decision_id FROM event WHERE {is_note(session.dialect, "record")}
+                AND decision_id IS NOT NULL ORDER BY decision_id LIMIT ?"""  # noqa: S608
+    return tuple(sorted(str(name) for (name,) in session.rows(query, (limit,))))
+
+
 class _Words:
     """What codes and short keys stand for; knows all that rows read before it was made can hold."""
 
@@ -98,7 +137,7 @@ class _Words:
         shared.refresh(session)
         self._vault = vault
         self._names: tuple[bytes, str] = (b"", "")
-        self._vocabulary = shared.vocabulary
+        self._text = shared.vocabulary.text
         self._sources: dict[int, str] = dict(session.rows("SELECT code, text FROM source"))
 
     def logged(self, profile: bytes, row: Row) -> LoggedEvent:
@@ -106,33 +145,34 @@ class _Words:
         if profile != self._names[0]:
             self._names = (profile, self._vault.open(profile))
         sequence, record, source, message, line, name, order_id, decision_id, properties = row
-        told = packed.Fields(*packed.RECORD.unpack(record))
-        kind, text = _KINDS[told.kind], self._vocabulary.text
-        stated = kind in _STATED
+        # Some hundred for one page: by place, without a tuple of names between.
+        at, recorded_at, _, order, until, amount, quantity, item, action, code, channel, severity = _unpack(record)
+        kind, text = _KINDS[code], self._text
+        stated = code in _STATED
         event = Event(
-            message_id=str(message) if source == 0 else f"{self._sources[source]}:{message}",
-            kind=kind,
-            name=name if name is not None else kind.name.replace("_", " ").capitalize(),
-            occurred_at=told.occurred_at,
-            recorded_at=told.recorded_at,
-            line=line,
-            channel=text("channel", told.channel),
-            item=text("item", told.item),
-            action=text("action", told.action),
-            order=None if stated else order_id,
-            decision=decision_id,
-            quantity=told.quantity,
-            amount=told.amount,
-            severity=told.severity,
-            properties=properties,
-            topic=order_id if stated else None,
-            ends_at=_end(told, kind, decision_id),
+            str(message) if source == 0 else f"{self._sources[source]}:{message}",
+            kind,
+            name if name is not None else _CALLED[code],
+            at,
+            recorded_at,
+            line,
+            text("channel", channel),
+            None if item < 0 else text("item", item),
+            None if action < 0 else text("action", action),
+            None if stated else order_id,
+            decision_id,
+            quantity,
+            amount,
+            severity,
+            properties,
+            order_id if stated else None,
+            _end(code, order, until, decision_id) if code in _ENDING else None,
         )
         return LoggedEvent(sequence, self._names[1], event)
 
 
-def _end(told: packed.Fields, kind: Kind, decision_id: str | None) -> int | None:
+def _end(code: int, order: int, decision: int, decision_id: str | None) -> int | None:
     """Of a subscription's term or of a reservation (features.stores.packed.record_of)."""
-    if kind == Kind.RESERVED:
-        return told.order or None
-    return told.decision if kind in _TERMS and decision_id is None and told.decision != 0 else None
+    if code == Kind.RESERVED:
+        return order or None
+    return decision if decision_id is None and decision != 0 else None

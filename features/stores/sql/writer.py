@@ -1,7 +1,7 @@
 """One thread per process writes, in groups.
 
 Everything submitted while a group is being written makes the next one, and groups begin at least PACE apart, so that
-one durable commit serves all that arrived meanwhile.
+one durable commit serves all that arrived meanwhile; as long as more is known to come, LONG_PACE.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ T = TypeVar("T")
 
 PACE = 0.002
 """Seconds between the beginnings of two groups."""
+LONG_PACE = 0.020
+"""The same while others wait for their turn to be worked out: a group of one costs nearly as much as one of five, and
+each of its steps takes the interpreter's lock from them."""
+_LOOK = 0.004
+"""Seconds between two looks whether others still wait."""
 GROUP_LIMIT = 1024
 
 
@@ -52,8 +57,13 @@ class WriterThread:
         self._closing = threading.Lock()
         self._closed = False
         self._last = 0.0
+        self._coming: Callable[[], bool] = _never
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
+
+    def foresee(self, coming: Callable[[], bool]) -> None:
+        """coming: whether more is about to be submitted; asked from this thread."""
+        self._coming = coming
 
     def submit(self, member: object) -> Future[Any]:
         """Join the next group."""
@@ -91,6 +101,8 @@ class WriterThread:
 
     def _gather(self, first: Member) -> tuple[list[Member], Member | None, bool]:
         """What arrives until the next group may begin; work of its own ends the group."""
+        if first.work is None:
+            self._pause()
         members: list[Member] = []
         following: Member | None = first
         while following is not None:
@@ -100,12 +112,19 @@ class WriterThread:
                 members.append(following)
             if len(members) >= GROUP_LIMIT:
                 return members, None, False
-            remaining = self._last + PACE - time.monotonic()
             try:
-                following = self._queue.get(block=remaining > 0, timeout=max(remaining, 0.0))
+                following = self._queue.get_nowait()
             except queue.Empty:
                 return members, None, False
         return members, None, True
+
+    def _pause(self) -> None:
+        """Not woken by each arrival: that would take the interpreter's lock from those who submit."""
+        left = self._last + PACE - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        while time.monotonic() < self._last + LONG_PACE and self._coming():
+            time.sleep(_LOOK)
 
     def _attempt(self, members: Sequence[Member], write: Callable[[Session], Written], alone: bool) -> None:
         """Never raises: this thread outlives a full disk and a lost server."""
@@ -128,6 +147,11 @@ def _grouped(group: GroupWork, members: Sequence[Any], session: Session) -> Writ
 
 def _by_itself(work: Callable[[Session], object], durable: Callable[[], None], session: Session) -> Written:
     return [work(session)], durable
+
+
+def _never() -> bool:
+    """Nobody has told what is to come."""
+    return False
 
 
 def _nothing() -> None:

@@ -32,12 +32,14 @@ _DAYS_AHEAD = np.arange(1.0, EDGES[-1])
 @dataclass(frozen=True, slots=True)
 class _Bought:
     """Of each promoted thing. held: int64[things] ms UTC, last bought and kept (the moment itself while it is
-    subscribed to). last: the same, or now where it lies in the basket. running: since when the newest running
-    subscription to it runs. NEVER where there is none. likely: float64[things], the chance of buying it again, NaN
-    where no model says or something else decides. found: what that rests on, None without a model."""
+    subscribed to). last: the same, or now where it lies in the basket. lying: bool[things], whether it lies there, also
+    where one was bought at this very moment. running: since when the newest running subscription to it runs. NEVER
+    where there is none. likely: float64[things], the chance of buying it again, NaN where no model says or something
+    else decides. found: what that rests on, None without a model."""
 
     held: NDArray[np.int64]
     last: NDArray[np.int64]
+    lying: NDArray[np.bool_]
     running: NDArray[np.int64]
     likely: NDArray[np.float64]
     found: Evidence | None
@@ -46,7 +48,7 @@ class _Bought:
 @dataclass(frozen=True, slots=True)
 class AlreadyPurchased:
     name: str = "already_purchased"
-    revision: int = 3
+    revision: int = 4
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         minds = situation.compiled.policy.minds_basket
@@ -63,12 +65,12 @@ class AlreadyPurchased:
         newest = max((at for at in places if counts[at]), key=lambda at: (bought.last[promoted.thing[at]], -at))
         name = _name(situation, number, newest - int(promoted.start[number]))
         thing = promoted.thing[newest]
-        if bought.held[thing] < bought.last[thing]:
+        if bought.running[thing] != NEVER:
+            return _account_of_subscription(name, int(bought.running[thing]))
+        if bought.lying[thing]:
             return Account(
                 "in_basket", f"{name} in the basket", "not in it", f"{name} lies in the basket, about to be bought"
             )
-        if bought.running[thing] != NEVER:
-            return _account_of_subscription(name, int(bought.running[thing]))
         return _account_of_purchase(name, situation, newest, bought)
 
 
@@ -143,19 +145,20 @@ def _bought(situation: Situation, minding: bool) -> _Bought:
         _raise_to(held, have["item"], at, situation)
         if len(plans):
             _raise_to(running, plans["item"], plans["occurred_at"], situation)
-    last = held.copy()
+    basket = np.full(things, NEVER, np.int64)
     if minding and Kind.BASKET_ADDED in situation.kinds:
         wanted = in_basket(situation.known, situation.moment)
-        _raise_to(last, wanted, np.full(len(wanted), situation.moment, np.int64), situation)
+        _raise_to(basket, wanted, np.full(len(wanted), situation.moment, np.int64), situation)
+    last, lying = np.maximum(held, basket), basket != NEVER
     likely = np.full(things, np.nan)
     if plain or known is None or have is None:
-        return _Bought(held, last, running, likely, None)
+        return _Bought(held, last, lying, running, likely, None)
     found = _evidence(situation, have[~have["subscribed"]], known)
-    decides = np.flatnonzero((found.began != NEVER) & (running == NEVER) & (last == held)).astype(np.int32)
+    decides = np.flatnonzero((found.began != NEVER) & (running == NEVER) & ~lying).astype(np.int32)
     days = (situation.moment - found.began[decides]) / DAY
     told = (one[decides] for one in (found.units, found.count, found.spent))
     likely[decides] = known.chance(decides, days, *told)
-    return _Bought(held, last, running, likely, found)
+    return _Bought(held, last, lying, running, likely, found)
 
 
 def _evidence(situation: Situation, have: Records, known: Curves) -> Evidence:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.compiled import compiled
 from features.event import Kind
+from features.history import Records
 from models.cool_off import Resting
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
 
 NEVER = -(2**62)
+_REJECTED = int(Kind.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,37 @@ def _why(resting: Resting) -> str:
 
 def _rejections(situation: Situation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """int64[candidates], twice: when the action, and when any action of its group, was last rejected; NEVER."""
-    columns, group_of = situation.candidates.candidates, situation.compiled.facts.action_group
-    by_action = np.full(len(group_of) + 1, NEVER, np.int64)
-    by_group = np.full(len(situation.compiled.groups) + 1, NEVER, np.int64)  # the last one is for none
-    if Kind.REJECTED in situation.kinds:
-        rejected = situation.known["kind"] == Kind.REJECTED
-        action, at = situation.known["action"][rejected], situation.known["occurred_at"][rejected]
-        named = (action >= 0) & (action < len(group_of))
-        action, at = action[named], at[named]
-        by_action[action] = at  # the newest of each is the last
-        by_group[group_of[action]] = at
-        by_group[-1] = NEVER
-    return by_action[columns.action], by_group[columns.group]
+    columns, compiled = situation.candidates.candidates, situation.compiled
+    group_of, groups = compiled.facts.action_group, len(compiled.groups)
+    known = situation.known.view()
+    known.flags.writeable = False  # compiled for one kind of array, as those from a store are
+    return _newest(known, group_of, groups, columns.action, columns.group)
+
+
+@compiled
+def _newest(
+    known: Records,
+    group_of: NDArray[np.int32],
+    groups: int,
+    action: NDArray[np.int32],
+    group: NDArray[np.int32],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """known: EVENT, the newest last."""
+    actions, count = len(group_of), len(action)
+    by_action, by_group = np.full(actions, NEVER), np.full(groups, NEVER)
+    for i in range(len(known)):
+        code = known[i].action
+        if known[i].kind == _REJECTED and 0 <= code < actions:
+            by_action[code] = known[i].occurred_at
+            if 0 <= group_of[code] < groups:
+                by_group[group_of[code]] = known[i].occurred_at
+    newest, in_group = np.full(count, NEVER), np.full(count, NEVER)
+    for at in range(count):
+        if 0 <= action[at] < actions:
+            newest[at] = by_action[action[at]]
+        if 0 <= group[at] < groups:
+            in_group[at] = by_group[group[at]]
+    return newest, in_group
 
 
 def _ends(

@@ -1,41 +1,262 @@
 // What htmx does not do: the key that leads to the search field, faults beside what was typed, and live news.
 "use strict";
 (() => {
+  // The server writes times in this browser's zone, which nothing but a script can tell it: once, for what is opened next.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) {
+    const framed = window.top === window ? "SameSite=Lax" : "SameSite=None; Secure; Partitioned";
+    document.cookie = "nextbest_zone=" + encodeURIComponent(zone) + "; Path=/console; Max-Age=31536000; " + framed;
+  }
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    // What the field came with, as after a search that found nobody, was typed before: only a sign after others is a sign.
+    const begun = typing && !(typing.id === "q" && typing.value === typing.defaultValue);
+    if (event.key === "/" && !begun && !event.ctrlKey && !event.metaKey && !event.altKey) {
       const field = document.getElementById("q");
       if (field) { event.preventDefault(); field.focus(); field.select(); }
     }
   });
+  const sought = document.querySelector("#q[autofocus]");
+  if (sought) { sought.focus(); sought.select(); }
 
-  // A fault never takes the place of what somebody typed: it stands in the form's own line, else at the page's foot.
-  const region = (element) => (element && element.querySelector("output")) || document.getElementById("fault");
+  // What a page asks for by itself: nobody pressed anything.
+  const byItself = (config) => !config.triggeringEvent || ["console:changed", "load", "intersect"].includes(config.triggeringEvent.type);
+
+  // A fault never takes the place of what somebody typed: it stands in the form's own line, else at the page's foot, until
+  // it is put away or somebody asks for something else.
+  const foot = document.getElementById("fault");
+  const region = (element) => (element && element.querySelector("output")) || foot;
+  let before = null;
+  const fault = (where, words) => {
+    if (where === foot) before = document.activeElement;
+    if (words) where.textContent = words;
+  };
+  const putAway = () => {
+    const within = foot.parentElement.contains(document.activeElement);
+    foot.textContent = "";
+    if (within) (before && before.isConnected ? before : document.getElementById("main")).focus();
+  };
+  document.getElementById("put-away").addEventListener("click", putAway);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && foot.textContent) putAway(); });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const detail = event.detail;
     if (detail.xhr.status >= 400) {
       detail.shouldSwap = true;
       detail.target = region(detail.requestConfig.elt.closest("form"));
       detail.swapOverride = "innerHTML";
-    } else {
-      document.getElementById("fault").textContent = "";
+      fault(detail.target);
+      if ([401, 403].includes(detail.xhr.status)) doubted = true;
+    } else if (!byItself(detail.requestConfig)) {
+      foot.textContent = "";
     }
   });
   document.addEventListener("htmx:sendError", (event) => {
-    region(event.detail.elt.closest("form")).textContent = "The service does not answer. What you wrote is still here; try again.";
+    fault(region(event.detail.requestConfig.elt.closest("form")), silent);
   });
+  // A session may end while somebody writes: once they are signed in again, in another window, the page goes on with the
+  // new one. What is still in the way, as the service says it.
+  let doubted = false;
+  const silent = "The service does not answer. What you wrote is still here; try again.";
+  const renew = async () => {
+    const told = await fetch("/console/here", {headers: {"HX-Request": "true", "X-Console-By-Itself": "true"}});
+    if (told.status !== 204) return told.status === 401 ? told.text() : silent;
+    if (decodeURIComponent(told.headers.get("X-Console-Account")) !== document.querySelector("[data-account]").dataset.account) {
+      return "Somebody else is signed in by now; what you wrote is still here.";
+    }
+    const proof = told.headers.get("X-Console-Proof");
+    document.body.setAttribute("hx-headers", JSON.stringify({"X-Console-Proof": proof}));
+    for (const one of document.querySelectorAll("input[name=proof]")) one.value = proof;
+    doubted = false;
+    return "";
+  };
+  document.addEventListener("htmx:confirm", (event) => {
+    if (!doubted || event.detail.verb === "get") return;
+    event.preventDefault();
+    renew().catch(() => {}).finally(() => event.detail.issueRequest(true));
+  });
+  // A form that leads to another page goes only where it is sure to arrive, or what was typed would be gone.
+  const going = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    const form = event.target, button = event.submitter;
+    if (!form.matches("form[method=post]:not(.leave)") || !document.querySelector("[data-account]")) return;
+    if (going.delete(form)) return;
+    event.preventDefault();
+    const line = region(form);
+    renew().catch(() => silent).then((words) => {
+      line.innerHTML = words;
+      if (words) { line.scrollIntoView({block: "nearest"}); return; }
+      going.add(form);
+      form.requestSubmit(button);
+    });
+  });
+  // Whoever is refused an answer sees at once what stands.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const card = event.detail.requestConfig.elt.closest(".said-to");
+    if (card && [409, 422].includes(event.detail.xhr.status) && event.detail.requestConfig.verb === "post") htmx.trigger(card, "console:changed");
+  });
+
+  // The focus stays where the work is: where the new part wants it, on the same button where it was only made anew, else
+  // beside the part.
+  // What was done is said where whoever listens is sure to hear it.
+  const beside = (part) => {
+    for (let up = part.parentElement; up; up = up.parentElement) {
+      const found = [...up.querySelectorAll("[data-land]")].find((one) => !part.contains(one));
+      if (found) return found;
+    }
+    return document.getElementById("main");
+  };
+  let held = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const at = document.activeElement, part = event.detail.target;
+    if (event.detail.shouldSwap && part.contains(at)) {
+      const anew = event.detail.requestConfig.verb === "get";
+      held = {label: anew ? at.textContent : null, land: beside(part)};
+    }
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const said = [event.target, ...event.target.querySelectorAll("[data-say]")].filter((one) => one.matches("[data-say]"));
+    const words = said.map((one) => one.dataset.say || one.textContent).join(" ").trim();
+    if (words) document.getElementById("told").textContent = words;
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!held) return;
+    const {label, land} = held;
+    held = null;
+    if (document.activeElement !== document.body) return;
+    const same = [...event.target.querySelectorAll("button")].find((one) => one.textContent === label);
+    (same || land).focus();
+  });
+
+  // What a page asks for by itself is no use of the session: somebody who has left is signed out all the same.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (byItself(event.detail)) event.detail.headers["X-Console-By-Itself"] = "true";
+  });
+
+  // To read and write on a page is to use it, though it asks for nothing: a long note does not end in being signed out.
+  let used = Date.now();
+  const use = () => {
+    if (Date.now() - used < 120000) return;
+    used = Date.now();
+    fetch("/console/here", {headers: {"HX-Request": "true"}}).catch(() => {});
+  };
+  if (document.querySelector("form.leave")) {
+    for (const deed of ["keydown", "pointerdown", "wheel"]) document.addEventListener(deed, use, {passive: true});
+  }
 
   // Live news. What has no buttons is read anew; the rest waits to be asked for, so that nothing moves under a pointer.
   const desk = document.querySelector("[data-live]");
   if (!desk) return;
   const fresh = document.getElementById("fresh");
   const timeline = document.getElementById("timeline");
+  // The lists of the forms have buttons: what is new is put at their end, and what is over says so in its place.
+  const open = (name) => document.querySelector(`#facts template[data-open-${name}]`);
+  const refreshCases = (select, now) => {
+    for (const one of [...select.options].filter((one) => one.value && !now.some((other) => other.value === one.value))) {
+      for (const line of select.closest(".forms").querySelectorAll("output[data-say]")) if (line.textContent === one.value + " is open.") line.textContent = "";
+      if (one.selected) { if (!one.text.startsWith("closed")) one.text = "closed: " + one.text; } else one.remove();
+    }
+    for (const one of now) if (![...select.options].some((other) => other.value === one.value)) select.append(one.cloneNode(true));
+    select.options[0].text = now.length ? "choose one" : "none is open";
+  };
+  const refreshPromises = (list, now) => {
+    const shown = [...list.querySelectorAll("[data-promise]")];
+    for (const one of shown.filter((one) => !now.some((other) => other.dataset.promise === one.dataset.promise))) {
+      const button = one.querySelector("button");
+      if (!button) continue;
+      const held = document.activeElement === button, kept = document.createElement("span");
+      kept.className = "tag good";
+      kept.textContent = "kept";
+      button.replaceWith(kept);
+      if (held) list.closest("details").querySelector("summary").focus();
+    }
+    for (const one of now.filter((one) => !shown.some((other) => other.dataset.promise === one.dataset.promise))) {
+      const added = one.cloneNode(true);
+      list.insertBefore(added, list.querySelector("[data-none]"));
+      htmx.process(added);
+    }
+    list.querySelector("[data-none]").hidden = Boolean(list.querySelector("[data-promise]"));
+    list.closest("details").querySelector("[data-count]").textContent = now.length;
+  };
+  const refreshTakeovers = (list, now) => {
+    const shown = [...list.querySelectorAll("[data-handoff]")], same = (one) => (other) => other.dataset.handoff === one.dataset.handoff;
+    for (const one of shown.filter((one) => !now.some(same(one)) && !one.matches(".htmx-request"))) {
+      const over = document.createElement("p"), held = one.contains(document.activeElement);
+      over.className = "takeover quiet";
+      over.textContent = "Taken by somebody else, or waiting no more.";
+      one.replaceWith(over);
+      if (held) document.getElementById("who-name").focus();
+    }
+    for (const one of now.filter((one) => !shown.some(same(one)) && !taken.has(one.dataset.handoff))) {
+      const added = one.cloneNode(true);
+      list.append(added);
+      htmx.process(added);
+    }
+  };
+  // What this page has just taken may still stand in news that were asked for before.
+  const taken = new Set();
+  document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.dataset.handoff) taken.add(event.detail.elt.dataset.handoff); });
+  const refresh = () => {
+    const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call");
+    if (!cases || !promises || !takeovers || !call) return;
+    for (const one of document.querySelectorAll("button[data-speaking]")) one.disabled = one.dataset.speaking !== call.dataset.openCall;
+    refreshTakeovers(document.getElementById("takeovers"), [...takeovers.content.querySelectorAll("[data-handoff]")]);
+    refreshCases(document.getElementById("case-id"), [...cases.content.querySelectorAll("option")]);
+    refreshPromises(document.querySelector("[data-promises]"), [...promises.content.querySelectorAll("form")]);
+  };
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "facts") refresh(); });
+
+  // A field is sent by its form's first button, also where only the second may be pressed.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.id !== "call-reason" || event.isComposing) return;
+    event.preventDefault();
+    event.target.form.querySelector("button[data-speaking]:enabled")?.click();
+  });
+
+  // What is told of a customer waits until it is surely them.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!document.querySelector("#who [data-confirmed]")) return;
+    for (const one of document.querySelectorAll("[data-sure]")) one.disabled = false;
+    for (const one of document.querySelectorAll("[data-unsure]")) one.hidden = true;
+    if (event.detail.target.id === "who") for (const one of document.querySelectorAll("[data-unconfirmed]")) one.remove();
+  });
+
   let version = desk.dataset.version, newest = "", source = null;
+  const offer = (words) => {
+    document.getElementById("fresh-words").textContent = words;
+    fresh.hidden = false;
+  };
+  // A worker that has not taken up the newest catalogue yet tells of an older one: that is nothing new.
+  let running = desk.dataset.running.split(".").map(Number);
+  const said = (event) => {
+    const told = event.data.split(".").map(Number);
+    if (told[0] < running[0] || (told[0] === running[0] && told[1] <= running[1])) return;
+    running = told;
+    offer("What may be said has changed.");
+  };
   const changed = (event) => {
     newest = event.lastEventId;
-    if (event.data !== version) { version = event.data; fresh.hidden = false; }
+    if (event.data !== version) { version = event.data; offer("Something new is known."); }
     htmx.trigger("#facts", "console:changed");
-    if (timeline.scrollTop === 0 && !timeline.contains(document.activeElement)) htmx.trigger(timeline, "console:changed");
+    if (isRead()) newer.hidden = false;
+    else htmx.trigger(timeline, "console:changed");
+  };
+  // Whoever reads what happened loses neither an entry that they opened nor their place: they ask for what is newer.
+  const newer = document.getElementById("newer");
+  const isRead = () => timeline.scrollTop > 0 || timeline.matches(":hover") || timeline.contains(document.activeElement) || Boolean(timeline.querySelector("details[open]"));
+  newer.addEventListener("click", () => { timeline.scrollTop = 0; htmx.trigger(timeline, "console:changed"); });
+  timeline.addEventListener("pointerleave", () => { if (!newer.hidden && !isRead()) htmx.trigger(timeline, "console:changed"); });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target !== timeline) return;
+    if (document.activeElement === newer) document.getElementById("happened").focus();
+    newer.hidden = true;
+  });
+  // What somebody answered to a suggestion, at whichever desk: only what this page shows otherwise is asked for.
+  const answered = (event) => {
+    const told = JSON.parse(event.data);
+    for (const card of document.querySelectorAll(".said-to")) {
+      const shown = card.querySelector("[data-state]");
+      if (shown && shown.dataset.state !== (told[card.dataset.key] || "open")) htmx.trigger(card, "console:changed");
+    }
   };
   // A hidden window listens to nothing: browsers allow a site few connections at a time.
   const listen = () => {
@@ -43,8 +264,16 @@
     if (document.hidden) return;
     source = new EventSource(newest ? desk.dataset.live.replace(/since=\d+/, "since=" + newest) : desk.dataset.live);
     source.addEventListener("changed", changed);
+    source.addEventListener("answered", answered);
+    source.addEventListener("running", said);
   };
   document.addEventListener("visibilitychange", listen);
-  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.id === "say") fresh.hidden = true; });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id !== "say") return;
+    const on = document.activeElement, go = on === document.body || fresh.contains(on);
+    fresh.hidden = true;
+    if (go) document.getElementById("h-say").focus();
+    document.getElementById("told").textContent = "Decided again.";
+  });
   listen();
 })();

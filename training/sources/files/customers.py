@@ -7,7 +7,7 @@ import hashlib
 import json
 import zoneinfo
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,9 @@ import pyarrow as pa
 from features.columns import CUSTOMER_SCHEMA, IMPORT_SCHEMA
 from features.event import Kind
 from features.identity import IdentityError, normalise
+from features.instants import parse_instant
 from features.stores.import_columns import checked_events
+from models.policy_document import TraitType
 from training.sources.files.accepted import called, check_acceptable, customer_ids, customers_acceptable
 from training.sources.files.columns import Faults, moments, numbers, texts
 from training.sources.files.events import objects
@@ -26,6 +28,8 @@ from training.sources.files.tables import FileRows, check_columns
 REQUIRED: Final = ("customer_id",)
 OPTIONAL: Final = ("traits", "trait.", "identifier.", "consent.", "consent_at", "holds", "holds_since", "time_zone")
 
+_TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_SAID: Final = {"number": "a number", "yes_no": "true or false", "time": "a time with its offset from UTC"}
 _CONSENTS: Final = {"granted": Kind.CONSENT_GRANTED, "withdrawn": Kind.CONSENT_WITHDRAWN}
 
 
@@ -39,9 +43,16 @@ class CustomerColumns:
     event_rows: list[int]
 
 
-def checked(file: FileRows, present: int, channels: Collection[str] | None, region: str | None) -> CustomerColumns:
+def checked(
+    file: FileRows,
+    present: int,
+    channels: Collection[str] | None,
+    region: str | None,
+    types: Mapping[str, TraitType],
+) -> CustomerColumns:
     """present: ms UTC. channels: the catalogue's; None when there is none to check against. region: of phone numbers
-    written without country code (ISO 3166 alpha-2), None refuses them. Raises InvalidRows with the first faults."""
+    written without country code (ISO 3166 alpha-2), None refuses them. types: of traits that the catalogue declares.
+    Raises InvalidRows with the first faults."""
     rows = file.rows
     check_columns(file.name, rows.columns, REQUIRED, (*REQUIRED, *OPTIONAL))
     faults = file.faults()
@@ -51,7 +62,7 @@ def checked(file: FileRows, present: int, channels: Collection[str] | None, regi
     faults.add("customer_id", customer, twice, "a customer has one row", "join the rows")
     told = {
         "customer_id": customer.to_list(),
-        "traits": _traits(rows, faults),
+        "traits": _traits(rows, faults, types),
         "identifiers": _identifiers(rows, faults, region),
         "time_zone": _zones(rows, faults),
     }
@@ -77,9 +88,11 @@ class _Told:
     quantity: float | None = None
 
 
-def _traits(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
-    """JSON texts. What a .csv says is text; a .parquet's numbers and truths keep their types."""
-    own = rows.select(column for column in rows.columns if column.startswith("trait."))
+def _traits(rows: pl.DataFrame, faults: Faults, types: Mapping[str, TraitType]) -> list[str | None]:
+    """JSON texts. A text is read as the type that the catalogue declares, for nobody knows of a .csv what is a number;
+    what it does not declare stays text. A .parquet's numbers and truths keep their types."""
+    columns = (column for column in rows.iter_columns() if column.name.startswith("trait."))
+    own = pl.DataFrame([_typed(column, types.get(column.name.removeprefix("trait.")), faults) for column in columns])
     for column in own.iter_columns():
         if column.dtype.is_float():
             infinite = column.is_nan() | column.is_infinite()
@@ -97,6 +110,34 @@ def _traits(rows: pl.DataFrame, faults: Faults) -> list[str | None]:
         told = [_joined(text, dict(zip(names, row, strict=True))) for text, row in pairs]
     _check_zones(pl.Series("trait.time_zone", [_zone_of(text) for text in told], dtype=pl.String), faults)
     return told
+
+
+def _typed(column: pl.Series, declared: TraitType | None, faults: Faults) -> pl.Series:
+    if column.dtype != pl.String or declared not in ("number", "yes_no", "time"):
+        return column
+    said = column.str.strip_chars()
+    said = said.set(said == "", None)
+    if declared == "time":
+        found = said.map_elements(_moment, return_dtype=pl.String)
+    elif declared == "yes_no":
+        found = said.str.to_lowercase().replace_strict(_TRUTHS, default=None, return_dtype=pl.Boolean)
+    else:
+        found = said.cast(pl.Float64, strict=False)
+        whole = said.cast(pl.Int64, strict=False)
+        found = whole if whole.null_count() == found.null_count() else found
+    wrong = said.is_not_null() & found.is_null()
+    faults.add(
+        column.name, column, wrong, f"the catalogue declares it as {_SAID[declared]}", "correct it or the catalogue"
+    )
+    return found
+
+
+def _moment(said: str) -> str | None:
+    try:
+        parse_instant(said)
+    except ValueError:
+        return None
+    return said
 
 
 def _zones(rows: pl.DataFrame, faults: Faults) -> list[str | None]:

@@ -17,6 +17,9 @@ MAIL_WINDOW_DAYS: Final = 56
 """99.4 % of the redemptions come within 56 days of their campaign's start (docs/data/complete-journey.md)."""
 USUAL_GAP_DAYS: Final = 8
 """A quarter of all households' returns to a category come within 8 days of the last purchase in it."""
+COOL_OFF_DAYS: Final = 28
+"""How long a coupon rests that somebody turned down. Set by hand, to four of the weeks in which most people shop:
+nobody turns one down in the data, so that no figure depends on it."""
 ENOUGH_GAPS: Final = 200
 """Returns that a category needs for a lower quartile of its own."""
 
@@ -43,6 +46,7 @@ def catalogue(tables: JourneyTables, lines: pl.DataFrame) -> CatalogueSource:
         "currency": "USD",
         "time_zone": NEW_YORK,
         "repurchase": {"rule": "after", "days": USUAL_GAP_DAYS},
+        "cool_off": {"action_days": COOL_OFF_DAYS},
         "channels": {name: _channel(*settings) for name, settings in _CHANNELS.items()},
         "categories": [*_categories(tables, lines)],
         "groups": _groups(tables),
@@ -161,7 +165,7 @@ def _actions(tables: JourneyTables, lines: pl.DataFrame) -> list[JsonValue]:
     return [
         {
             "id": f"{slug(campaign_type)}/{category_id(category)}",
-            "name": f"{phrase(category)}: {campaign_type} coupon",
+            "name": f"{phrase(category)}: {_coupon(campaign_type)}",
             "kind": "offer",
             "group": slug(campaign_type),
             "categories": [category_id(category)],
@@ -173,9 +177,23 @@ def _actions(tables: JourneyTables, lines: pl.DataFrame) -> list[JsonValue]:
     ]
 
 
+def _coupon(campaign_type: str) -> str:
+    """How it came to a household, which is all that tells types apart: of type A each got the 16 that fitted what it
+    had bought, of the others all got the same."""
+    whose = "personal" if _is_picked(campaign_type) else "general"
+    return f"{whose} coupon ({campaign_type[:1].lower()}{campaign_type[1:]})"
+
+
+def _is_picked(campaign_type: str) -> bool:
+    return campaign_type == "Type A"
+
+
 def _treatments(category: str, campaign_type: str) -> list[JsonValue]:
     goods = phrase(category)
     said = goods[:1].lower() + goods[1:]
+    picked = _is_picked(campaign_type)
+    general = f"there is a coupon for {said} for all our customers"
+    coupon = f"we picked a coupon for {said} for you" if picked else general
     path = f"/offers/{slug(campaign_type)}/{category_id(category)}"
     contents: Mapping[str, Mapping[str, JsonValue]] = {
         "mail": {"headline": f"Your coupon for {said}", "body": f"Money off {said} in any of our stores."},
@@ -186,7 +204,7 @@ def _treatments(category: str, campaign_type: str) -> list[JsonValue]:
         },
         "web": {"headline": f"Save on {said}", "button": "Get the coupon", "link": path},
         "app": {"headline": f"Save on {said}", "button": "Add to my coupons", "link": path},
-        "agent": {"say": f"By the way, we have a coupon for {said} for you. Shall I add it to your account?"},
+        "agent": {"say": f"By the way, {coupon}. Shall I add it to your account?"},
         "store": {"till": f"Coupon for your next visit: {said}"},
     }
     return [{"id": channel, "channel": channel, "content": dict(content)} for channel, content in contents.items()]

@@ -1,4 +1,4 @@
-"""What people alike buy: two published ways of foretelling the next basket, as rivals and as columns of ours.
+"""What people alike buy: two published ways of foretelling the next basket, rivals of ours.
 
 TIFUKNN: Hu, He, Gao, Zhang, "Modeling Personalized Item Frequency Information for Next-basket Recommendation", SIGIR
 2020. UP-CF@r: Faggioli, Polato, Aiolli, "Recency Aware Collaborative Filtering for Next Basket Recommendation", UMAP
@@ -8,41 +8,24 @@ TIFUKNN: Hu, He, Gao, Zhang, "Modeling Personalized Item Frequency Information f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from training.next_purchase.baskets import Baskets
+from training.next_purchase.frequency import Decay
 
 CHUNK = 256
 """Rows at a time, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decay:
-    """The personal frequency of TIFUKNN. Baskets stand in groups of `group`, counted from the last; each loses `within`
-    for every later basket of its group, and `between` for every later group."""
-
-    group: int = 7
-    within: float = 0.9
-    between: float = 0.7
-
-    def weight(self, known: Baskets) -> NDArray[np.float64]:
-        """float64[baskets]: means over groups of means over baskets; the earliest group may be short."""
-        age, owner, count = known.age(), known.owner(), known.count()
-        group, place = age // self.group, age % self.group
-        groups = -(-count // self.group)
-        size = np.where(group == groups[owner] - 1, (count - (groups - 1) * self.group)[owner], self.group)
-        return np.asarray(self.within**place / size * self.between**group / groups[owner], np.float64)
-
-
-@dataclass(frozen=True, slots=True)
 class Tifuknn:
     """neighbours: the nearest others by Euclidean distance of personal frequencies. own: the weight of one's own."""
 
-    decay: Decay = Decay()
+    decay: Decay = field(default_factory=Decay)
     neighbours: int = 300
     own: float = 0.7
 
