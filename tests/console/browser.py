@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable")
 _FLAGS = (
@@ -39,6 +39,12 @@ def browsing() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def submitted(button: Locator) -> None:
+    """Pressed, and the page that answers is there: whatever goes elsewhere next would break its sending off."""
+    with button.page.expect_navigation():
+        button.click()
 
 
 @contextmanager

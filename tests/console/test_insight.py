@@ -18,7 +18,7 @@ from serving.registry import RegistryUnreadable
 from serving.reigns import reigns, verdicts
 from serving.runtime import Runtime
 from serving.settings import Settings
-from tests.console.browser import picture, window
+from tests.console.browser import picture, submitted, window
 from tests.console.call_centre import DAY, CallCentre, call_centre, link
 from tests.console.conftest import SignedIn
 from tests.console.test_access import violations
@@ -150,14 +150,14 @@ def test_an_action_is_paused_and_goes_on(sign_in: SignedIn, centre: CallCentre) 
     expect(lead.get_by_label("Why", exact=True)).to_have_value("out of stock")
     assert violations(lead) == []
     picture(lead, "pause-preview")
-    assert "Vacuum cleaner" in actions_of(sign_in("agent"), customer)
-    lead.get_by_role("button", name="Pause it").click()
+    agent = sign_in("agent")
+    assert "Vacuum cleaner" in actions_of(agent, customer)
+    submitted(lead.get_by_role("button", name="Pause it"))
     expect(lead.get_by_role("article")).to_contain_text("not before")
-    assert until(lambda: "Vacuum cleaner" not in actions_of(lead, customer))
-    lead.goto("/console/notices")
+    assert until(lambda: "Vacuum cleaner" not in actions_of(agent, customer))
     lead.get_by_label("Why it goes on").fill("there again")
-    lead.get_by_role("button", name="Let it go on now").click()
-    assert until(lambda: "Vacuum cleaner" in actions_of(lead, customer))
+    submitted(lead.get_by_role("button", name="Let it go on now"))
+    assert until(lambda: "Vacuum cleaner" in actions_of(agent, customer))
 
 
 def test_a_change_to_another_version_and_a_wrong_one_change_nothing(centre: CallCentre) -> None:

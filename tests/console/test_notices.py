@@ -18,7 +18,7 @@ from features.instants import render_instant
 from models.catalogue import parse
 from models.catalogue_file import read_text
 from serving.console.live import running
-from tests.console.browser import picture
+from tests.console.browser import picture, submitted
 from tests.console.call_centre import CATALOGUE, DAY, CallCentre
 from tests.console.conftest import SignedIn
 from tests.console.test_access import violations
@@ -45,8 +45,7 @@ def ended(lead: Page, name: str) -> None:
     assert until(lambda: listed(lead, name) == 1, 20.0)
     card = lead.get_by_role("article").filter(has_text=name)
     card.get_by_label("Why it ends").fill("mended")
-    with lead.expect_navigation():
-        card.get_by_role("button", name="End it now").click()
+    submitted(card.get_by_role("button", name="End it now"))
     assert until(lambda: listed(lead, name) == 0, 20.0)
 
 
