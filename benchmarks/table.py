@@ -47,6 +47,7 @@ BENCHES = (
     Bench("growth"),
     Bench("ingest"),
     Bench("swap"),
+    Bench("start"),
     Bench("console"),
     Bench("retrain", (), ("--small",)),
 )

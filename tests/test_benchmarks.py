@@ -107,6 +107,13 @@ def test_a_change_of_the_model_is_measured_beside_quiet() -> None:
 
 
 @pytest.mark.long
+def test_a_start_is_measured() -> None:
+    ended = ran("start.py", "--quick", seconds=400)
+    assert ended.stdout.startswith("SYNTHETIC; one worker")
+    assert "since its process began" in ended.stdout
+
+
+@pytest.mark.long
 def test_a_retrain_is_measured_beside_bare_lightgbm() -> None:
     ended = ran("retrain.py", "--small", seconds=280)
     assert ended.stdout.startswith("SYNTHETIC: ")
