@@ -196,8 +196,8 @@
   const taken = new Set();
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.dataset.handoff) taken.add(event.detail.elt.dataset.handoff); });
   const refresh = () => {
-    const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call");
-    if (!cases || !promises || !takeovers || !call) return;
+    const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call"), told = open("told");
+    if (!cases || !promises || !takeovers || !call || !told) return;
     for (const one of document.querySelectorAll("button[data-speaking]")) one.disabled = one.dataset.speaking !== call.dataset.openCall;
     refreshTakeovers(document.getElementById("takeovers"), [...takeovers.content.querySelectorAll("[data-handoff]")]);
     refreshCases(document.getElementById("case-id"), [...cases.content.querySelectorAll("option")]);
@@ -220,6 +220,28 @@
     if (event.detail.target.id === "who") for (const one of document.querySelectorAll("[data-unconfirmed]")) one.remove();
   });
 
+  // What the caller chose or filled in stands in a place of its own, and ages while the page is open, but where the clock
+  // of a demo stands.
+  const justTold = document.getElementById("just-told");
+  let readAt = Date.now();
+  const refreshTold = (list, anew) => {
+    const before = new Set([...list.children].map((one) => one.dataset.told)), now = [...anew.content.children];
+    const come = now.find((one) => one.dataset.told && !before.has(one.dataset.told));
+    list.dataset.present = anew.dataset.present;
+    readAt = Date.now();
+    list.replaceChildren(...now.map((one) => one.cloneNode(true)));
+    if (come) document.getElementById("told").textContent = "They have just told us: " + come.textContent.trim();
+  };
+  const age = (ms) => {
+    const minutes = Math.floor(ms / 60000), hours = Math.floor(minutes / 60);
+    return minutes < 1 ? "just now" : hours > 1 ? hours + " hours ago" : minutes + (minutes > 1 ? " minutes ago" : " minute ago");
+  };
+  const grow = () => {
+    if ("standing" in justTold.dataset) return;
+    const present = Number(justTold.dataset.present) + Date.now() - readAt;
+    for (const one of justTold.querySelectorAll("time")) one.textContent = age(present - Number(one.dataset.at));
+  };
+  setInterval(grow, 20000);
   let version = desk.dataset.version, newest = "", source = null;
   const offer = (words) => {
     document.getElementById("fresh-words").textContent = words;
@@ -227,6 +249,7 @@
   };
   // A worker that has not taken up the newest catalogue yet tells of an older one: that is nothing new.
   let running = desk.dataset.running.split(".").map(Number);
+    refreshTold(justTold, told);
   const said = (event) => {
     const told = event.data.split(".").map(Number);
     if (told[0] < running[0] || (told[0] === running[0] && told[1] <= running[1])) return;
