@@ -178,6 +178,7 @@ class Console:
             Address("GET", f"{CONSOLE}/find", finding.find, May.CUSTOMERS),
             *_of_customers(),
             Address("GET", f"{CONSOLE}/promises", promises.show, May.CUSTOMERS),
+            Address("GET", f"{CONSOLE}/promises/due", promises.due, May.CUSTOMERS, patient=True, passive=True),
             Address("GET", f"{CONSOLE}/promises/team", promises.show_team, May.TEAM, patient=True),
             Address("GET", f"{CONSOLE}/actions", insight.actions, May.ACTIONS, patient=True),
             Address("GET", f"{CONSOLE}/models", insight.models, May.MODELS, patient=True),
