@@ -92,14 +92,8 @@ def context_from(
     contacts = context_shown.shown_actions(
         _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
     )
-    notes = shown_notes(newest_notes)
+    notes = context_parts.notes(newest_notes, NOTES)
     return context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts, notes)
-
-
-def shown_notes(newest: Sequence[LoggedEvent]) -> list[NoteAnswer]:
-    """newest: of NOTES_READ, the newest first, as the answers are."""
-    found = context_parts.notes(newest)
-    return [one for place, one in enumerate(found) if place < NOTES or one.is_open]
 
 
 def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:

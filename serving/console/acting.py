@@ -27,7 +27,7 @@ from serving.console.pressing import pressing
 from serving.console.record import speaking
 from serving.console.visit import Visit
 from serving.console.wording import date_at, day_of
-from serving.context import NOTES_READ, check_channel, shown_notes
+from serving.context import NOTES, NOTES_READ, check_channel
 from serving.errors import conflict, invalid
 from serving.know_answers import CaseAnswer, NoteAnswer
 from serving.person import Known
@@ -294,5 +294,5 @@ def _anew(visit: Visit, known: Known) -> tuple[str, Choices]:
     runtime = visit.runtime
     record = runtime.store.read(known.identifier)
     fresh = Known(known.identifier, record, known.moment)
-    notes = shown_notes(_notes(runtime, fresh))
+    notes = context_parts.notes(_notes(runtime, fresh), NOTES)
     return record.customer_id, Choices.of(visit, fresh, _open_cases(runtime, fresh), notes, speaking(fresh))

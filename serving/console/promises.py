@@ -165,7 +165,7 @@ def _open(told: Sequence[tuple[str, LoggedEvent]]) -> list[tuple[str, NoteAnswer
     by_customer: dict[str, list[LoggedEvent]] = {}
     for customer, one in told:
         by_customer.setdefault(customer, []).append(one)
-    return [(customer, note) for customer, found in by_customer.items() for note in notes(found) if note.is_open]
+    return [(customer, note) for customer, found in by_customer.items() for note in notes(found, 0)]
 
 
 def overdue(open_: list[tuple[str, NoteAnswer]], today: dt.date) -> int:
