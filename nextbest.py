@@ -368,7 +368,7 @@ def demo(
                         raise typer.Exit(1)
                 else:
                     console.print("history and model are there already and serve as they are")
-                welcome = what_to_try(chosen, source.HOUSEHOLD, partial(source.an_item_of, store))
+                welcome = what_to_try(chosen, source, store)
             raise typer.Exit(0 if only_prepare else run(chosen, chosen.workers, welcome))
         except NotStartable as error:
             stop(str(error))

@@ -47,7 +47,9 @@ ASKED: Sequence[tuple[frozenset[Kind], int]] = (
 """Kinds that the log is asked for together, and for how many of their newest events."""
 
 NOTES = 20
-"""Notes that are shown, the newest."""
+"""Notes that are shown, the newest; and beyond them every promise that is open."""
+NOTES_READ = 1_000
+"""The newest, among which such a promise is looked for."""
 
 _HOUR = 3_600_000
 
@@ -74,7 +76,7 @@ def context_of(runtime: Runtime, known: Known, channel: str | None, catalogue: C
 
 def context_asked(page: Records) -> list[Stretch]:
     """What the log is asked for a context: its notes, and what tells the rest."""
-    return [Stretch(NOTES, context_parts.NOTE_KINDS), *questions(page)]
+    return [Stretch(NOTES_READ, context_parts.NOTE_KINDS), *questions(page)]
 
 
 def context_from(
@@ -90,7 +92,7 @@ def context_from(
     contacts = context_shown.shown_actions(
         _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
     )
-    notes = context_parts.notes(newest_notes)
+    notes = context_parts.notes(newest_notes, NOTES)
     return context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts, notes)
 
 

@@ -152,16 +152,24 @@ def _subscription(newest: Event, statements: Sequence[LoggedEvent], item_names: 
     )
 
 
-def notes(events: Iterable[LoggedEvent]) -> list[NoteAnswer]:
+def notes(events: Iterable[LoggedEvent], newest: int | None = None) -> list[NoteAnswer]:
     """Whole, however long: they were written to be read. What only says that a promise was kept stands with it. events:
-    of one customer, the newest first; of several that keep the same promise the oldest stands."""
+    of one customer, the newest first; of several that keep the same promise the oldest stands. newest: how many are
+    told whatever is in them, None for all; of older ones those whose promise nobody has kept."""
     read = [(one.event, properties_of(one.event)) for one in events]
     kept = {
         keeps: (event, id_of(told, "agent_id")) for event, told in read if isinstance(keeps := told.get("keeps"), str)
     }
+    written = [(event, told) for event, told in read if not isinstance(told.get("keeps"), str)]
     return [
-        _note(event, told, kept.get(event.message_id)) for event, told in read if not isinstance(told.get("keeps"), str)
+        _note(event, told, kept.get(event.message_id))
+        for place, (event, told) in enumerate(written)
+        if newest is None or place < newest or (_promises(told) and event.message_id not in kept)
     ]
+
+
+def _promises(told: Mapping[str, object]) -> bool:
+    return isinstance(promised := told.get("promised"), str) and bool(promised.strip())
 
 
 def _note(event: Event, told: Mapping[str, object], kept: tuple[Event, str | None] | None) -> NoteAnswer:

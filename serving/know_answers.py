@@ -254,6 +254,11 @@ class NoteAnswer:
     kept_at: Instant | None
     kept_by: str | None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a promise that nobody has kept."""
+        return bool(self.promised) and self.kept_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class ContextAnswer:

@@ -186,12 +186,9 @@ class DeskStore(Protocol):
     def newest_told(self, identifier: Identifier) -> int:
         """The sequence of the newest event of the person, decisions aside; 0 of nobody. Raises AmbiguousIdentifier."""
 
-    def promises(self, account: str, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
-        """The newest notes that hold a promise of the account, or say that one of its promises was kept, each with the
-        outside name of whom it is about."""
-
-    def promisers(self, limit: int) -> tuple[str, ...]:
-        """At most so many of those of whom `promises` tells anything, in alphabetical order."""
+    def promises(self, account: str | None, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
+        """The newest notes that hold a promise of the account (None: of whomever), or say that one of its promises was
+        kept, each with the outside name of whom it is about. Whose promise it is stands in the event's `decision`."""
 
     def decided_lately(self, since: int, limit: int) -> Lately:
         """Of at most `limit` decisions of `since` (ms UTC) or later."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from serving.commands.asking import dry_run
 from serving.commands.shell import the_store
 from serving.tour import tour
 
 if TYPE_CHECKING:
+    from features.stores.protocol import Store
     from serving.settings import Settings
 
 
@@ -19,13 +20,25 @@ DEMO = "demo"
 """The account that a demo's link signs in."""
 
 
-def what_to_try(where: Settings, customer_id: str, item_of: Callable[[Mapping[str, object]], str]) -> str:
-    """item_of: an item that the first action of a decision promotes."""
-    item = item_of(dry_run(where, customer_id, ["mail"], 1, explain=False))
+class Shown(Protocol):
+    """What a demo shows. an_item_of: that the first action of a decision promotes. at_the_desk: lines about whom to
+    find at the desk of an address."""
+
+    @property
+    def HOUSEHOLD(self) -> str: ...  # noqa: N802 a module's constant
+
+    def an_item_of(self, store: Store, decision: Mapping[str, object]) -> str: ...
+
+    def at_the_desk(self, store: Store, url: str) -> str: ...
+
+
+def what_to_try(where: Settings, demo: Shown, store: Store) -> str:
+    item = demo.an_item_of(store, dry_run(where, demo.HOUSEHOLD, ["mail"], 1, explain=False))
     mlflow = f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri {where.effective_tracking_uri}"
     shown = f"  MLflow           {mlflow} --port {where.port + 1}\n"
     url = f"http://{where.host}:{where.port}"
-    return f"{shown}  agent desktop    {url}/console/link/{_way_in()}  (once)\n{tour(url, customer_id, item)}"
+    desk = f"  agent desktop    {url}/console/link/{_way_in()}  (once)\n{demo.at_the_desk(store, url)}"
+    return f"{shown}{desk}{tour(url, demo.HOUSEHOLD, item)}"
 
 
 def _way_in() -> str:

@@ -27,7 +27,7 @@ from serving.console.pressing import pressing
 from serving.console.record import speaking
 from serving.console.visit import Visit
 from serving.console.wording import date_at, day_of
-from serving.context import NOTES, check_channel
+from serving.context import NOTES, NOTES_READ, check_channel
 from serving.errors import conflict, invalid
 from serving.know_answers import CaseAnswer, NoteAnswer
 from serving.person import Known
@@ -38,9 +38,6 @@ from serving.words import label, place
 _ONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _CASE_EVENTS = 100
 """Of a customer, among which cases are looked for."""
-_NOTES = 1_000
-"""Of a customer, among which a promise is looked for that is said to be kept."""
-
 _CALLS = 20
 """Of a customer, among which the one is looked for that a form has told already."""
 _HOW: Final[Mapping[str, tuple[Kind, str, str, str]]] = {
@@ -83,7 +80,7 @@ class Choices:
             channels=tuple((one, label(one)) for one in catalogue.channels if one != here),
             consents=(*((f"{one}/", place(one)) for one in asked), *topics),
             cases=tuple((one.case_id, f"{one.reason or 'no reason told'} ({one.case_id})") for one in cases),
-            promises=tuple(one for one in pressing(notes) if one.promised and one.kept_at is None),
+            promises=tuple(one for one in pressing(notes) if one.is_open),
             speaking=speaking,
             today=date_at(known.moment, visit.zone).isoformat(),
             once=secrets.token_urlsafe(16),
@@ -122,8 +119,8 @@ async def kept(visit: Visit, known: Known) -> Response:
     """A promise, whoever gave it. Said again, also by somebody else, it counts once; from a list it is said again, for
     what kept it may not have said whose promise it was."""
     note_id, listed = visit.form.get("note_id", ""), bool(visit.field("listed"))
-    told = await asyncio.to_thread(_notes, visit.runtime, known, _NOTES)
-    found = next((one for one in told if one.promised and one.note_id == note_id), None)
+    told = await asyncio.to_thread(_notes, visit.runtime, known)
+    found = next((one for one in context_parts.notes(told) if one.promised and one.note_id == note_id), None)
     if found is None:
         raise invalid("note_id", note_id, "a note of this customer that holds a promise", "load the page again")
     if found.kept_at is None or listed:
@@ -133,8 +130,8 @@ async def kept(visit: Visit, known: Known) -> Response:
     return await _done(visit, known, "kept", "It is kept, and everybody sees it.")
 
 
-def _notes(runtime: Runtime, known: Known, most: int) -> list[NoteAnswer]:
-    return context_parts.notes(runtime.store.timeline(known.identifier, None, most, context_parts.NOTE_KINDS))
+def _notes(runtime: Runtime, known: Known) -> Sequence[LoggedEvent]:
+    return runtime.store.timeline(known.identifier, None, NOTES_READ, context_parts.NOTE_KINDS)
 
 
 def _keeping(visit: Visit, known: Known, note: NoteAnswer) -> Event:
@@ -297,5 +294,5 @@ def _anew(visit: Visit, known: Known) -> tuple[str, Choices]:
     runtime = visit.runtime
     record = runtime.store.read(known.identifier)
     fresh = Known(known.identifier, record, known.moment)
-    notes = _notes(runtime, fresh, NOTES)
+    notes = context_parts.notes(_notes(runtime, fresh), NOTES)
     return record.customer_id, Choices.of(visit, fresh, _open_cases(runtime, fresh), notes, speaking(fresh))

@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from serving.console import accounts, faults, wording
 from serving.console.places import customer_address, run_in_mlflow, version_in_mlflow
-from serving.console.plain_reasons import in_full, plain
-from serving.console.pressing import first_told, is_late
+from serving.console.plain_reasons import feature_words, in_full, plain
+from serving.console.pressing import first_told, pressure
+from serving.console.refusals import gate_words
 from serving.console.roles import May
 from serving.console.visit import PROOF_FIELD, PROOF_HEADER, Visit
 from serving.settings import Settings
@@ -40,7 +41,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(wording.FILTERS, in_words=faults.in_words, plain=plain, in_full=in_full)
-    made.filters.update(first_told=first_told, is_late=is_late)
+    made.filters.update(first_told=first_told, pressure=pressure, gate_words=gate_words, feature_words=feature_words)
     made.globals.update(
         static=static_address,
         at=customer_address,

@@ -60,7 +60,7 @@ async def answer(visit: Visit, known: Known) -> Response:
             return await _shown(visit, known, token, claims, focus=True)
         said = _said_before(runtime, known, conversation_of(runtime, known), claims)
     if outcome not in {said.outcome, "presented"}:
-        raise contradicts(runtime, claims, outcome, said, visit.who.name)
+        raise await asyncio.to_thread(contradicts, runtime, claims, outcome, said, visit.who.name)
     return await _shown(visit, known, token, claims, focus=True)
 
 
@@ -150,8 +150,9 @@ def _remedy(said: Said, who: str) -> str:
 
 
 def _name(runtime: Runtime, claims: TokenClaims) -> str:
-    names = {one.id: one.name for one in runtime.catalogue().catalogue.actions}
-    return names.get(claims.action_id, claims.action_id)
+    """Also once the action has ended. Not in the event loop."""
+    action = claims.action_id
+    return runtime.action_names.of((action,), runtime.in_force.catalogue_version).get(action, action)
 
 
 def _told_by(
@@ -203,7 +204,8 @@ async def _shown(
     conversation = conversation_of(visit.runtime, known)
     standing = conversation.said(key_of(visit.runtime, claims.action_id))
     notice = await asyncio.to_thread(_only_told, visit.runtime, claims)
-    about = {"token": token, "name": _name(visit.runtime, claims), "notice": notice}
+    name = await asyncio.to_thread(_name, visit.runtime, claims)
+    about = {"token": token, "name": name, "notice": notice}
     values = {"said": standing, **about, "focus": focus, "did": _did(taken, standing)}
     return HTMLResponse(rendered("answer.html", visit, customer_id=known.record.customer_id, **values))
 

@@ -108,7 +108,7 @@ def _of_customers() -> tuple[Address, ...]:
         ("GET", "timeline", customer.timeline),
         ("POST", "confirm", customer.confirm),
         ("GET", "live", _of(live.live)),
-        ("POST", "answer", _of(answers.answer)),
+        ("POST", "answer", _of(_of_whom_if_later(answers.answer))),
         ("POST", "take-back", _of(answers.take_back)),
         ("GET", "said", _of(answers.said)),
         ("POST", "note", _of(_of_whom(acting.note))),
@@ -142,9 +142,19 @@ def _of_whom(served: Served) -> Served:
     async def handler(visit: Visit, known: Known) -> Response:
         session, customer_id = visit.who.session.digest, known.record.customer_id
         if not await asyncio.to_thread(visit.runtime.store.confirmed, session, customer_id):
-            rule = "notes, call reasons, cases and consent are of whom it surely is"
+            rule = "notes (“Later” writes one), call reasons, cases and consent are of whom it surely is"
             raise forbidden("caller", "not confirmed", rule, "make sure, and press “It is them” first")
         return await served(visit, known)
+
+    return handler
+
+
+def _of_whom_if_later(served: Served) -> Served:
+    """An answer is of whom it was decided for; but the note that *Later* writes is as any other."""
+    noting = _of_whom(served)
+
+    async def handler(visit: Visit, known: Known) -> Response:
+        return await (noting if visit.form.get("outcome") == "later" else served)(visit, known)
 
     return handler
 
@@ -168,6 +178,7 @@ class Console:
             Address("GET", f"{CONSOLE}/find", finding.find, May.CUSTOMERS),
             *_of_customers(),
             Address("GET", f"{CONSOLE}/promises", promises.show, May.CUSTOMERS),
+            Address("GET", f"{CONSOLE}/promises/due", promises.due, May.CUSTOMERS, patient=True, passive=True),
             Address("GET", f"{CONSOLE}/promises/team", promises.show_team, May.TEAM, patient=True),
             Address("GET", f"{CONSOLE}/actions", insight.actions, May.ACTIONS, patient=True),
             Address("GET", f"{CONSOLE}/models", insight.models, May.MODELS, patient=True),

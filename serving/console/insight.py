@@ -189,7 +189,7 @@ def _features(runtime: Runtime, live: LiveModel, reference: Reference | None) ->
 
 
 def _named(moved: Drifted) -> list[tuple[str, float]]:
-    return [(one.feature.replace("_", " "), one.found.psi) for one in moved.features[:FEATURES]]
+    return [(one.feature, one.found.psi) for one in moved.features[:FEATURES]]
 
 
 async def letters(visit: Visit) -> Response:

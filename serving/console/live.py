@@ -21,6 +21,7 @@ from features.stores.protocol import StoreError
 from models.catalogue import Catalogue
 from serving.console.said import conversation_of, whose_of
 from serving.console.visit import Visit, person_of
+from serving.console.wording import date_at
 from serving.errors import Refusal
 from serving.person import Known
 from serving.runtime import Runtime
@@ -79,7 +80,7 @@ class Look:
 
 
 async def _told(visit: Visit, known: Known, since: int) -> AsyncIterator[bytes]:
-    runtime, looking, said, told = visit.runtime, Looks(visit.runtime, known), b"", ""
+    runtime, looking, said, told, today = visit.runtime, Looks(visit.runtime, known), b"", "", ""
     yield f"retry: {_AGAIN_AFTER}\n\n".encode()
     for looks in range(_LOOKS):
         if runtime.leaving.is_set() or (looks % 40 == 39 and person_of(runtime, visit.request) is None):
@@ -88,10 +89,15 @@ async def _told(visit: Visit, known: Known, since: int) -> AsyncIterator[bytes]:
         if look is not None and look.said != said:
             said = look.said
             yield b"event: answered\ndata: " + said + b"\n\n"
-        may_be_said = _running(runtime, told)
+        present = _present(runtime)
+        may_be_said = _running(runtime, present, told)
         if may_be_said != told:
             told = may_be_said
             yield f"event: running\ndata: {told}\n\n".encode()
+        day = today if present is None else date_at(present, visit.zone).isoformat()
+        if day != today:
+            today = day
+            yield f"event: day\ndata: {today}\n\n".encode()
         if look is not None and look.newest > since:
             since = look.newest
             yield f"id: {since}\nevent: changed\ndata: {look.version}\n\n".encode()
@@ -100,14 +106,18 @@ async def _told(visit: Visit, known: Known, since: int) -> AsyncIterator[bytes]:
         await asyncio.sleep(LOOK_EVERY)
 
 
-def _running(runtime: Runtime, otherwise: str) -> str:
-    """As of now; while there is no catalogue, or no present, nothing new."""
-    compiled = runtime.in_force.catalogue
+def _present(runtime: Runtime) -> int | None:
+    """None of a store that is away for a moment."""
     try:
-        present = runtime.in_force.clock.present(None)
+        return runtime.in_force.clock.present(None)
     except StoreError:
-        return otherwise
-    return otherwise if compiled is None else running(compiled.catalogue, present)
+        return None
+
+
+def _running(runtime: Runtime, present: int | None, otherwise: str) -> str:
+    """While there is no catalogue, or no present, nothing new."""
+    compiled = runtime.in_force.catalogue
+    return otherwise if compiled is None or present is None else running(compiled.catalogue, present)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from serving.console.suggesting import Why
 from serving.words import place
 
 MOST: Final = 3
+_DECLARED: Final[Mapping[str, str]] = {one.name: one.words for one in declared.FEATURES}
 
 _BESIDE: Final[Mapping[str, str]] = {
     "affinity_log_odds": "how well it fits what they buy",
@@ -292,3 +293,8 @@ def _effect(why: Why) -> str:
     weight = max(factor, 1 / factor) if factor > 0 else float("inf")
     much = next(words for least, words in _LIKELY if weight >= least)
     return f"makes it {much}{'more' if why.raises else 'less'} likely"
+
+
+def feature_words(name: str) -> str:
+    """As it is declared; "" of one that is declared no more."""
+    return _DECLARED.get(name, "")

@@ -13,10 +13,11 @@ from markupsafe import Markup
 
 from serving.console.earned import ArmSales
 from serving.console.figures import ArmFigures, Funnel
+from serving.console.refusals import gate_words
 
 _LEFT, _WIDTH, _ROW, _THICK = 150, 620, 22, 16
 _WIDE, _LONGEST = 260, 38
-"""Where names of features stand, and how many characters of one."""
+"""Where names of features and of gates stand, and how many characters of one."""
 _SPARK: Final = 116
 
 
@@ -47,25 +48,23 @@ def funnel_plot(funnel: Funnel) -> Markup:
     if not funnel.candidates:
         return Markup("")
     steps = [(gate, count) for gate, count in funnel.steps if count]
-    scale = (_WIDTH - _LEFT - 60) / funnel.candidates
+    scale = (_WIDTH - _WIDE - 60) / funnel.candidates
     rows, left = [_bar(0, "candidates", funnel.candidates, 0, scale)], funnel.candidates
     for place, (gate, count) in enumerate(steps, start=1):
         left -= count
-        rows.append(_bar(place, gate.replace("_", " "), left, count, scale))
+        rows.append(_bar(place, gate_words(gate), left, count, scale))
     rows.append(_bar(len(steps) + 1, "chosen", funnel.chosen, 0, scale))
-    gate, most = max(steps, key=lambda one: one[1], default=("no gate", 0))
-    words = (
-        f"Of {funnel.candidates:,} candidates {funnel.eligible:,} were eligible and {funnel.chosen:,} chosen. "
-        f"Most were refused by {gate.replace('_', ' ')}: {most:,}."
-    )
-    return _svg("Who is refused at which gate", words, (len(steps) + 2) * _ROW + 6, rows)
+    gate, most = max(steps, key=lambda one: one[1], default=("", 0))
+    refused = f"Most were refused because of “{gate_words(gate)}”: {most:,}." if gate else "None was refused."
+    words = f"Of {funnel.candidates:,} candidates {funnel.eligible:,} were eligible and {funnel.chosen:,} chosen. "
+    return _svg("Who is refused at which gate", f"{words}{refused}", (len(steps) + 2) * _ROW + 6, rows)
 
 
 def _bar(place: int, name: str, left: int, taken: int, scale: float) -> str:
     y, kept, gone = place * _ROW + 4, left * scale, taken * scale
     number = f"- {taken:,}" if taken else f"{left:,}"
-    bars = _rect("kept", _LEFT, y, kept) + _rect("gone", _LEFT + kept, y, gone)
-    return _text("name", _LEFT - 8, y + 12, name) + bars + _text("value", _LEFT + kept + gone + 6, y + 12, number)
+    bars = _rect("kept", _WIDE, y, kept) + _rect("gone", _WIDE + kept, y, gone)
+    return _text("name", _WIDE - 8, y + 12, name) + bars + _text("value", _WIDE + kept + gone + 6, y + 12, number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from features.identity import customer_identifier
 from features.stores.people import LoggedEvent
@@ -18,16 +18,20 @@ from features.stores.protocol import AmbiguousIdentifier, Store
 from serving.console.answering import page
 from serving.console.customer import note_views
 from serving.console.naming import Named
+from serving.console.roles import May
 from serving.console.visit import Visit, new_token
 from serving.console.wording import date_at, day_of
 from serving.context_parts import notes
+from serving.errors import forbidden
 from serving.know_answers import NoteAnswer
 
 READ: Final = 2_000
 """The newest notes of an account that hold its promises, or say that one was kept."""
 SHOWN: Final = 100
 TEAM: Final = 300
-"""Promises of all that are shown to a team lead, and of so many agents at most: the first by name."""
+"""Promises of all that are shown to a team lead."""
+TEAM_READ: Final = 50_000
+"""The newest notes of all that such promises are looked for in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Promise:
     name: str
     note: NoteAnswer
     left: int | None
+
+    @property
+    def is_due(self) -> bool:
+        """Today, or since then."""
+        return self.left is not None and self.left <= 0
 
     @property
     def when(self) -> str:
@@ -64,8 +73,8 @@ class Giver:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """givers: first whose promises are the most pressing. left_out: whether there are agents beyond TEAM, of whom
-    nothing is looked at."""
+    """givers: first whose promises are the most pressing. left_out: whether there are notes beyond TEAM_READ, which are
+    not looked at."""
 
     givers: tuple[Giver, ...]
     left_out: bool
@@ -86,7 +95,32 @@ async def show_team(visit: Visit) -> Response:
     promised = [one for giver in found.givers for one in giver.promises]
     await note_views(visit, "listed", *dict.fromkeys(one.customer_id for one in promised))
     shown = len(promised)
-    return page("team.html", visit, team=found, shown=shown, most=TEAM, present=present, once=new_token()[:22])
+    return page(
+        "team.html",
+        visit,
+        team=found,
+        shown=shown,
+        most=TEAM,
+        read=TEAM_READ,
+        present=present,
+        once=new_token()[:22],
+    )
+
+
+async def due(visit: Visit) -> Response:
+    """For an open page, which asks now and then: how many promises of whoever is signed in are due by today, and which
+    are of the list that it shows (`whose`: "team" of everybody's). Names nobody, and so is no look at a record."""
+    runtime, team = visit.runtime, visit.request.query_params.get("whose") == "team"
+    if team and May.TEAM not in visit.who.pages:
+        raise forbidden("account", visit.who.name, f"may not see {May.TEAM}", "ask whoever runs nextbest")
+    today = date_at(runtime.in_force.clock.present(None), visit.zone)
+    own = await asyncio.to_thread(open_promises, runtime.store, visit.who.name, today)
+    mine = [one.note.note_id for one in own if one.is_due]
+    listed = mine
+    if team:
+        of_all = await asyncio.to_thread(of_team, runtime.store, today)
+        listed = [one.note.note_id for giver in of_all.givers for one in giver.promises if one.is_due]
+    return JSONResponse({"mine": len(mine), "listed": listed})
 
 
 def open_promises(store: Store, account: str, today: dt.date) -> list[Promise]:
@@ -96,14 +130,17 @@ def open_promises(store: Store, account: str, today: dt.date) -> list[Promise]:
 
 def of_team(store: Store, today: dt.date) -> Team:
     """The TEAM most pressing of all, by who gave them."""
-    agents = store.promisers(TEAM + 1)
-    told = {agent: waiting(store, agent) for agent in agents[:TEAM]}
-    every = [(agent, *one) for agent, open_ in told.items() for one in open_]
+    told = store.promises(None, TEAM_READ + 1)
+    whose = {(customer, one.event.message_id): one.event.decision or "" for customer, one in told}
+    of = defaultdict[str, list[tuple[str, NoteAnswer]]](list)
+    for customer, note in _open(told[:TEAM_READ]):
+        of[whose[customer, note.note_id]].append((customer, note))
+    every = [(agent, *one) for agent, open_ in of.items() for one in open_]
     pressing = _most_pressing(store, every, today, TEAM)
     givers = (
-        Giver(agent, tuple(found), len(told[agent]), overdue(told[agent], today)) for agent, found in pressing.items()
+        Giver(agent, tuple(found), len(of[agent]), overdue(of[agent], today)) for agent, found in pressing.items()
     )
-    return Team(tuple(givers), len(agents) > TEAM)
+    return Team(tuple(givers), len(told) > TEAM_READ)
 
 
 def _most_pressing(
@@ -121,15 +158,14 @@ def _most_pressing(
 
 def waiting(store: Store, account: str) -> list[tuple[str, NoteAnswer]]:
     """(customer, note) of every promise that is open."""
+    return _open(store.promises(account, READ))
+
+
+def _open(told: Sequence[tuple[str, LoggedEvent]]) -> list[tuple[str, NoteAnswer]]:
     by_customer: dict[str, list[LoggedEvent]] = {}
-    for customer, one in store.promises(account, READ):
+    for customer, one in told:
         by_customer.setdefault(customer, []).append(one)
-    return [
-        (customer, note)
-        for customer, told in by_customer.items()
-        for note in notes(told)
-        if note.promised and note.kept_at is None
-    ]
+    return [(customer, note) for customer, found in by_customer.items() for note in notes(found, 0)]
 
 
 def overdue(open_: list[tuple[str, NoteAnswer]], today: dt.date) -> int:

@@ -16,6 +16,7 @@ from features.stores.people import Identity, LoggedEvent
 from models.contact_moment import question
 from serving.console import happenings, wording
 from serving.console.happenings import Happenings
+from serving.console.just_told import JustTold, just_told
 from serving.console.naming import Named, further
 from serving.console.visit import Visit
 from serving.contact_reasons import ContactReasonsAnswer, evidence_asked, reasons_from
@@ -68,12 +69,13 @@ class Owned:
 @dataclass(frozen=True, slots=True)
 class Now:
     """What may change while the page is open. newest: the sequence of the newest event that is in it; version: of the
-    history that decisions read. speaking: a call or chat is under way. names: of actions
-    that the journey is about, by id."""
+    history that decisions read. told: what they have just chosen or filled in. speaking: a call or chat is under way.
+    names: of actions that the journey is about, by id."""
 
     known: Known
     newest: int
     context: ContextAnswer
+    told: tuple[JustTold, ...]
     speaking: bool
     zone: str
     currency: str
@@ -133,7 +135,8 @@ def _now(visit: Visit, known: Known, told: Sequence[Sequence[LoggedEvent]], spea
     context = context_from(runtime, known, runtime.settings.console_channel, catalogue, told)
     actions = set[str]() if context.journey is None else _acted_on(told, int(context.journey.started_at))
     names = runtime.action_names.of(actions, runtime.in_force.catalogue_version)
-    return Now(known, newest, context, speaking, visit.zone, catalogue.currency, SEVERITY_NAMES, names)
+    heard = just_told(context, told)
+    return Now(known, newest, context, heard, speaking, visit.zone, catalogue.currency, SEVERITY_NAMES, names)
 
 
 def _acted_on(told: Sequence[Sequence[LoggedEvent]], since: int) -> set[str]:

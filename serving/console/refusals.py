@@ -50,6 +50,12 @@ GATES: Final[Mapping[str, str]] = {
 }
 """In a few words, who holds something back."""
 
+
+def gate_words(gate: str) -> str:
+    """Of one that there is no more, in an older decision, its name."""
+    return GATES.get(gate, gate.replace("_", " "))
+
+
 CONDITION: Final = "condition"
 """In the place of a rule that is a condition's own text."""
 _AGAIN = "[; it may be said again from {until} on]"
@@ -141,7 +147,7 @@ class HeldBack:
 
     @property
     def gate(self) -> str:
-        return GATES.get(self.exact.gate, self.exact.gate.replace("_", " "))
+        return gate_words(self.exact.gate)
 
 
 @dataclass(slots=True)

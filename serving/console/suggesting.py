@@ -21,7 +21,7 @@ from models.policy_rules import Direction
 from serving import deciding
 from serving.call import Call
 from serving.console.notice_card import Notice
-from serving.console.refusals import GATES, HeldBack, Speaker
+from serving.console.refusals import HeldBack, Speaker, gate_words
 from serving.console.said import Conversation, Said, conversation_of, key_of
 from serving.console.wording import money, number
 from serving.draws import occasion
@@ -172,7 +172,7 @@ async def why_not(runtime: Runtime, known: Known, zone: str) -> WhyNot:
     return WhyNot(
         candidates=counts["candidates"] - len(gone),
         eligible=counts["eligible"],
-        funnel=tuple((GATES.get(gate, gate), count) for gate, count in gates),
+        funnel=tuple((gate_words(gate), count) for gate, count in gates),
         refused=tuple(map(speaker.told, told[:REFUSED])),
         more=max(len(told) - REFUSED, 0),
     )

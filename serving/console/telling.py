@@ -110,7 +110,7 @@ async def _tell(runtime: Runtime, kept: Answered, told: Told) -> None:
     claims = claims_of(runtime, told.token)
     call = Call(None, None, None, None, SignedIn(kept.account, frozenset({"write"})))
     try:
-        _require_alone(runtime, kept, claims, told.outcome)
+        await asyncio.to_thread(_require_alone, runtime, kept, claims, told.outcome)
         await asyncio.to_thread(_require_first, runtime, kept, claims, told)
         await feedback.feedback(runtime, _reports(claims, told), call)
     except Refusal:
@@ -119,7 +119,7 @@ async def _tell(runtime: Runtime, kept: Answered, told: Told) -> None:
         raise
     if told.outcome == "later":
         await _note_later(runtime, kept, claims, told)
-    _require_alone(runtime, kept, claims, told.outcome)
+    await asyncio.to_thread(_require_alone, runtime, kept, claims, told.outcome)
 
 
 def _require_alone(runtime: Runtime, kept: Answered, claims: TokenClaims, outcome: Outcome) -> None:

@@ -20,6 +20,7 @@ from serving.desk_answers import DESK_DECISION
 from tests.console.call_centre import DAY, MINUTE, CallCentre
 from tests.console.conftest import SignedIn
 from tests.console.test_access import violations
+from tests.console.test_acting import made_sure, make_sure
 from tests.console.test_call import CONTACTS, logged
 from tests.console.test_sign_in import HERE, entered, proof
 from tests.serving.running import until
@@ -42,7 +43,10 @@ def token_of(client: httpx.Client, customer: str, name: str = NAME) -> str:
     return found[1].replace("%3D", "=")
 
 
-def press(client: httpx.Client, customer: str, token: str, outcome: str) -> httpx.Response:
+def press(client: httpx.Client, customer: str, token: str, outcome: str, sure: bool = True) -> httpx.Response:
+    """sure: who it is is made sure of before a note is written of them."""
+    if sure and outcome == "later":
+        made_sure(client, customer)
     form = {"proof": proof(client.get("/console/find").text), "token": token, "outcome": outcome}
     return client.post(f"/console/customers/{customer}/answer", data=form, headers={**HERE, "HX-Request": "true"})
 
@@ -93,6 +97,7 @@ def test_an_answer_is_shown_after_a_reload_and_at_every_other_desk(
     for one in (page, other):
         one.goto(f"/console/customers/{customer}")
     mine, theirs = (one.locator("li.action").filter(has_text=NAME) for one in (page, other))
+    make_sure(page)
     theirs.get_by_role("button", name="Accepted").hover()
     mine.get_by_role("button", name=button, exact=True).click()
     expect(mine.locator("strong").filter(has_text=button).last).to_be_visible()
@@ -116,6 +121,7 @@ def test_what_was_recorded_and_is_suggested_still_shows_it(sign_in: SignedIn, ce
     customer = centre.customer()
     page = sign_in("agent")
     page.goto(f"/console/customers/{customer}")
+    make_sure(page)
     mine = page.locator("li.action").filter(has_text=NAME)
     mine.get_by_role("button", name=button, exact=True).click()
     expect(mine.locator(".answers")).to_contain_text(re.compile(r"\brecorded\s*$|recorded\s+(?!in)"), timeout=PATIENCE)
@@ -177,6 +183,8 @@ def test_of_many_who_press_at_once_one_is_recorded(centre: CallCentre) -> None:
     customer = centre.customer()
     with entered(centre, "agent") as ada, entered(centre, "second") as bob:
         token, shown = token_of(bob, customer), proof(ada.get("/console/find").text)
+        for one in (ada, bob):
+            made_sure(one, customer)
         ours = [(one, shown if one is ada else proof(bob.get("/console/find").text)) for one in (ada, bob)]
 
         def pressed(number: int) -> tuple[str, int]:

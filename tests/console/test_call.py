@@ -100,6 +100,8 @@ def test_every_answer_is_told_once(
     customer = centre.customer()
     page = sign_in("agent")
     page.goto(f"/console/customers/{customer}")
+    page.get_by_role("button", name="It is them").click()
+    expect(page.get_by_text("Confirmed", exact=True)).to_be_visible()
     card = page.locator("li.action").filter(has_text="Vacuum cleaner")
     card.get_by_role("button", name=button, exact=True).click()
     expect(card.get_by_role("button", name="Undo")).to_be_visible()

@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from features.event import Event, Kind
 from features.identity import customer_identifier
 from features.stores.protocol import Append, Store
 from serving import deciding
 from serving.action_names import ActionNames
 from serving.console import insight, record
+from serving.errors import Refusal
 from serving.runtime import Runtime
 from serving.schemas import RecommendRequest
 from tests.console.call_centre import CATALOGUE
@@ -79,4 +82,21 @@ def test_the_figures_ask_for_names_beside_the_event_loop(tmp_path: Path) -> None
         shown = bytes(asyncio.run(insight.actions(Desk(runtime).visit())).body).decode()
         assert ITS_NAME in shown
         assert looked.read
+        assert not looked.in_the_loop
+
+
+def test_who_is_refused_an_answer_reads_the_name_of_an_action_that_has_ended(tmp_path: Path) -> None:
+    with begun(tmp_path) as runtime:
+        publish(runtime)
+        ada, bob = Desk(runtime), Desk(runtime, "bob")
+        ada.come(CUSTOMER)
+        token = ada.token(CUSTOMER)
+        ada.press(CUSTOMER, token, "accepted")
+        publish(
+            runtime, CATALOGUE.replace(f"id: {GONE}", "id: offer-other").replace(f"name: {ITS_NAME}", "name: Another")
+        )
+        looked = watched(runtime)
+        with pytest.raises(Refusal) as refused:
+            bob.press(CUSTOMER, token, "rejected")
+        assert f"“{ITS_NAME}” was answered" in str(refused.value.body.message)
         assert not looked.in_the_loop

@@ -132,9 +132,9 @@ def test_a_plot_says_in_words_what_it_shows_and_takes_no_text_for_markup() -> No
     plot = plots.funnel_plot(funnel)
     picture = ET.fromstring(plot)  # noqa: S314 - ours
     assert picture.get("role") == "img"
-    assert "Most were refused by already purchased: 4." in (picture.get("aria-label") or "")
+    assert "Most were refused because of “bought already, or about to be”: 4." in (picture.get("aria-label") or "")
     words = [one.text for one in picture.iter("text")]
-    assert words == ["candidates", "10", "already purchased", "- 4", "<script>", "- 1", "chosen", "2"]
+    assert words == ["candidates", "10", "bought already, or about to be", "- 4", "<script>", "- 1", "chosen", "2"]
     assert "style=" not in plot
     assert not re.search("<script", plot)
     drift = plots.drift_plot("Drift of scores", [("web", 0.4), ("agent", 0.1)], 0.25)

@@ -59,6 +59,7 @@ def test_where_an_answer_was_pressed_no_undo_comes_and_nothing_else_moves(
     """Whoever presses twice would take back what they have just said."""
     customer, page = centre.customer(), sign_in("agent")
     page.goto(f"/console/customers/{customer}")
+    make_sure(page)
     card = page.locator("li.action").filter(has_text=NAME)
     pressed = card.get_by_role("button", name=button, exact=True)
     pressed.scroll_into_view_if_needed()

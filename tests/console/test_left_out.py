@@ -1,8 +1,9 @@
-"""Whose promises a team lead's page leaves out is said on it."""
+"""What a team lead's page of promises leaves out is said on it, and it asks for all at once."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -18,16 +19,33 @@ from tests.serving.synthetic import PUBLISHED_AT
 
 
 def promised_by(agent: str) -> Event:
-    told = json.dumps({"told": "sorry", "promised": "a call", "agent_id": agent, "note_id": agent})
+    told = json.dumps({"told": "sorry", "promised": "a call", "agent_id": agent})
     return Event(agent, Kind.NOTE_WRITTEN, "Note Written", PUBLISHED_AT, PUBLISHED_AT, decision=agent, properties=told)
 
 
 @pytest.mark.parametrize("beyond", [0, 1])
-def test_a_page_says_that_it_leaves_somebody_out(tmp_path: Path, beyond: int) -> None:
+def test_a_page_says_that_it_leaves_something_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beyond: int) -> None:
+    monkeypatch.setattr(promises, "TEAM_READ", 20)
     with begun(tmp_path) as runtime:
         publish(runtime)
-        notes = tuple(promised_by(f"agent-{at:04d}") for at in range(promises.TEAM + beyond))
+        notes = tuple(promised_by(f"agent-{at:04d}") for at in range(promises.TEAM_READ + beyond))
         runtime.store.append([Append(customer_identifier(CUSTOMER), notes)]).result(60)
         shown = bytes(asyncio.run(promises.show_team(Desk(runtime).visit())).body).decode()
-    assert shown.count("1 open</span>") == promises.TEAM
-    assert ("of the others nothing is shown" in shown) == bool(beyond)
+    assert shown.count("1 open</span>") == promises.TEAM_READ
+    assert ("of what is older nothing is shown" in shown) == bool(beyond)
+
+
+def test_the_promises_of_all_are_asked_for_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many gave them."""
+    with begun(tmp_path) as runtime:
+        publish(runtime)
+        notes = tuple(promised_by(f"agent-{at:04d}") for at in range(promises.TEAM + 1))
+        runtime.store.append([Append(customer_identifier(CUSTOMER), notes)]).result(60)
+        asked = list[str | None]()
+        ask = type(runtime.store).promises
+        monkeypatch.setattr(
+            type(runtime.store), "promises", lambda store, whose, most: asked.append(whose) or ask(store, whose, most)
+        )
+        found = promises.of_team(runtime.store, dt.date(2026, 1, 1))
+    assert asked == [None]
+    assert sum(one.open for one in found.givers) == promises.TEAM

@@ -24,8 +24,8 @@ from tests.console.browser import picture
 from tests.console.call_centre import DAY, MINUTE, CallCentre
 from tests.console.conftest import SignedIn
 from tests.console.test_access import violations
-from tests.console.test_acting import events
-from tests.console.test_answered import token_of
+from tests.console.test_acting import events, opened
+from tests.console.test_answered import PATIENCE, token_of
 from tests.console.test_sign_in import HERE, entered, proof
 from tests.serving.synthetic import store_url
 
@@ -108,6 +108,27 @@ def test_a_team_lead_sees_everybodys_by_who_gave_them(sign_in: SignedIn, centre:
         assert ("lead", "listed") in {(one.account, one.what) for one in store.views(9, customer)}
     finally:
         store.close()
+
+
+def test_an_open_promise_is_shown_however_much_was_noted_since(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer("Mary Jackson")
+    promise(centre, customer, "a new drum", None, "second")
+    for number in range(25):
+        centre.later(MINUTE)
+        promise(centre, customer, f"call {number}", None, "second") if number < 7 else centre.track(
+            customer, "Note Written", told=f"rain {number}"
+        )
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    expect(page.locator(".notes li")).to_have_text(
+        [re.compile("a new drum"), *[re.compile(f"call {n}") for n in range(7)]]
+    )
+    opened(page, "Promises 8")
+    form = page.locator("form.promise").filter(has_text="a new drum")
+    form.get_by_role("button", name="It is kept").click()
+    expect(page.locator(".notes")).not_to_contain_text("a new drum", timeout=PATIENCE)
+    told = centre.get(f"/customers/{customer}/context")["notes"]
+    assert len(told) == 25  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

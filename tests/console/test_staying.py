@@ -44,7 +44,7 @@ def test_a_refusal_stays_until_something_else_is_asked_for_and_what_stands_is_sh
     expect(card.locator(".answers")).to_contain_text("recorded", timeout=20_000)  # asked for by the card itself
     page.wait_for_timeout(300)
     expect(page.locator("#fault")).to_contain_text("one answer counts")
-    page.locator("li.action").filter(has_not_text=NAME).get_by_role("button", name="Later").first.click()
+    page.locator("li.action").filter(has_not_text=NAME).get_by_role("button", name="Presented").first.click()
     expect(page.locator("#fault")).to_be_empty()
 
 

@@ -213,6 +213,27 @@ def test_a_promise_is_open_until_somebody_says_that_it_was_kept() -> None:
     assert [one.note_id for one in found[1:]] == ["n-2", "n-1"]
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from(["told", "promised", "keeps"]), st.integers(0, 12), st.booleans()), max_size=14),
+    st.integers(0, 14),
+)
+def test_no_promise_that_is_open_is_too_old_to_be_told(said: list[tuple[str, int, bool]], newest: int) -> None:
+    """And of what is told whatever is in it nothing is another than without an end."""
+    events = [
+        event(
+            Kind.NOTE_WRITTEN,
+            20.0 - place,
+            message_id=f"n-{place}",
+            properties={name: f"n-{other}" if name == "keeps" else "a call" if full else " ", "agent_id": "ada"},
+        )
+        for place, (name, other, full) in enumerate(said)
+    ]
+    whole = notes(told(*events))
+    assert notes(told(*events), newest) == [
+        one for place, one in enumerate(whole) if place < newest or (one.promised and one.kept_at is None)
+    ]
+
+
 def test_an_order_is_as_far_as_was_heard_last() -> None:
     found = orders_of(
         *(bought("shipped", "washer-1", 9), event(Kind.ORDER_SHIPPED, 8, order="shipped")),

@@ -19,7 +19,8 @@ class Demo(StrEnum):
 
 
 class History(Protocol):
-    """HOUSEHOLD: the id of the customer that the demo shows."""
+    """HOUSEHOLD: the id of the customer that the demo shows. at_the_desk: whom the agent desktop can be tried with, in
+    lines to print."""
 
     @property
     def HOUSEHOLD(self) -> str: ...  # noqa: N802 a module's constant
@@ -27,6 +28,8 @@ class History(Protocol):
     def import_once(self, store: Store, progress: Progress) -> None: ...
 
     def an_item_of(self, store: Store, decision: Mapping[str, object]) -> str: ...
+
+    def at_the_desk(self, store: Store, url: str) -> str: ...
 
 
 def history_of(demo: Demo) -> History:

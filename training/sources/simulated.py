@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, cast
+from urllib.parse import quote
 
+from features.event import Kind
+from features.identity import customer_identifier
 from features.progress import Progress
 from features.stores.protocol import Store
-from training.simulation import goods
+from training.simulation import goods, people
 from training.simulation.events import customer_id
 from training.simulation.history import import_into, lived
 from training.simulation.truth import truth
@@ -24,6 +27,8 @@ _CONTACTS: Final = 250
 _SEED: Final = 1
 _IMPORTED: Final = "simulated"
 _BEGAN: Final = "simulated_began"
+_NAMED: Final = "simulated_named"
+_CALLER: Final = 1
 _RULES_VERSION: Final = "1"
 """Raise it when the same seed makes another history."""
 
@@ -32,6 +37,7 @@ def import_once(store: Store, progress: Progress) -> None:
     """Four months, and the catalogue, unless this store has them whole already; what was stopped on the way is
     finished. Raises SourceError when it has other data, StoreError."""
     if store.setting(_IMPORTED) == _RULES_VERSION:
+        _name(store)
         return
     if store.people() and store.setting(_BEGAN) != _RULES_VERSION:
         raise SourceError(
@@ -43,6 +49,26 @@ def import_once(store: Store, progress: Progress) -> None:
     store.put_setting(_BEGAN, _RULES_VERSION)
     import_into(store, world, past, goods.catalogue(actions, 0.02), progress)
     store.put_setting(_IMPORTED, _RULES_VERSION)
+    _name(store)
+
+
+def _name(store: Store) -> None:
+    """Also in a store that was made before anybody had a name."""
+    if store.setting(_NAMED) is None:
+        store.import_customers(people.named(), _NAMED)
+        store.put_setting(_NAMED, "1")
+
+
+def at_the_desk(store: Store, url: str) -> str:
+    """Whom the agent desktop at `url` can be tried with."""
+    one, family = people.somebody(_CALLER), people.somebody(people.SHARING[0])
+    told = store.timeline(customer_identifier(one.customer_id), None, 1, frozenset({Kind.ORDERED}))
+    orders = "".join(f", or the order {found.event.order}" for found in told if found.event.order)
+    return (
+        f"  there they call  {url}/console?phone={quote(one.phone)} ({one.first} {one.last}, SYNTHETIC)\n"
+        f"                   {url}/console?phone={quote(family.phone)} (two who share it)\n"
+        f"  or look for      {one.email}, {one.last} in {one.postcode}{orders}\n"
+    )
 
 
 def an_item_of(store: Store, decision: Mapping[str, object]) -> str:

@@ -214,13 +214,9 @@ class SQLStore(Everybody, DeskTables):
         with self._engine.snapshot() as session:
             yield from timeline.logged(session, self._shared, self._vault, kinds)
 
-    def promises(self, account: str, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
+    def promises(self, account: str | None, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
         with self._engine.moment() as session:
             return timeline.promises(session, self._shared, self._vault, account, limit)
-
-    def promisers(self, limit: int) -> tuple[str, ...]:
-        with self._engine.reading() as session:
-            return timeline.promisers(session, limit)
 
     # Rights of the person
 

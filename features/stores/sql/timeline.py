@@ -112,22 +112,18 @@ def is_note(dialect: Dialect, record: str) -> str:
 
 
 def promises(
-    session: Session, shared: SharedVocabulary, vault: Vault, account: str, limit: int
+    session: Session, shared: SharedVocabulary, vault: Vault, account: str | None, limit: int
 ) -> tuple[tuple[str, LoggedEvent], ...]:
     """See features.stores.desk.DeskStore."""
+    whose = "IS NOT NULL" if account is None else "= ?"
     query = f"""SELECT q.customer_id, p.name, {_TEXTS} FROM event e CROSS JOIN person p CROSS JOIN person q
-                WHERE {is_note(session.dialect, "e.record")} AND e.decision_id = ?
+                WHERE {is_note(session.dialect, "e.record")} AND e.decision_id {whose}
                 AND p.person = e.person AND q.person = p.root
                 ORDER BY e.sequence DESC LIMIT ?"""  # noqa: S608
     words = _Words(session, shared, vault)
-    rows = session.rows(query, (account, limit))
-    return tuple((vault.open(about), words.logged(name, tuple(row))) for about, name, *row in rows)
-
-
-def promisers(session: Session, limit: int) -> tuple[str, ...]:
-    query = f"""SELECT DISTINCT decision_id FROM event WHERE {is_note(session.dialect, "record")}
-                AND decision_id IS NOT NULL ORDER BY decision_id LIMIT ?"""  # noqa: S608
-    return tuple(sorted(str(name) for (name,) in session.rows(query, (limit,))))
+    rows = session.rows(query, (limit,) if account is None else (account, limit))
+    names = {about: vault.open(about) for about in {row[0] for row in rows}}
+    return tuple((names[about], words.logged(name, tuple(row))) for about, name, *row in rows)
 
 
 class _Words:

@@ -143,6 +143,34 @@
     for (const deed of ["keydown", "pointerdown", "wheel"]) document.addEventListener(deed, use, {passive: true});
   }
 
+  // Promises that fall due while a page is open: counted in the bar, and offered by a list of them.
+  const due = document.getElementById("due"), list = document.querySelector("[data-whose]");
+  let counted = null;
+  const remind = async () => {
+    if (document.hidden) return;
+    const told = await fetch("/console/promises/due" + (list ? "?whose=" + list.dataset.whose : ""), {headers: {"HX-Request": "true", "X-Console-By-Itself": "true"}});
+    if (told.status !== 200) return;
+    const {mine, listed} = await told.json();
+    due.textContent = mine;
+    due.insertAdjacentHTML("beforeend", '<span class="unseen"> due</span>');
+    due.hidden = !mine;
+    due.title = mine + " of your promises " + (mine > 1 ? "are" : "is") + " due today or overdue";
+    if (counted !== null && mine > counted) document.getElementById("told").textContent = due.title + ".";
+    counted = mine;
+    if (!list) return;
+    const shown = new Set([...list.querySelectorAll("[data-due]")].map((one) => one.dataset.due));
+    const come = listed.filter((one) => !shown.has(one)).length;
+    document.getElementById("due-words").textContent = come + " more " + (come > 1 ? "are" : "is") + " due by now";
+    document.getElementById("due-now").hidden = !come;
+  };
+  const reminded = () => remind().catch(() => {});
+  if (due) {
+    reminded();
+    setInterval(reminded, 60000);
+    document.addEventListener("visibilitychange", reminded);
+    document.addEventListener("htmx:afterRequest", (event) => { if (/\/(note|kept)$/.test(event.detail.pathInfo.requestPath)) reminded(); });
+  }
+
   // Live news. What has no buttons is read anew; the rest waits to be asked for, so that nothing moves under a pointer.
   const desk = document.querySelector("[data-live]");
   if (!desk) return;
@@ -192,18 +220,48 @@
       htmx.process(added);
     }
   };
+  // What the caller chose or filled in stands in a place of its own, and ages while the page is open, but where the clock
+  // of a demo stands.
+  const justTold = document.getElementById("just-told");
+  let readAt = Date.now();
+  const refreshTold = (list, anew) => {
+    const before = new Set([...list.children].map((one) => one.dataset.told)), now = [...anew.content.children];
+    const come = now.find((one) => one.dataset.told && !before.has(one.dataset.told));
+    list.dataset.present = anew.dataset.present;
+    readAt = Date.now();
+    list.replaceChildren(...now.map((one) => one.cloneNode(true)));
+    if (come) document.getElementById("told").textContent = "They have just told us: " + come.textContent.trim();
+  };
+  const age = (ms) => {
+    const minutes = Math.floor(ms / 60000), hours = Math.floor(minutes / 60);
+    return minutes < 1 ? "just now" : hours > 1 ? hours + " hours ago" : minutes + (minutes > 1 ? " minutes ago" : " minute ago");
+  };
+  const grow = () => {
+    if ("standing" in justTold.dataset) return;
+    const present = Number(justTold.dataset.present) + Date.now() - readAt;
+    for (const one of justTold.querySelectorAll("time")) one.textContent = age(present - Number(one.dataset.at));
+  };
+  setInterval(grow, 20000);
   // What this page has just taken may still stand in news that were asked for before.
   const taken = new Set();
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.dataset.handoff) taken.add(event.detail.elt.dataset.handoff); });
   const refresh = () => {
-    const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call");
-    if (!cases || !promises || !takeovers || !call) return;
+    const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call"), told = open("told");
+    if (!cases || !promises || !takeovers || !call || !told) return;
     for (const one of document.querySelectorAll("button[data-speaking]")) one.disabled = one.dataset.speaking !== call.dataset.openCall;
+    refreshTold(justTold, told);
     refreshTakeovers(document.getElementById("takeovers"), [...takeovers.content.querySelectorAll("[data-handoff]")]);
     refreshCases(document.getElementById("case-id"), [...cases.content.querySelectorAll("option")]);
     refreshPromises(document.querySelector("[data-promises]"), [...promises.content.querySelectorAll("form")]);
   };
-  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "facts") refresh(); });
+  const promisedBy = () => [...document.querySelectorAll("#facts [data-due]")];
+  let known = new Set(promisedBy().map((one) => one.dataset.due));
+  const refreshDue = () => {
+    const come = promisedBy().find((one) => !known.has(one.dataset.due));
+    known = new Set(promisedBy().map((one) => one.dataset.due));
+    if (come) document.getElementById("told").textContent = "Promised to them, and due: " + come.dataset.promised;
+  };
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "facts") { refresh(); refreshDue(); } });
 
   // A field is sent by its form's first button, also where only the second may be pressed.
   document.addEventListener("keydown", (event) => {
@@ -232,6 +290,12 @@
     if (told[0] < running[0] || (told[0] === running[0] && told[1] <= running[1])) return;
     running = told;
     offer("What may be said has changed.");
+  };
+  // With another day a promise may be due, or overdue.
+  const turned = (event) => {
+    if (event.data === desk.dataset.today) return;
+    desk.dataset.today = event.data;
+    htmx.trigger("#facts", "console:changed");
   };
   const changed = (event) => {
     newest = event.lastEventId;
@@ -266,6 +330,7 @@
     source.addEventListener("changed", changed);
     source.addEventListener("answered", answered);
     source.addEventListener("running", said);
+    source.addEventListener("day", turned);
   };
   document.addEventListener("visibilitychange", listen);
   document.addEventListener("htmx:afterSwap", (event) => {
