@@ -30,6 +30,7 @@ from models.logged_rows import rows_of
 from models.notices import Noticed
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
+from training.watching.reference import important
 
 _BESIDE = {"candidates", "eligible"}
 """What stands in a funnel beside its gates."""
@@ -109,7 +110,8 @@ class Sampled:
 @dataclass(slots=True)
 class Log:
     """decisions: since before the span, the newest first. references: by bundle digest, where a bundle has one.
-    features: whose columns `samples` holds: those of the reference of the newest decision that has one. Left out are
+    features: whose columns `samples` holds: those of the reference of the newest decision that has one, else those by
+    which its model gains most. strangers: versions whose reference has nothing to compare with. Left out are
     `objecting` decisions of people who object, `unreadable` ones, and with `cut` whatever is older than the limit.
     unmatched: contacts that matured in the span, of decisions that are not among these."""
 
@@ -121,6 +123,7 @@ class Log:
     samples: list[Sampled] = field(default_factory=list)
     references: dict[str, Reference] = field(default_factory=dict)
     features: tuple[str, ...] = ()
+    strangers: set[str] = field(default_factory=set)
     newest: str = ""
     objecting: int = 0
     unreadable: int = 0
@@ -140,6 +143,11 @@ class Log:
             told.append(
                 f"decisions read are the newest {len(self.decisions):,}; older ones are left out; raise --limit"
             )
+        told += [
+            f"model {version} was judged on contacts that others chose; nothing is compared with those; it is once a "
+            "version has learned from contacts of decisions"
+            for version in sorted(self.strangers)
+        ]
         if self.decisions and not self.references:
             told.append("no model in the log knows what it learned from; nothing is compared with that; train again")
         return tuple(told)
@@ -199,7 +207,7 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
                 continue
             if logged.model_digest and logged.model_digest not in looked_at:
                 looked_at.add(logged.model_digest)
-                _take_reference(log, store, logged.model_digest)
+                _take_reference(log, store, logged)
             _take(log, logged, store, outcomes, fallbacks, noticed.then(logged.catalogue_version) or ())
     log.cut = len(wanted) == limit
     log.unmatched = len(outcomes.matured)
@@ -228,17 +236,21 @@ def _outcomes(store: WatchedStore, compiled: CompiledCatalogue, span: Span, prog
     return _Outcomes(matured, frozenset(objecting))
 
 
-def _take_reference(log: Log, store: WatchedStore, digest: str) -> None:
-    files = store.bundle(digest)
+def _take_reference(log: Log, store: WatchedStore, logged: LoggedDecision) -> None:
+    files = store.bundle(logged.model_digest or "")
     try:
-        found = None if files is None else bundle.load(files).reference
+        model = None if files is None else bundle.load(files)
     except BundleError:  # another version's, whose decisions are watched without it
         return
-    if found is None:
+    if model is None or model.reference is None:
         return
+    found, digest = model.reference, logged.model_digest or ""
     log.references[digest] = found
+    if not found.scores and not found.features:
+        log.strangers.add(logged.model_version)
     if not log.features:
-        log.features, log.newest = tuple(name for name in found.features if name in names()), digest
+        watched = found.features or important(model.response)
+        log.features, log.newest = tuple(name for name in watched if name in names()), digest
 
 
 def _take(
