@@ -18,7 +18,7 @@ from features.event import Event, Identifier, Kind
 from features.live_response import Lift, Lifts
 from features.progress import Silent
 from features.published import Published
-from features.stores.protocol import Append
+from features.stores.protocol import Append, LoggedDecision, PersonEvents, Store
 from models.bundle import load, serialise
 from models.drift import Reference, Shift
 from nextbest import app
@@ -26,6 +26,7 @@ from serving.model_loader import NoModel
 from tests.models.shop import DAY, NOW
 from tests.serving.synthetic import noise_bundle, put_model
 from tests.training.draw_world import EXPECTED, TRUE, Shop, decide_for, open_shop
+from training.offpolicy.logged import read_draws
 from training.watching.figures import Against, feature_drift, responses, score_drift, watched
 from training.watching.reading import Decided, Log, Sampled, Slate, Span, read
 from training.watching.report import as_json, findings, look, markdown
@@ -218,6 +219,34 @@ def test_without_a_model_everything_is_poor(tmp_path: Path) -> None:
     assert told.findings == ("30 of 30 decisions of model m were answered by the fallback ranking",)
     assert told.found.scores == ()
     made.store.close()
+
+
+class Looked:
+    """A store, and how often the people and each decision were read from it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.scans, self.read = store, 0, Counter[str]()
+
+    def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+        self.scans += 1
+        return self._store.scan(bucket, buckets)
+
+    def decision(self, decision_id: str) -> LoggedDecision | None:
+        self.read[decision_id] += 1
+        return self._store.decision(decision_id)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_the_log_is_read_once_for_draws_too(shop: Shop) -> None:
+    looked = Looked(shop.store)
+    report = look(looked, NOW, 7, LIMIT, Silent())
+    assert looked.scans == 1
+    assert set(looked.read.values()) == {1}
+    log = reading(shop)
+    assert log.draws == read_draws(shop.store, log.decisions[-1].at, NOW, Silent()).draws
+    assert sum(arm.draws for arm in report.found.arms) == len(log.draws) > PEOPLE
 
 
 def test_a_first_model_is_compared_with_the_period_before_alone(tmp_path: Path) -> None:

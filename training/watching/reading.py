@@ -30,6 +30,7 @@ from models.logged_rows import rows_of
 from models.notices import Noticed
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
+from training.offpolicy.logged import Draw, Drawing
 from training.watching.reference import important
 
 _BESIDE = {"candidates", "eligible"}
@@ -109,15 +110,16 @@ class Sampled:
 
 @dataclass(slots=True)
 class Log:
-    """decisions: since before the span, the newest first. references: by bundle digest, where a bundle has one.
-    features: whose columns `samples` holds: those of the reference of the newest decision that has one, else those by
-    which its model gains most. strangers: versions whose reference has nothing to compare with. Left out are
-    `objecting` decisions of people who object, `unreadable` ones, and with `cut` whatever is older than the limit.
-    unmatched: contacts that matured in the span, of decisions that are not among these."""
+    """decisions: since before the span, the newest first. draws: of them, the matured. references: by bundle digest,
+    where a bundle has one. features: whose columns `samples` holds: those of the reference of the newest decision that
+    has one, else those by which its model gains most. strangers: versions whose reference has nothing to compare with.
+    Left out are `objecting` decisions of people who object, `unreadable` ones, and with `cut` whatever is older than
+    the limit. unmatched: contacts that matured in the span, of decisions that are not among these."""
 
     span: Span
     catalogue: Catalogue
     decisions: list[Decided] = field(default_factory=list)
+    draws: tuple[Draw, ...] = ()
     slates: list[Slate] = field(default_factory=list)
     chosen: list[Chosen] = field(default_factory=list)
     samples: list[Sampled] = field(default_factory=list)
@@ -191,7 +193,8 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
         raise NothingToLearn("catalogue is absent; what is watched are its actions; import or publish one first")
     compiled = compile_catalogue(stored, store.vocabulary)
     catalogue = compiled.catalogue
-    log, outcomes = Log(span, catalogue), _outcomes(store, compiled, span, progress)
+    log, drawing = Log(span, catalogue), Drawing(catalogue, store.vocabulary, span.until)
+    outcomes = _outcomes(store, compiled, span, drawing, progress)
     fallbacks = frozenset(action.id for action in catalogue.actions if action.fallback)
     noticed = Noticed(store)
     wanted = store.newest_decisions(_since(span, catalogue), limit)
@@ -208,7 +211,9 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
             if logged.model_digest and logged.model_digest not in looked_at:
                 looked_at.add(logged.model_digest)
                 _take_reference(log, store, logged)
+            drawing.take(logged)
             _take(log, logged, store, outcomes, fallbacks, noticed.then(logged.catalogue_version) or ())
+    log.draws = drawing.reading.draws
     log.cut = len(wanted) == limit
     log.unmatched = len(outcomes.matured)
     return log
@@ -220,7 +225,9 @@ def _since(span: Span, catalogue: Catalogue) -> int:
     return min(span.before + 1, span.since - longest)
 
 
-def _outcomes(store: WatchedStore, compiled: CompiledCatalogue, span: Span, progress: Progress) -> _Outcomes:
+def _outcomes(
+    store: WatchedStore, compiled: CompiledCatalogue, span: Span, drawing: Drawing, progress: Progress
+) -> _Outcomes:
     rules = reward_rules(compiled, store.vocabulary)
     matured: dict[tuple[int, int, int], bool] = {}
     objecting: set[int] = set()
@@ -230,7 +237,9 @@ def _outcomes(store: WatchedStore, compiled: CompiledCatalogue, span: Span, prog
             if objects_to_profiling(entry.consents, span.until):
                 objecting.add(entry.person)
                 continue
-            for one in contacts(entry.records, rules, span.until):
+            told = contacts(entry.records, rules, span.until)
+            drawing.hear(told)
+            for one in told:
                 if one["decision"] != 0 and one["matured_at"] > span.since:
                     matured[int(one["decision"]), int(one["action"]), int(one["channel"])] = bool(one["success"])
     return _Outcomes(matured, frozenset(objecting))
