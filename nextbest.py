@@ -271,7 +271,7 @@ def put_forward(store: Store, version: str | None, terms: Terms, grounds: Ground
         return made.promoted
     champion = promoted(store, models, them, made, grounds, terms.known_at)
     if champion is not None:
-        let_serve(champion)
+        let_serve(store, champion)
     return champion is not None
 
 
@@ -291,17 +291,18 @@ def bench(store: Store) -> trials.Bench:
     return Bench(store, registry(), replay(store), told(None), Terminal(console))
 
 
-def let_serve(champion: Registered) -> None:
+def let_serve(store: Store, champion: Registered) -> None:
     console.print(
         f"version {champion.version} is champion (bundle {champion.digest[:12]}); running services take it up"
     )
+    trials.end_shadow_of(store, champion.version)
 
 
 @app.command()
 def rollback(reason: Reason = "", by: trials.By = "") -> None:
     """Make the champion before this one the champion again, at once and without judging; again brings this one back."""
     with one_line(), the_store() as store:
-        let_serve(registry().rollback(store, present_of(store), reason, by or operator()))
+        let_serve(store, registry().rollback(store, present_of(store), reason, by or operator()))
 
 
 @app.command("models")
@@ -360,10 +361,8 @@ def demo(
                     made = learn(store, registry(), told(None), None, Terminal(console), again, evaluated=True)
                     tell(made.remarks)
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
-                    first, terms = (
-                        Grounds(How.VERDICT, "the demo's first model", operator()),
-                        terms_of(present_of(store)),
-                    )
+                    first = Grounds(How.VERDICT, "the demo's first model", operator())
+                    terms = terms_of(present_of(store))
                     if not put_forward(store, made.registered.version, terms, first, as_json=False):
                         raise typer.Exit(1)
                 else:
