@@ -313,9 +313,11 @@ def list_models(
     """Registered versions, the newest first: their aliases, figures, and since when the champion serves."""
     from training.listing import champions, versions
 
-    with one_line(), the_store():
+    with one_line(), the_store() as store:
         found = champions(registry()) if history else versions(registry())
+        clocks = shell.clocks_told(store, found.real, found.own) if found.rows else ()
     show(Rows(found.columns, found.rows, found.empty), as_json)
+    tell(clocks)
 
 
 def registry() -> Registry:

@@ -9,7 +9,7 @@ import errno
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
@@ -137,6 +137,19 @@ def present_of(store: Store) -> int:
     if store.setting(CLOCK_SETTING) == DRIVEN:
         return store.advance_present(0)
     return time.time_ns() // 1_000_000
+
+
+def clocks_told(store: Store, real: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    """Which of a table's columns are by which clock, a line where the two differ: in a demo or a simulation. real: by
+    the real one. own: by the store's."""
+    from features.stores.keeping import CLOCK_SETTING, DRIVEN
+    from models.document_fields import text_of
+
+    if store.setting(CLOCK_SETTING) != DRIVEN:
+        return ()
+    told = "".join(f"{name} is by the real clock; " for name in real)
+    stands = f"the clock of its demo or simulation, which stands at {text_of(present_of(store))}"
+    return (told + "; ".join(f"{name} is by {stands}" for name in own),)
 
 
 def moment(text: str | None, name: str = "until") -> int | None:

@@ -224,7 +224,9 @@ def end_shadow_of(store: Store, champion: str) -> None:
     if found is not None and found.version == champion:
         reason = f"version {champion} became champion"
         store.add_trial(Trial(TrialKind.SHADOW, "", "", "", "", 0.0, now, now, operator(), reason))
-        console.print(f"{reason}, so that its scoring in the shadow has ended; `nextbest shadow report` has what it said")
+        console.print(
+            f"{reason}, so that its scoring in the shadow has ended; `nextbest shadow report` has what it said"
+        )
 
 
 def _newest(store: Store, kind: TrialKind) -> Trial:
