@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -37,7 +37,7 @@ from serving.commands.asking import dry_run
 from serving.commands.checking import check
 from serving.commands.naming import operator
 from serving.commands.output import AsJson, Rows, counted, show
-from serving.commands.serving import serve
+from serving.commands.serving import mlflow, serve
 from serving.commands.shell import console, moment, present_of, settings, stop, the_store, the_store_or_an_empty_one
 from serving.commands.touring import what_to_try
 from training import commands
@@ -59,6 +59,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 app = typer.Typer(
     name="nextbest",
     help="Next-best-action: one history per customer, one calibrated model, one honest decision per channel.",
+    epilog="Exit codes: 0 done; 1 something is wrong, or was refused; 2 it could not be done, and why; 130 Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -147,6 +148,7 @@ app.command()(check)
 app.command()(asking.recommend)
 app.command()(scoring.score)
 app.command()(serve)
+app.command()(mlflow)
 
 
 @app.command()
@@ -158,7 +160,8 @@ def train(
     trials: Trials = None,
     trees: Trees = "",
 ) -> None:
-    """Learn from the store's history, judge on its latest contacts, register a version. It does not yet serve."""
+    """Learn from the store's history, judge on its latest contacts, register a version. `nextbest models` lists it,
+    `nextbest mlflow` shows its run (figures, plots, model card); it serves once `nextbest promote` has judged it."""
     with one_line(), open_log() as log:
         from training.run import learn
         from training.tuning import Search
@@ -167,19 +170,16 @@ def train(
         shaped, known_at = told(seed, trees), moment(until)
         skew = commands.skew_of(log, 90, known_at, console)
         to_see = (known_at, Terminal(console), log.again)
-        run = learn(log.store, registry(), shaped, *to_see, evaluated=evaluated, skew=skew, search=search, tell=tell)
+        run = learn(
+            log.store, registry(), shaped, *to_see, evaluated=evaluated, skew=skew, search=search, tell=shell.tell
+        )
         if run.evaluation is not None:
             print(run.evaluation.markdown())
-        tell(run.remarks)
+        shell.tell(run.remarks)
         console.print(
-            f"version {run.registered.version} is registered (run {run.registered.run_id}); "
+            f"version {run.registered.version} is registered (run {run.registered.run_id}, see `nextbest mlflow`); "
             f"`nextbest promote {run.registered.version}` judges it and lets it serve"
         )
-
-
-def tell(remarks: Iterable[str]) -> None:
-    for remark in remarks:
-        console.print(remark, markup=False, highlight=False)
 
 
 @app.command()
@@ -226,7 +226,7 @@ def off_policy(
         reward = Reward.VALUE if value else Reward.SUCCESS
         draws = sampled(of_arms(reading.draws, ("full", "random")), sample, rng)
         log = redrawn(draws, as_logged(replayer), target, store.vocabulary, Terminal(console), reward)
-        tell((*reading.remarks, *log.remarks))
+        shell.tell((*reading.remarks, *log.remarks))
         print(report(log, rng).markdown())
 
 
@@ -265,7 +265,7 @@ def put_forward(store: Store, version: str | None, terms: Terms, grounds: Ground
     models = registry()
     them = contest(store, models, version)
     made, remarks = judged(store, models, them, replay(store), terms, told(None), Terminal(console))
-    tell(remarks)
+    shell.tell(remarks)
     print(promotion_text.as_json(made, grounds) if as_json else promotion_text.markdown(made, grounds))
     if grounds is None:
         return made.promoted
@@ -317,7 +317,7 @@ def list_models(
         found = champions(registry()) if history else versions(registry())
         clocks = shell.clocks_told(store, found.real, found.own) if found.rows else ()
     show(Rows(found.columns, found.rows, found.empty), as_json)
-    tell(clocks)
+    shell.tell(clocks)
 
 
 def registry() -> Registry:
@@ -361,7 +361,7 @@ def demo(
                 if dry_run(chosen, source.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
                     again = withheld(Replayer(store, code_revision()))
                     made = learn(store, registry(), told(None), None, Terminal(console), again, evaluated=True)
-                    tell(made.remarks)
+                    shell.tell(made.remarks)
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
                     first = Grounds(How.VERDICT, "the demo's first model", operator())
                     terms = terms_of(present_of(store))

@@ -9,7 +9,7 @@ import errno
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
@@ -137,6 +137,11 @@ def present_of(store: Store) -> int:
     if store.setting(CLOCK_SETTING) == DRIVEN:
         return store.advance_present(0)
     return time.time_ns() // 1_000_000
+
+
+def tell(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False)
 
 
 def clocks_told(store: Store, real: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
