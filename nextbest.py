@@ -10,7 +10,6 @@ import importlib.metadata
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -321,17 +320,18 @@ def list_models(
 
 
 def registry() -> Registry:
-    from training.registry import Registry
-
     where = settings()
-    return Registry(where.effective_tracking_uri, where.absolute_home / "artifacts", where.model_name)
+    with shell.the_first_time(where):
+        from training.registry import Registry
+
+        return Registry(where.effective_tracking_uri, where.absolute_home / "artifacts", where.model_name)
 
 
 def told(seed: int | None, trees: str = "") -> TrainingSettings:
-    from training.settings import TrainingSettings, read_trees
+    from training.settings import DEFAULT_SEED, TrainingSettings, read_trees
 
-    made = TrainingSettings(threads=os.cpu_count() or 1, response=read_trees(trees))
-    return made if seed is None else replace(made, seed=seed)
+    chosen = DEFAULT_SEED if seed is None else seed
+    return TrainingSettings(seed=chosen, threads=os.cpu_count() or 1, response=read_trees(trees))
 
 
 @app.command()

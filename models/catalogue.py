@@ -15,13 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from features.declared_traits import TraitType
-from models.catalogue_document import (
-    ActionEntry,
-    CatalogueDocument,
-    ChannelEntry,
-    RepurchaseEntry,
-    SuppressionEntry,
-)
+from models.catalogue_document import ActionEntry, CatalogueDocument, ChannelEntry, RepurchaseEntry, SuppressionEntry
 from models.document_fields import moment_of
 from models.journey_rules import HOUR, JourneyRules, Trigger, journey_rules_of
 from models.policy_document import GroupEntry

@@ -121,6 +121,16 @@ def require_there(where: Settings) -> None:
         stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
 
 
+@contextmanager
+def the_first_time(where: Settings) -> Iterator[None]:
+    """Says that MLflow makes its database, where it will: that takes ten seconds and more, and says nothing itself."""
+    from features.progress import Silent, Terminal
+
+    absent = not where.tracking_uri and not (where.absolute_home / "mlflow.db").exists()
+    with (Terminal(console) if absent else Silent()).step("Set up MLflow's database, once"):
+        yield
+
+
 def hush() -> None:
     """The service's log is not for a terminal, but for what the store says of itself."""
     logging.getLogger("nextbest").addHandler(logging.NullHandler())

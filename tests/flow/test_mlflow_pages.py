@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from tests.flow.test_operators import nextbest, one_line
 from tests.serving.running import free_port, until
+from tests.serving.synthetic import make_shop
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
@@ -55,6 +56,18 @@ def test_without_runs_it_is_one_line_and_a_server_is_only_named(tmp_path: Path) 
     assert one_line(nextbest(tmp_path, "mlflow")).startswith(f"mlflow.db is absent in {tmp_path}; ")
     server = nextbest(tmp_path, "mlflow", MLFLOW_TRACKING_URI="https://mlflow.example/")
     assert (server.returncode, server.stdout) == (0, "https://mlflow.example\n")
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning:mlflow.*")
+def test_that_mlflow_makes_its_database_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes ten seconds and more, in which nothing else is said."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # which MLflow sets itself, and does not take back
+    make_shop(tmp_path, model=False)
+    first, again = (nextbest(tmp_path, "models", MLFLOW_TRACKING_URI="").stderr for _ in range(2))
+    assert first.splitlines()[0] == "Set up MLflow's database, once ..."
+    assert first.splitlines()[1:] == again.splitlines() != []
 
 
 @pytest.mark.parametrize(
