@@ -36,6 +36,7 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
     from features.vault import VaultError
     from models.bundle import BundleError
     from models.catalogue import CatalogueError
+    from models.fault_rules import rule_of
 
     expected: tuple[type[Exception], ...] = (StoreError, VaultError, CatalogueError, BundleError, *foreseen)
     try:
@@ -47,7 +48,7 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
         if ours := first.get("ctx", {}).get("error"):  # whole sentences already
             stop(str(ours))
         name = str(first["loc"][0])
-        stop(f"{name} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{name.upper()}")
+        stop(f"{name} is {first['input']!r}; {rule_of(first)}; correct NEXTBEST_{name.upper()}")
     except ModuleNotFoundError as error:
         stop(f"package is {error.name}; this command needs it; install nextbest[train]")
     except sqlite3.OperationalError as error:
