@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +36,7 @@ from serving.commands.asking import dry_run
 from serving.commands.checking import check
 from serving.commands.naming import operator
 from serving.commands.output import AsJson, Rows, counted, show
-from serving.commands.serving import serve
+from serving.commands.serving import mlflow, serve
 from serving.commands.shell import console, moment, present_of, settings, stop, the_store, the_store_or_an_empty_one
 from serving.commands.touring import what_to_try
 from training import commands
@@ -59,6 +58,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 app = typer.Typer(
     name="nextbest",
     help="Next-best-action: one history per customer, one calibrated model, one honest decision per channel.",
+    epilog="Exit codes: 0 done; 1 something is wrong, or was refused; 2 it could not be done, and why; 130 Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -147,6 +147,7 @@ app.command()(check)
 app.command()(asking.recommend)
 app.command()(scoring.score)
 app.command()(serve)
+app.command()(mlflow)
 
 
 @app.command()
@@ -158,7 +159,8 @@ def train(
     trials: Trials = None,
     trees: Trees = "",
 ) -> None:
-    """Learn from the store's history, judge on its latest contacts, register a version. It does not yet serve."""
+    """Learn from the store's history, judge on its latest contacts, register a version. `nextbest models` lists it,
+    `nextbest mlflow` shows its run (figures, plots, model card); it serves once `nextbest promote` has judged it."""
     with one_line(), open_log() as log:
         from training.run import learn
         from training.tuning import Search
@@ -167,19 +169,16 @@ def train(
         shaped, known_at = told(seed, trees), moment(until)
         skew = commands.skew_of(log, 90, known_at, console)
         to_see = (known_at, Terminal(console), log.again)
-        run = learn(log.store, registry(), shaped, *to_see, evaluated=evaluated, skew=skew, search=search, tell=tell)
+        run = learn(
+            log.store, registry(), shaped, *to_see, evaluated=evaluated, skew=skew, search=search, tell=shell.tell
+        )
         if run.evaluation is not None:
             print(run.evaluation.markdown())
-        tell(run.remarks)
+        shell.tell(run.remarks)
         console.print(
-            f"version {run.registered.version} is registered (run {run.registered.run_id}); "
+            f"version {run.registered.version} is registered (run {run.registered.run_id}, see `nextbest mlflow`); "
             f"`nextbest promote {run.registered.version}` judges it and lets it serve"
         )
-
-
-def tell(remarks: Iterable[str]) -> None:
-    for remark in remarks:
-        console.print(remark, markup=False, highlight=False)
 
 
 @app.command()
@@ -226,7 +225,7 @@ def off_policy(
         reward = Reward.VALUE if value else Reward.SUCCESS
         draws = sampled(of_arms(reading.draws, ("full", "random")), sample, rng)
         log = redrawn(draws, as_logged(replayer), target, store.vocabulary, Terminal(console), reward)
-        tell((*reading.remarks, *log.remarks))
+        shell.tell((*reading.remarks, *log.remarks))
         print(report(log, rng).markdown())
 
 
@@ -265,13 +264,13 @@ def put_forward(store: Store, version: str | None, terms: Terms, grounds: Ground
     models = registry()
     them = contest(store, models, version)
     made, remarks = judged(store, models, them, replay(store), terms, told(None), Terminal(console))
-    tell(remarks)
+    shell.tell(remarks)
     print(promotion_text.as_json(made, grounds) if as_json else promotion_text.markdown(made, grounds))
     if grounds is None:
         return made.promoted
     champion = promoted(store, models, them, made, grounds, terms.known_at)
     if champion is not None:
-        let_serve(champion)
+        let_serve(store, champion)
     return champion is not None
 
 
@@ -291,17 +290,18 @@ def bench(store: Store) -> trials.Bench:
     return Bench(store, registry(), replay(store), told(None), Terminal(console))
 
 
-def let_serve(champion: Registered) -> None:
+def let_serve(store: Store, champion: Registered) -> None:
     console.print(
         f"version {champion.version} is champion (bundle {champion.digest[:12]}); running services take it up"
     )
+    trials.end_shadow_of(store, champion.version)
 
 
 @app.command()
 def rollback(reason: Reason = "", by: trials.By = "") -> None:
     """Make the champion before this one the champion again, at once and without judging; again brings this one back."""
     with one_line(), the_store() as store:
-        let_serve(registry().rollback(store, present_of(store), reason, by or operator()))
+        let_serve(store, registry().rollback(store, present_of(store), reason, by or operator()))
 
 
 @app.command("models")
@@ -312,23 +312,26 @@ def list_models(
     """Registered versions, the newest first: their aliases, figures, and since when the champion serves."""
     from training.listing import champions, versions
 
-    with one_line(), the_store():
+    with one_line(), the_store() as store:
         found = champions(registry()) if history else versions(registry())
+        clocks = shell.clocks_told(store, found.real, found.own) if found.rows else ()
     show(Rows(found.columns, found.rows, found.empty), as_json)
+    shell.tell(clocks)
 
 
 def registry() -> Registry:
-    from training.registry import Registry
-
     where = settings()
-    return Registry(where.effective_tracking_uri, where.absolute_home / "artifacts", where.model_name)
+    with shell.the_first_time(where):
+        from training.registry import Registry
+
+        return Registry(where.effective_tracking_uri, where.absolute_home / "artifacts", where.model_name)
 
 
 def told(seed: int | None, trees: str = "") -> TrainingSettings:
-    from training.settings import TrainingSettings, read_trees
+    from training.settings import DEFAULT_SEED, TrainingSettings, read_trees
 
-    made = TrainingSettings(threads=os.cpu_count() or 1, response=read_trees(trees))
-    return made if seed is None else replace(made, seed=seed)
+    chosen = DEFAULT_SEED if seed is None else seed
+    return TrainingSettings(seed=chosen, threads=os.cpu_count() or 1, response=read_trees(trees))
 
 
 @app.command()
@@ -358,12 +361,10 @@ def demo(
                 if dry_run(chosen, source.HOUSEHOLD, ["mail"], 1, explain=False)["degraded"]:
                     again = withheld(Replayer(store, code_revision()))
                     made = learn(store, registry(), told(None), None, Terminal(console), again, evaluated=True)
-                    tell(made.remarks)
+                    shell.tell(made.remarks)
                     print(made.evaluation.markdown() if made.evaluation else "", end="\n\n")
-                    first, terms = (
-                        Grounds(How.VERDICT, "the demo's first model", operator()),
-                        terms_of(present_of(store)),
-                    )
+                    first = Grounds(How.VERDICT, "the demo's first model", operator())
+                    terms = terms_of(present_of(store))
                     if not put_forward(store, made.registered.version, terms, first, as_json=False):
                         raise typer.Exit(1)
                 else:

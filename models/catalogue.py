@@ -14,16 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.catalogue_document import (
-    ActionEntry,
-    CatalogueDocument,
-    ChannelEntry,
-    RepurchaseEntry,
-    SuppressionEntry,
-)
+from features.declared_traits import TraitType
+from models.catalogue_document import ActionEntry, CatalogueDocument, ChannelEntry, RepurchaseEntry, SuppressionEntry
 from models.document_fields import moment_of
 from models.journey_rules import HOUR, JourneyRules, Trigger, journey_rules_of
-from models.policy_document import GroupEntry, TraitType
+from models.policy_document import GroupEntry
 from models.policy_rules import (
     Arms,
     Basket,

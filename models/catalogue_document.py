@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.declared_traits import TraitType
 from models.document_fields import Content, Days, Entry, Id, Minutes, Money, Time, Words, Zone
 from models.policy_document import (
     ArmsEntry,
@@ -27,7 +28,6 @@ from models.policy_document import (
     RankBy,
     RestOrLearned,
     ServiceFirstEntry,
-    TraitType,
     WeightEntry,
 )
 

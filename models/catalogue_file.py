@@ -26,6 +26,7 @@ from models.catalogue_items import ITEM_SCHEMA, conformed, item_faults, to_ipc
 from models.catalogue_repair import outside, repaired
 from models.catalogue_text import load
 from models.conditions.check import condition_findings
+from models.fault_rules import rule_of
 from models.finding import Finding, Path, written
 from models.placeholders import placeholder_findings
 
@@ -210,8 +211,7 @@ def _shape_findings(error: ValidationError) -> Iterable[Finding]:
                 f"{name} is an unknown field; fields are those of docs/catalogue.md; remove it or correct its name",
             )
         else:
-            rule = fault["msg"].removeprefix("Value error, ")
-            yield path, f"{name} is {_shown(fault['input'])}; {rule[:1].lower()}{rule[1:]}; correct it"
+            yield path, f"{name} is {_shown(fault['input'])}; {rule_of(fault)}; correct it"
 
 
 def _shown(value: object) -> str:

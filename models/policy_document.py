@@ -44,7 +44,6 @@ RestOrLearned = Annotated[RestDays | Literal["learned"], BeforeValidator(_rest)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 RankBy = Literal["response", "incremental"]
 Margin = Annotated[float, Field(gt=0, le=1, description="the share of sales that the shop earns")]
-TraitType = Literal["text", "number", "yes_no", "time", "texts"]
 
 
 class LimitEntry(Entry):

@@ -49,7 +49,7 @@ from serving.call import Call
 from serving.decided_events import after_reservations, decision_events
 from serving.draws import new_id, seed_of
 from serving.errors import Refusal, ambiguous, conflict, invalid, invalid_sentence, shortened, unavailable
-from serving.question_rules import channels_of, require_deliverable
+from serving.question_rules import channels_of, require_deliverable, require_known_exclusions
 from serving.question_text import canonical, request_text, told_of
 from serving.runtime import InForce, Runtime
 from serving.sampled_rows import sampled_rows
@@ -188,6 +188,7 @@ def _understood(runtime: Runtime, question: DecisionQuestion, now: str | None) -
         compiled.channel(channels[0], question.placement)
     except UnknownPlacement as error:
         raise invalid_sentence("placement", question.placement, str(error)) from error
+    require_known_exclusions(question, compiled, runtime.store)
     moment = present if question.at is None else question.at
     asked = Asked(question, told_of(question), compiled, in_force, moment, channels)
     if question.decision_id is None or not asked.logged:

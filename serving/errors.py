@@ -25,6 +25,8 @@ from http import HTTPStatus
 import msgspec
 from pydantic import ValidationError
 
+from models.fault_rules import rule_of
+
 VALUE_LIMIT = 120
 """Characters of an offending value that are echoed."""
 FAULTS_TOLD = 1000
@@ -203,13 +205,12 @@ def path_of(location: Sequence[int | str]) -> str:
 
 def from_validation(error: ValidationError, at: Sequence[int | str] = ()) -> Refusal:
     """The first fault of a pydantic validation, in our shape; `at` is where the validated value stood."""
-    fault = error.errors(include_url=False, include_context=False)[0]
+    fault = error.errors(include_url=False)[0]
     field = path_of((*at, *fault["loc"]))
     value = fault["input"]
     if fault["type"] == "extra_forbidden":
         return unknown_field(field, value)
     if fault["type"] == "missing":
-        return invalid(field, None, "field required", "add it")
-    rule = fault["msg"].removeprefix("Value error, ")
+        return invalid(field, None, "it is required", "add it")
     shown = f"{len(value)} entries" if isinstance(value, list | dict) else value
-    return invalid(field, shown, rule[:1].lower() + rule[1:])
+    return invalid(field, shown, rule_of(fault))

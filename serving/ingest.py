@@ -181,7 +181,7 @@ def rules_of(runtime: Runtime) -> WireRules:
     if compiled is None:
         return WireRules(region=region, key=key)
     catalogue = compiled.catalogue
-    return WireRules(catalogue.channels, catalogue.currency, region, key)
+    return WireRules(catalogue.channels, catalogue.currency, region, key, catalogue.traits)
 
 
 def outbound_of(runtime: Runtime) -> Collection[str]:

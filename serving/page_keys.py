@@ -12,12 +12,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from features.declared_traits import DO_NOT_CONTACT
 from features.event import Event, Identifier, Kind
 from features.identity import ANONYMOUS_ID, USER_ID, is_strong
 from features.wire.errors import WireError
 from features.wire.names import EVENT_NAMES, Shape
 from features.wire.segment import WireMessage
-from models.policy.gates.reachable import DO_NOT_CONTACT, forbids
+from models.policy.gates.reachable import forbids
 
 _TAKES_BACK: Final = frozenset({Kind.REFUNDED, Kind.CANCELLED, Kind.SUBSCRIPTION_CHANGED, Kind.SUBSCRIPTION_ENDED})
 """Of a subscription the newest statement stands, so that a change of plan ends the old one."""

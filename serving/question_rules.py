@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.instants import render_instant
+from features.stores import Store
 from models.columns import CompiledCatalogue
 from models.delivery import FURTHEST, TOLERATED
 from models.policy_rules import DAY
@@ -23,6 +24,18 @@ def channels_of(question: DecisionQuestion, compiled: CompiledCatalogue) -> tupl
         if channel in question.channels[:position]:
             raise invalid(f"channels[{position}]", channel, "each channel once", "leave the second out")
     return tuple(question.channels)
+
+
+def require_known_exclusions(question: DecisionQuestion, compiled: CompiledCatalogue, store: Store) -> None:
+    """What no version of the catalogue and no event has ever named is a slip of the pen: whoever made it believes that
+    something is excluded. Once known, an id is known for ever, so that what has ended may be excluded. Raises Refusal,
+    422."""
+    strange = [place for place, action_id in enumerate(question.exclude) if action_id not in compiled.action_number]
+    known = store.vocabulary.codes["action"] if strange else {}
+    for place in strange:
+        if question.exclude[place] not in known:
+            rule = "an action that a version of the catalogue or an event has named"
+            raise invalid(f"exclude[{place}]", question.exclude[place], rule, "mend the id, or leave it out")
 
 
 def require_deliverable(question: DecisionQuestion, moment: int) -> None:

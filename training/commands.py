@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training.options import Value
+from training.settings import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def _add_arms(app: typer.Typer, house: House) -> None:
     def arms(
         days: Days = 90,
         value: Value = False,
-        seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = 20240229,
+        seed: Annotated[int, typer.Option(help="Of the intervals' draws.")] = DEFAULT_SEED,
     ) -> None:
         """What each arm's draws earned, from the decision log, and how far ahead of the full arm; with 95 % intervals
         over people; Markdown on standard output."""

@@ -15,11 +15,14 @@ NONE = "no version is registered yet; train one with `nextbest train`"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """columns: their names. rows: one cell each, None for none. empty: what to say when there are none."""
+    """columns: their names. rows: one cell each, None for none. empty: what to say when there are none. real, own:
+    which columns are moments by the real clock, and by the store's."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[str | float | tuple[str, ...] | None]]
     empty: str
+    real: tuple[str, ...]
+    own: tuple[str, ...]
 
 
 def versions(registry: Registry) -> Listing:
@@ -33,7 +36,13 @@ def versions(registry: Registry) -> Listing:
         )
         for one in registry.listed()
     ]
-    return Listing(("version", "aliases", "created", *FIGURES, "champion_since", "bundle", "run"), rows, NONE)
+    return Listing(
+        ("version", "aliases", "created", *FIGURES, "champion_since", "bundle", "run"),
+        rows,
+        NONE,
+        ("created",),
+        ("champion_since",),
+    )
 
 
 def champions(registry: Registry) -> Listing:
@@ -43,4 +52,4 @@ def champions(registry: Registry) -> Listing:
         for one in reversed(registry.champions())
     ]
     empty = "nobody was champion yet; promote a version with `nextbest promote`"
-    return Listing(("version", "since", "how", "reason", "by", "bundle"), rows, empty)
+    return Listing(("version", "since", "how", "reason", "by", "bundle"), rows, empty, (), ("since",))

@@ -6,8 +6,15 @@ from typing import Annotated
 
 import typer
 
-Seed = Annotated[int | None, typer.Option(help="Of every draw; the same seed and history give the same trees.")]
-Until = Annotated[str | None, typer.Option(help="RFC 3339; nothing recorded later is looked at.")]
+from training.settings import DEFAULT_SEED
+
+Seed = Annotated[
+    int | None,
+    typer.Option(help=f"Of every draw; the same seed and history give the same trees. Default: {DEFAULT_SEED}."),
+]
+Until = Annotated[
+    str | None, typer.Option(help="RFC 3339; nothing recorded later is looked at. Default: all that was recorded.")
+]
 Evaluated = Annotated[
     bool, typer.Option("--evaluate/--no-evaluate", help="Also compare with the baselines; takes as long again.")
 ]
@@ -16,7 +23,8 @@ Minutes = Annotated[
     typer.Option(
         "--tune",
         metavar="MINUTES",
-        help="First search so long for better trees of the response model; what is chosen depends on the machine too.",
+        help="First search so long for better trees of the response model; what is chosen depends on the machine "
+        "too. Default: no search.",
     ),
 ]
 Trials = Annotated[
@@ -24,7 +32,7 @@ Trials = Annotated[
     typer.Option(
         "--tune-trials",
         metavar="N",
-        help="The same with N trials at most; the same seed and history choose the same trees.",
+        help="The same with N trials at most; the same seed and history choose the same trees. Default: no limit.",
     ),
 ]
 Trees = Annotated[
@@ -32,7 +40,8 @@ Trees = Annotated[
     typer.Option(
         "--response",
         metavar="NAME=VALUE,...",
-        help="Trees of the response model, as a search tells what it chose: num_leaves=15,learning_rate=0.1.",
+        help="Trees of the response model, as a search tells what it chose: num_leaves=15,learning_rate=0.1. "
+        "Default: those in docs/tuning.md.",
     ),
 ]
 Value = Annotated[

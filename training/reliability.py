@@ -22,8 +22,10 @@ SHOWN = 30
 """Actions in a table."""
 TITLE = "Calibration"
 NOTE = (
-    f"Brackets are 95 % intervals over people, from {FEWEST} successes on; * leaves 1 out, as one in twenty does by "
-    "chance."
+    f"Brackets are 95 % intervals over people, from {FEWEST} successes on. Where a row has *, its interval leaves 1 "
+    "out: above 1 more succeed than was promised, below 1 fewer. By chance one channel in twenty has it. The actions "
+    f"are the {SHOWN} with most contacts among those with {FEWEST} successes: who was lucky gets there sooner, so that "
+    "more than one in twenty has a * by chance, mostly above 1."
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from training.errors import InvalidSettings
 
+DEFAULT_SEED = 20240229
 SHARED = {
     "objective": "binary",
     "verbose": -1,
@@ -99,7 +100,7 @@ class TrainingSettings:
     ranks for. response: how its trees are grown.
     """
 
-    seed: int = 20240229
+    seed: int = DEFAULT_SEED
     threads: int = 2
     affinity_moments: int = 3
     affinity_people: int = 10_000

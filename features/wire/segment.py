@@ -6,11 +6,12 @@ Whatever it is given, it returns a WireMessage or raises WireError, nothing else
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
+from features.declared_traits import TraitType
 from features.event import Event, Identifier, Kind
 from features.instants import EARLIEST, TOLERATED_LEAD
 from features.wire import consents, fields, identifiers
@@ -59,12 +60,14 @@ class WireMessage(msgspec.Struct, frozen=True):
 class WireRules:
     """What else a payload is read by. channels: those that `properties.channel` may name; None: any. currency:
     ISO 4217; an amount in another one is unknown. region: ISO 3166, of telephone numbers without country code; None
-    refuses them. key: at most 64 bytes; ids that are made of a call's content tell nothing of it without the key."""
+    refuses them. key: at most 64 bytes; ids that are made of a call's content tell nothing of it without the key.
+    traits: types of those that the catalogue declares."""
 
     channels: Collection[str] | None = None
     currency: str | None = None
     region: str | None = None
     key: bytes = b""
+    traits: Mapping[str, TraitType] = field(default_factory=dict)
 
 
 ANY: Final = WireRules()
@@ -95,7 +98,7 @@ def read(
         message_id=message_id,
         anchor=named.anchor,
         events=tuple([makes.event(line, i) for i, line in enumerate(lines)]),
-        traits=traits_of(payload, context) if name == "identify" else {},
+        traits=traits_of(payload, context, rules.traits) if name == "identify" else {},
         also=named.also,
         previous=named.previous,
         addressed=tuple([_addressed(line, named) for line in lines]),

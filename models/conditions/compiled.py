@@ -15,12 +15,12 @@ import numpy as np
 from cel_expr_python import cel
 from numpy.typing import NDArray
 
+from features.declared_traits import TraitType
 from features.definitions import columns_of_customer
 from models.catalogue import Catalogue, CatalogueInvalid, Fault
 from models.conditions.memory import Memory
 from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, LOCAL, NOW, Name, asked_for, names_in, reads_clock
 from models.conditions.truth import Answer
-from models.policy_document import TraitType
 from models.policy_rules import ContextWeight
 
 NONE = -1

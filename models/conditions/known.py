@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from features.declared_traits import TraitType
 from features.instants import parse_instant
-from models.policy_document import TraitType
 
 Known = str | float | bool | list[str] | Timestamp
 

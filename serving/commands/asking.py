@@ -36,7 +36,7 @@ def dry_run(
     from pydantic import ValidationError
 
     from serving.deciding import look
-    from serving.errors import Refusal
+    from serving.errors import Refusal, from_validation
     from serving.runtime import Runtime
     from serving.schemas import RecommendRequest
 
@@ -53,7 +53,7 @@ def dry_run(
         request = RecommendRequest(customer_id=customer, channels=channels, limit=limit, explain=explain)
         found: dict[str, object] = json.loads(asyncio.run(answer(request)))
     except ValidationError as error:
-        stop(f"customer or channel is not valid; {error.errors()[0]['msg']}; correct it")
+        stop(str(from_validation(error)))
     except Refusal as refusal:
         stop(str(refusal))
     return found

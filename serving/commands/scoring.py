@@ -27,7 +27,7 @@ def score(
     deliver_at: Annotated[
         str | None, typer.Option(help="When it is to be delivered; default: as it is decided.")
     ] = None,
-    placement: Annotated[str | None, typer.Option(help="Of the channel.")] = None,
+    placement: Annotated[str | None, typer.Option(help="Of the channel; default: any.")] = None,
     context: Annotated[str, typer.Option(help="A JSON object that conditions see as `context`.")] = "{}",
     exclude: Annotated[list[str] | None, typer.Option(help="An action's id; may be repeated.")] = None,
     distinct: Annotated[bool, typer.Option("--distinct", help="No action twice over the channels.")] = False,

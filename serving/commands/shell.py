@@ -9,7 +9,7 @@ import errno
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
@@ -36,6 +36,7 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
     from features.vault import VaultError
     from models.bundle import BundleError
     from models.catalogue import CatalogueError
+    from models.fault_rules import rule_of
 
     expected: tuple[type[Exception], ...] = (StoreError, VaultError, CatalogueError, BundleError, *foreseen)
     try:
@@ -47,7 +48,7 @@ def one_line(*foreseen: type[Exception]) -> Iterator[None]:
         if ours := first.get("ctx", {}).get("error"):  # whole sentences already
             stop(str(ours))
         name = str(first["loc"][0])
-        stop(f"{name} is {first['input']!r}; {first['msg']}; correct NEXTBEST_{name.upper()}")
+        stop(f"{name} is {first['input']!r}; {rule_of(first)}; correct NEXTBEST_{name.upper()}")
     except ModuleNotFoundError as error:
         stop(f"package is {error.name}; this command needs it; install nextbest[train]")
     except sqlite3.OperationalError as error:
@@ -121,6 +122,16 @@ def require_there(where: Settings) -> None:
         stop(f"store is {where.effective_store_url}; nothing is there yet; run `nextbest import` or set NEXTBEST_HOME")
 
 
+@contextmanager
+def the_first_time(where: Settings) -> Iterator[None]:
+    """Says that MLflow makes its database, where it will: that takes ten seconds and more, and says nothing itself."""
+    from features.progress import Silent, Terminal
+
+    absent = not where.tracking_uri and not (where.absolute_home / "mlflow.db").exists()
+    with (Terminal(console) if absent else Silent()).step("Set up MLflow's database, once"):
+        yield
+
+
 def hush() -> None:
     """The service's log is not for a terminal, but for what the store says of itself."""
     logging.getLogger("nextbest").addHandler(logging.NullHandler())
@@ -137,6 +148,24 @@ def present_of(store: Store) -> int:
     if store.setting(CLOCK_SETTING) == DRIVEN:
         return store.advance_present(0)
     return time.time_ns() // 1_000_000
+
+
+def tell(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False)
+
+
+def clocks_told(store: Store, real: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    """Which of a table's columns are by which clock, a line where the two differ: in a demo or a simulation. real: by
+    the real one. own: by the store's."""
+    from features.stores.keeping import CLOCK_SETTING, DRIVEN
+    from models.document_fields import text_of
+
+    if store.setting(CLOCK_SETTING) != DRIVEN:
+        return ()
+    told = "".join(f"{name} is by the real clock; " for name in real)
+    stands = f"the clock of its demo or simulation, which stands at {text_of(present_of(store))}"
+    return (told + "; ".join(f"{name} is by {stands}" for name in own),)
 
 
 def moment(text: str | None, name: str = "until") -> int | None:

@@ -217,6 +217,18 @@ def _end(lent: Lent, kind: TrialKind, by: str, reason: str) -> None:
         console.print(f"challenger {found.version} is not tried any more")
 
 
+def end_shadow_of(store: Store, champion: str) -> None:
+    """champion: the version that serves from now on, beside whose decisions it has nothing to say."""
+    now = present_of(store)
+    found = running(store.trials(100), TrialKind.SHADOW, now)
+    if found is not None and found.version == champion:
+        reason = f"version {champion} became champion"
+        store.add_trial(Trial(TrialKind.SHADOW, "", "", "", "", 0.0, now, now, operator(), reason))
+        console.print(
+            f"{reason}, so that its scoring in the shadow has ended; `nextbest shadow report` has what it said"
+        )
+
+
 def _newest(store: Store, kind: TrialKind) -> Trial:
     """Running or not."""
     found = next((one for one in store.trials(1_000) if one.kind is kind and one.share), None)

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from features.declared_traits import DO_NOT_CONTACT
 from features.instants import parse_instant
 from models.catalogue import Action, Catalogue, Regime
 from models.conditions.names import CONTEXT, CUSTOMER, HISTORY, Name, names_in, reads_clock
 from models.decision import Refusal
 from models.journey_rules import Trigger
-from models.policy.gates.reachable import DO_NOT_CONTACT
 from models.policy_rules import Arm
 from serving.console.wording import INSTANT, clock, day, humane, listed, sentence
 from serving.item_names import ItemNames

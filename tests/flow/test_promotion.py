@@ -22,6 +22,7 @@ from features.stores.protocol import Append, LogDecision
 from models import bundle
 from models.bundle import Bundle, Provenance
 from models.calibration import IDENTITY
+from models.document_fields import text_of
 from models.forest import Forest
 from models.inputs import affinity_inputs, response_inputs
 from models.policy.gates import GATES
@@ -191,11 +192,20 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
         (equal, "verdict"), (equal, "verdict"), (first, "rollback"), (worse, "forced"), (first, "verdict"),
     ]  # fmt: skip
     assert (entries[3]["reason"], entries[3]["by"]) == ("to see it fail", "Ann")
-    rows = json.loads(nextbest(home.path, "models", "--json").stdout)
+    rows = listed(home)
     assert [(one["version"], one["aliases"]) for one in rows] == [
         (equal, [CHAMPION]), (worse, []), (fresh, []), (first, [PREVIOUS]),
     ]  # fmt: skip
     assert rows[0]["champion_since"] == "2026-01-01T00:00:00Z"
+
+
+def listed(home: Home) -> list[dict[str, Any]]:
+    """In words it is said which moment is by which clock."""
+    done = nextbest(home.path, "models", "--json")
+    own = f"by the clock of its demo or simulation, which stands at {text_of(NOW)}"
+    assert " ".join(done.stderr.split()) == f"created is by the real clock; champion_since is {own}"
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
 
 
 def tells_who_is_served_worse(told: dict[str, Any]) -> None:

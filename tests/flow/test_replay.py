@@ -28,7 +28,7 @@ QUESTIONS: tuple[Mapping[str, object], ...] = (
     {"distinct": True, "exclude": ["offer-plan"]},
     {"channels": ["web", "email"], "placement": "hero", "limit": 3, "distinct": True, "explain": True},
 )
-AHEAD: Mapping[str, object] = {"across": "best", "exclude": ["offer-washer", "no-such-action"], "context": {"page": 7}}
+AHEAD: Mapping[str, object] = {"across": "best", "exclude": ["offer-washer"], "context": {"page": 7}}
 """Asked with a moment of delivery, of one customer and of several."""
 POLICY = """
 arms: {period_days: 36500, random: 0.3, holdout: 0.1}

@@ -163,6 +163,7 @@ def test_a_condition_says_who(home: Path, tmp_path: Path) -> None:
     [
         (("--channel", "fax"), "channels[0] is fax"),
         (("--channel", "web", "--placement", "cellar"), "placement is cellar"),
+        (("--channel", "web", "--exclude", "offer-wahser"), "exclude[0] is offer-wahser"),
         (("--channel", "web", "--context", "[1]"), "context is [1]; it must be a JSON object"),
         (("--channel", "web", "--deliver-at", "tomorrow"), "deliver_at is tomorrow"),
         (("--channel", "web", "--deliver-at", "2001-01-01T00:00:00Z"), "deliver_at is 2001"),

@@ -105,6 +105,25 @@ def test_a_shadow_is_begun_told_of_and_ended(home: Home) -> None:
     assert one_line(nextbest(home.path, "shadow", "off")).startswith("nothing is tried in shadow; ")
 
 
+def test_a_shadow_ends_when_its_version_becomes_champion(home: Home) -> None:
+    """By a promotion, and by the way back."""
+    champion, newest = home.registry.champion(), home.registry.find(None).version
+    assert champion is not None
+    assert nextbest(home.path, "shadow", "on", "--challenger", champion.version).returncode == 0
+    promoted = home.promote(newest, "--force", "--reason", "a try", "--by", "Ann")
+    assert (promoted.returncode, "shadow" in promoted.stderr) == (0, False)
+    back = nextbest(home.path, "rollback")
+    assert back.returncode == 0
+    said = f"version {champion.version} became champion"
+    assert f"{said}, so that its scoring in the shadow has ended" in " ".join(back.stderr.split())
+    ended, begun = rows(home, "shadow", "status")[:2]
+    assert (ended["share"], ended["reason"], begun["running"]) == (0.0, said, False)
+    assert nextbest(home.path, "shadow", "on", "--challenger", newest).returncode == 0
+    assert "has ended" in home.promote(newest, "--force", "--reason", "a try", "--by", "Ann").stderr
+    assert one_line(nextbest(home.path, "shadow", "off")).startswith("nothing is tried in shadow; ")
+    assert nextbest(home.path, "rollback").returncode == 0
+
+
 def test_what_each_side_earned_is_told_by_the_version_that_was_logged(home: Home) -> None:
     """SYNTHETIC: the challenger succeeds twice as often as the champion, by lot, for half the people."""
     store = open_store(f"sqlite:///{home.path / 'store.db'}")

@@ -77,7 +77,7 @@ def test_the_documented_example_is_read_as_it_is_meant() -> None:
         ("{rule: learned, fallback_days: 5, days: 5}", "`after` must have days"),
         ("{rule: never, fallback_days: 5}", "`learned` must have fallback_days"),
         ("{rule: never, chance: 0.2}", "a chance is for `learned` only"),
-        ("{rule: learned, fallback_days: 5, chance: 0}", "greater than 0"),
+        ("{rule: learned, fallback_days: 5, chance: 0}", "chance is 0; above 0"),
     ],
 )
 def test_a_rule_has_its_own_fields_only(rule: str, named: str) -> None:

@@ -41,6 +41,7 @@ DECIDE_FAULTS = [
     ('{"customer_id": "c", "channels": ["web", "web"]}', 422, "invalid_value", "channels[1]"),
     ('{"customer_id": "c", "channels": "web"}', 422, "invalid_value", "channels"),
     ('{"customer_id": "c", "placement": "nowhere"}', 422, "invalid_value", "placement"),
+    ('{"customer_id": "c", "exclude": ["offer-vacuum", "offer-vaccum"]}', 422, "invalid_value", "exclude[1]"),
     ('{"customer_id": "c", "across": "some"}', 422, "invalid_value", "across"),
     ('{"customer_id": "c", "deliver_at": "2026-01-31T09:00:00"}', 422, "invalid_value", "deliver_at"),
     ('{"customer_id": "c", "deliver_at": "2026-02-31T09:00:00Z"}', 422, "invalid_value", "deliver_at"),

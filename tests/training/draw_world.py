@@ -108,7 +108,7 @@ def open_shop(
 
 def decide_for(
     shop: Shop, people: int, each: int, seed: int, at: int = NOW - 30 * DAY, across: str = "each", model: str = "m",
-    published: Published = NOTHING,
+    published: Published = NOTHING, digest: str = "",
 ) -> None:  # fmt: skip
     """Decisions over web and app with `distinct`, so that what web took is out of app's draw; everything chosen is
     displayed, and succeeds by its true chance an hour later."""
@@ -121,7 +121,7 @@ def decide_for(
             name = f"d-{at}-{person}-{number}"
             asked = request("web", "app", distinct=True, across=across, deliver_at=at, subject=who.value)
             made = decide(asked, _nobody(who), shop.compiled, shop.scorer, at, rng, published)
-            writes.append(_log(shop, who, made, asked, name, at, model))
+            writes.append(_log(shop, who, made, asked, name, at, model, digest))
             events += _told(made, name, at, rng)
         told.append(Append(who, (Event(f"seen-{person}-{at}", Kind.VIEWED, "Viewed", at - 1, at - 1), *events)))
     shop.store.append(told).result(timeout=60)
@@ -133,7 +133,7 @@ def _nobody(who: Identifier) -> CustomerRecord:
 
 
 def _log(
-    shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, name: str, at: int, model: str
+    shop: Shop, who: Identifier, made: Decision, asked: DecisionRequest, name: str, at: int, model: str, digest: str
 ) -> LogDecision:
     answer = decision_answer(made, name, who.value, at, False, True, None).decode()
     told = {
@@ -151,7 +151,7 @@ def _log(
         decision_id=name, person=-1, customer_id=who.value, decided_at=at,
         request=json.dumps(told), request_digest=name, response=answer, seed=1,
         arm=made.arm.value, history_version=0, catalogue_version=1, model_version=model, policy_version="p",
-        code_revision="r", feature_digest="", model_digest="", snapshot=0, subject=who.value, addresses=None,
+        code_revision="r", feature_digest="", model_digest=digest, snapshot=0, subject=who.value, addresses=None,
         expected=expected_text(expectations(made, shop.compiled)),
     )  # fmt: skip
     return LogDecision(who, logged, decision_events(made, shop.compiled.catalogue.channels, name, at, at))

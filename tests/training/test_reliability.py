@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from training import plots
 from training.growing import Sample
 from training.offpolicy.estimators import Terms
 from training.offpolicy.intervals import linearised
-from training.reliability import flat, markdown, reliability
+from training.reliability import NOTE, flat, markdown, reliability
 from training.segments import ANONYMOUS, NEW_BELOW, VALUES, By, Segment, by_history, by_traits, known_since
+from training.train import FEWEST
 
 WORLDS, PEOPLE, EACH = 300, 150, 6
 
@@ -62,6 +64,20 @@ def test_what_is_promised_half_is_found_to_be_off_and_only_there() -> None:
     figure = plots.calibration_by(halves, promised, sample.label, sample.weight)
     names = [line.get_label() for line in figure.axes[0].get_lines()]
     assert names == ["channel mail", "channel email", "perfect"]
+
+
+def test_actions_that_were_lucky_are_shown_and_starred_as_the_note_says() -> None:
+    """Three thousand SYNTHETIC actions of which each is promised what is true, nine successes on average."""
+    rng, starred = np.random.default_rng(5), Counter[str]()
+    for _ in range(3000):
+        label = np.sort(rng.random(300) < 0.03)[::-1]
+        if label.sum() >= FEWEST:
+            sample = Sample(np.zeros((300, 1)), label, np.ones(300), np.arange(300, dtype=np.int32))
+            found = reliability(whole(sample), np.full(300, 0.03), sample)
+            starred["above" if found.low > 1.0 else "below" if found.high < 1.0 else "not"] += 1
+    assert starred["above"] / starred.total() > 0.05
+    assert starred["below"] == 0
+    assert "more than one in twenty has a * by chance, mostly above 1" in NOTE
 
 
 def test_figures_are_those_of_a_plain_loop() -> None:

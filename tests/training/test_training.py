@@ -98,8 +98,26 @@ def test_parts_are_disjoint_and_each_is_known_before_the_next(dataset: Dataset) 
         assert dataset.exposures.success[masks[name]].sum() >= 0.2 * total
 
 
+def test_what_others_chose_is_nothing_to_compare_decisions_with(trained: Trained) -> None:
+    made = reference_of(trained, 1)
+    assert (made.scores, made.features) == ({}, {})
+    assert {"mail", "email"} == made.rates.keys()
+
+
+def decided(dataset: Dataset) -> Dataset:
+    """The same, as if decisions had chosen every contact."""
+    pairs, made = dataset.exposures.pairs, []
+    for person, history in enumerate(dataset.histories):
+        at = pairs.moment[pairs.person == person]
+        chosen = np.zeros(len(at), history.dtype)
+        chosen["kind"], chosen["occurred_at"], chosen["recorded_at"] = Kind.DECIDED, at, at
+        made.append(np.sort(np.concatenate([history, chosen]), order=["occurred_at", "sequence"]))
+    return replace(dataset, histories=tuple(made))
+
+
 def test_a_reference_is_of_what_was_judged(dataset: Dataset, trained: Trained) -> None:
-    made, compiled, part = reference_of(trained, 1), dataset.compiled, trained.backtest.parts["test"]
+    made = reference_of(replace(trained, dataset=decided(dataset)), 1)
+    compiled, part = dataset.compiled, trained.backtest.parts["test"]
     scores = trained.backtest.calibration.apply(trained.backtest.raw)
     assert sum(one.contacts for rates in made.rates.values() for one in rates.values()) == len(dataset.exposures)
     for channel, one in made.scores.items():

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -17,15 +18,18 @@ from features.event import Event, Identifier, Kind
 from features.live_response import Lift, Lifts
 from features.progress import Silent
 from features.published import Published
-from features.stores.protocol import Append
-from models.drift import Shift
+from features.stores.protocol import Append, LoggedDecision, PersonEvents, Store
+from models.bundle import load, serialise
+from models.drift import Reference, Shift
 from nextbest import app
 from serving.model_loader import NoModel
 from tests.models.shop import DAY, NOW
+from tests.serving.synthetic import noise_bundle, put_model
 from tests.training.draw_world import EXPECTED, TRUE, Shop, decide_for, open_shop
-from training.watching.figures import Against, responses, score_drift
-from training.watching.reading import Decided, Log, Slate, Span, read
-from training.watching.report import as_json, look, markdown
+from training.offpolicy.logged import read_draws
+from training.watching.figures import Against, feature_drift, responses, score_drift, watched
+from training.watching.reading import Decided, Log, Sampled, Slate, Span, read
+from training.watching.report import as_json, findings, look, markdown
 from training.watching.underserved import NO_CANDIDATES, NOT_DRAWN, NOTHING_REFUSED, POOR, Counts, served
 
 PEOPLE, EACH = 120, 3
@@ -214,6 +218,53 @@ def test_without_a_model_everything_is_poor(tmp_path: Path) -> None:
     told = look(made.store, NOW, 7, LIMIT, Silent())
     assert told.findings == ("30 of 30 decisions of model m were answered by the fallback ranking",)
     assert told.found.scores == ()
+    made.store.close()
+
+
+class Looked:
+    """A store, and how often the people and each decision were read from it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.scans, self.read = store, 0, Counter[str]()
+
+    def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+        self.scans += 1
+        return self._store.scan(bucket, buckets)
+
+    def decision(self, decision_id: str) -> LoggedDecision | None:
+        self.read[decision_id] += 1
+        return self._store.decision(decision_id)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_the_log_is_read_once_for_draws_too(shop: Shop) -> None:
+    looked = Looked(shop.store)
+    report = look(looked, NOW, 7, LIMIT, Silent())
+    assert looked.scans == 1
+    assert set(looked.read.values()) == {1}
+    log = reading(shop)
+    assert log.draws == read_draws(shop.store, log.decisions[-1].at, NOW, Silent()).draws
+    assert sum(arm.draws for arm in report.found.arms) == len(log.draws) > PEOPLE
+
+
+def test_a_first_model_is_compared_with_the_period_before_alone(tmp_path: Path) -> None:
+    """The contacts that it was judged on were chosen by somebody else: no decision was ever like them."""
+    made = open_shop(tmp_path)
+    key = put_model(made.store, "1", serialise(replace(load(noise_bundle()), reference=Reference({}, {}, {}))))
+    for age in (10, 3):
+        decide_for(made, PEOPLE, EACH, seed=age, at=NOW - age * DAY, model="1", digest=key)
+    log = reading(made)
+    assert log.remarks == (
+        "model 1 was judged on contacts that others chose; nothing is compared with those; it is once a version has "
+        "learned from contacts of decisions",
+    )
+    assert len(log.features) > 1
+    rows = np.random.default_rng(1).normal(size=(len(log.decisions), 1, len(log.features)))
+    log.samples = [Sampled(place, one, 1.0) for place, one in enumerate(rows)]
+    assert {one.against for one in (*score_drift(log), *feature_drift(log))} == {Against.BEFORE}
+    assert not [one for one in findings(watched(log, ())) if "differ" in one]
     made.store.close()
 
 

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.consent import objects_to_profiling
-from features.history import text_code
+from features.history import Records, text_code
 from features.progress import Progress
 from features.stores.protocol import CatalogueStore, DecisionLog, HistoryStore, LoggedDecision
 from features.vocabulary import Vocabulary
 from models.catalogue import Catalogue, Channel
-from models.columns import CompiledCatalogue, compile_catalogue
+from models.columns import compile_catalogue
 from models.delivery import LoggedDelivery
 from models.first_draws import Choice
 from models.policy_rules import RankBy
@@ -142,23 +142,56 @@ def read_draws(store: LogStore, since: int, known_at: int, progress: Progress, l
     if stored is None:
         raise NothingToLearn("catalogue is absent; rewards need its actions; import or publish one first")
     compiled = compile_catalogue(stored, store.vocabulary)
-    catalogue = compiled.catalogue
     chosen = store.newest_decisions(since, limit)
-    outcomes = _outcomes(store, compiled, known_at, progress)
-    draws: list[Draw] = []
-    left = {"unmatured": 0, "objecting": 0, "unreadable": 0}
+    drawing = Drawing(compiled.catalogue, store.vocabulary, known_at)
+    rules = reward_rules(compiled, store.vocabulary)
+    with progress.step("Read outcomes", total=store.people()) as advance:
+        for entry in store.scan(0, 1):
+            advance()
+            if objects_to_profiling(entry.consents, known_at):
+                drawing.leave_out(entry.person)
+            else:
+                drawing.hear(contacts(entry.records, rules, known_at))
     with progress.step("Read decisions", total=len(chosen)) as advance:
         for decision_id in chosen:
             advance()
             logged = store.decision(decision_id)
-            if logged is None:  # its person was erased meanwhile
-                continue
-            found = _rows(logged, catalogue, outcomes, known_at)
-            if isinstance(found, str):
-                left[found] += 1
-            else:
-                draws += found
-    return Reading(tuple(draws), **left)
+            if logged is not None:  # its person was erased meanwhile
+                drawing.take(logged)
+    return drawing.reading
+
+
+class Drawing:
+    """Makes the Reading of what it is told: of everybody's contacts, or that they object, and then of decisions."""
+
+    def __init__(self, catalogue: Catalogue, vocabulary: Vocabulary, known_at: int) -> None:
+        """known_at: ms UTC."""
+        self._catalogue, self._known_at = catalogue, known_at
+        self._succeeded: dict[tuple[int, int, int], int] = {}
+        self._objecting: set[int] = set()
+        self._outcomes = _Outcomes(vocabulary, self._succeeded, self._objecting)
+        self._draws: list[Draw] = []
+        self._left = {"unmatured": 0, "objecting": 0, "unreadable": 0}
+
+    def leave_out(self, person: int) -> None:
+        self._objecting.add(person)
+
+    def hear(self, told: Records) -> None:
+        """told: CONTACT records of one person (training.contacts)."""
+        for one in told:
+            if one["success"] and one["decision"] != 0:
+                self._succeeded[int(one["decision"]), int(one["action"]), int(one["channel"])] = int(one["at"])
+
+    def take(self, logged: LoggedDecision) -> None:
+        found = _rows(logged, self._catalogue, self._outcomes, self._known_at)
+        if isinstance(found, str):
+            self._left[found] += 1
+        else:
+            self._draws += found
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(tuple(self._draws), **self._left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +201,11 @@ class _Outcomes:
 
     vocabulary: Vocabulary
     succeeded: Mapping[tuple[int, int, int], int]
-    objecting: frozenset[int]
+    objecting: Collection[int]
 
     def success(self, decision_id: str, action: str, channel: str, held_until: int) -> bool:
         codes = self.vocabulary.code("action", action), self.vocabulary.code("channel", channel)
         return self.succeeded.get((text_code(decision_id), *codes), held_until + 1) <= held_until
-
-
-def _outcomes(store: HistoryStore, compiled: CompiledCatalogue, known_at: int, progress: Progress) -> _Outcomes:
-    rules = reward_rules(compiled, store.vocabulary)
-    succeeded: dict[tuple[int, int, int], int] = {}
-    objecting: set[int] = set()
-    with progress.step("Read outcomes", total=store.people()) as advance:
-        for entry in store.scan(0, 1):
-            advance()
-            if objects_to_profiling(entry.consents, known_at):
-                objecting.add(entry.person)
-                continue
-            for one in contacts(entry.records, rules, known_at):
-                if one["success"] and one["decision"] != 0:
-                    key = int(one["decision"]), int(one["action"]), int(one["channel"])
-                    succeeded[key] = int(one["at"])
-    return _Outcomes(store.vocabulary, succeeded, frozenset(objecting))
 
 
 def _rows(logged: LoggedDecision, catalogue: Catalogue, outcomes: _Outcomes, known_at: int) -> list[Draw] | str:

@@ -17,8 +17,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.declared_traits import TraitType
 from models import catalogue_file
-from models.policy_document import TraitType
 from training.sources.files import customers as customer_rows
 from training.sources.files import events as event_rows
 from training.sources.files.accepted import check_channels, check_people, shared_identifiers

@@ -229,7 +229,7 @@ def feature_drift(log: Log) -> tuple[FeatureDrift, ...]:
         values = _Values(rows[:, column], weight, person, log.newest)
         earlier = None if before is None else _Values(before[0][:, column], before[1], before[2], "")
         unknown = float(weight[np.isnan(values.value)].sum() / weight.sum())
-        for against, one in values.drift(reference.features[name], earlier):
+        for against, one in values.drift(reference.features.get(name), earlier):
             found.append(FeatureDrift(name, against, decisions, unknown, one))
     return tuple(sorted(found, key=lambda one: (-one.found.psi, one.feature)))
 

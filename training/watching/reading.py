@@ -30,6 +30,8 @@ from models.logged_rows import rows_of
 from models.notices import Noticed
 from training.contacts import DAY, contacts, reward_rules
 from training.errors import NothingToLearn
+from training.offpolicy.logged import Draw, Drawing
+from training.watching.reference import important
 
 _BESIDE = {"candidates", "eligible"}
 """What stands in a funnel beside its gates."""
@@ -108,19 +110,22 @@ class Sampled:
 
 @dataclass(slots=True)
 class Log:
-    """decisions: since before the span, the newest first. references: by bundle digest, where a bundle has one.
-    features: whose columns `samples` holds: those of the reference of the newest decision that has one. Left out are
-    `objecting` decisions of people who object, `unreadable` ones, and with `cut` whatever is older than the limit.
-    unmatched: contacts that matured in the span, of decisions that are not among these."""
+    """decisions: since before the span, the newest first. draws: of them, the matured. references: by bundle digest,
+    where a bundle has one. features: whose columns `samples` holds: those of the reference of the newest decision that
+    has one, else those by which its model gains most. strangers: versions whose reference has nothing to compare with.
+    Left out are `objecting` decisions of people who object, `unreadable` ones, and with `cut` whatever is older than
+    the limit. unmatched: contacts that matured in the span, of decisions that are not among these."""
 
     span: Span
     catalogue: Catalogue
     decisions: list[Decided] = field(default_factory=list)
+    draws: tuple[Draw, ...] = ()
     slates: list[Slate] = field(default_factory=list)
     chosen: list[Chosen] = field(default_factory=list)
     samples: list[Sampled] = field(default_factory=list)
     references: dict[str, Reference] = field(default_factory=dict)
     features: tuple[str, ...] = ()
+    strangers: set[str] = field(default_factory=set)
     newest: str = ""
     objecting: int = 0
     unreadable: int = 0
@@ -140,6 +145,11 @@ class Log:
             told.append(
                 f"decisions read are the newest {len(self.decisions):,}; older ones are left out; raise --limit"
             )
+        told += [
+            f"model {version} was judged on contacts that others chose; nothing is compared with those; it is once a "
+            "version has learned from contacts of decisions"
+            for version in sorted(self.strangers)
+        ]
         if self.decisions and not self.references:
             told.append("no model in the log knows what it learned from; nothing is compared with that; train again")
         return tuple(told)
@@ -183,7 +193,8 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
         raise NothingToLearn("catalogue is absent; what is watched are its actions; import or publish one first")
     compiled = compile_catalogue(stored, store.vocabulary)
     catalogue = compiled.catalogue
-    log, outcomes = Log(span, catalogue), _outcomes(store, compiled, span, progress)
+    log, drawing = Log(span, catalogue), Drawing(catalogue, store.vocabulary, span.until)
+    outcomes = _outcomes(store, compiled, span, drawing, progress)
     fallbacks = frozenset(action.id for action in catalogue.actions if action.fallback)
     noticed = Noticed(store)
     wanted = store.newest_decisions(_since(span, catalogue), limit)
@@ -199,8 +210,10 @@ def read(store: WatchedStore, span: Span, limit: int, progress: Progress) -> Log
                 continue
             if logged.model_digest and logged.model_digest not in looked_at:
                 looked_at.add(logged.model_digest)
-                _take_reference(log, store, logged.model_digest)
+                _take_reference(log, store, logged)
+            drawing.take(logged)
             _take(log, logged, store, outcomes, fallbacks, noticed.then(logged.catalogue_version) or ())
+    log.draws = drawing.reading.draws
     log.cut = len(wanted) == limit
     log.unmatched = len(outcomes.matured)
     return log
@@ -212,7 +225,9 @@ def _since(span: Span, catalogue: Catalogue) -> int:
     return min(span.before + 1, span.since - longest)
 
 
-def _outcomes(store: WatchedStore, compiled: CompiledCatalogue, span: Span, progress: Progress) -> _Outcomes:
+def _outcomes(
+    store: WatchedStore, compiled: CompiledCatalogue, span: Span, drawing: Drawing, progress: Progress
+) -> _Outcomes:
     rules = reward_rules(compiled, store.vocabulary)
     matured: dict[tuple[int, int, int], bool] = {}
     objecting: set[int] = set()
@@ -222,23 +237,29 @@ def _outcomes(store: WatchedStore, compiled: CompiledCatalogue, span: Span, prog
             if objects_to_profiling(entry.consents, span.until):
                 objecting.add(entry.person)
                 continue
-            for one in contacts(entry.records, rules, span.until):
+            told = contacts(entry.records, rules, span.until)
+            drawing.hear(told)
+            for one in told:
                 if one["decision"] != 0 and one["matured_at"] > span.since:
                     matured[int(one["decision"]), int(one["action"]), int(one["channel"])] = bool(one["success"])
     return _Outcomes(matured, frozenset(objecting))
 
 
-def _take_reference(log: Log, store: WatchedStore, digest: str) -> None:
-    files = store.bundle(digest)
+def _take_reference(log: Log, store: WatchedStore, logged: LoggedDecision) -> None:
+    files = store.bundle(logged.model_digest or "")
     try:
-        found = None if files is None else bundle.load(files).reference
+        model = None if files is None else bundle.load(files)
     except BundleError:  # another version's, whose decisions are watched without it
         return
-    if found is None:
+    if model is None or model.reference is None:
         return
+    found, digest = model.reference, logged.model_digest or ""
     log.references[digest] = found
+    if not found.scores and not found.features:
+        log.strangers.add(logged.model_version)
     if not log.features:
-        log.features, log.newest = tuple(name for name in found.features if name in names()), digest
+        watched = found.features or important(model.response)
+        log.features, log.newest = tuple(name for name in watched if name in names()), digest
 
 
 def _take(

@@ -1,6 +1,8 @@
 """What a model was asked about while it was judged, to be compared later with what it is asked in service.
 
 - Scores are those of the contacts of the backtest's test part, by the forest that had not seen them.
+- Both are empty where somebody else chose most of those contacts, as with a first model of imported history: what was
+  never asked of a decision cannot drift.
 - Features are of all that the catalogue could have offered on the channel in a sample of those contacts, for in service
   too they are computed for everything that may be offered. In service what the gates refuse is not among them.
 """
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.definitions import names
+from features.event import Kind
 from models.drift import Histogram, Rate, Reference, edges_of, histogram
 from models.forest import Forest
 from training.table import Dataset, Exposures, Pairs, every_offer, feature_rows
@@ -24,6 +27,8 @@ FEATURES = 40
 QUESTIONS = 3_000
 ROWS = 100_000
 """At most so many contacts, and rows of their candidates, are looked at for features."""
+OURS = 0.5
+"""The least share of the contacts judged on that decisions of this service made, for them to be compared with."""
 FEWEST_PEOPLE = 30
 """A channel with fewer has no reference of its own."""
 
@@ -33,11 +38,25 @@ def reference_of(trained: Trained, seed: int) -> Reference:
     part = tested.parts["test"]
     scores = tested.calibration.apply(tested.raw)
     later = dataset.exposures.take(tested.splits.masks(dataset.exposures)["test"])
+    if ours(dataset, later) < OURS:
+        return Reference({}, {}, _rates(dataset))
     return Reference(
         scores=_scores(dataset, part.exposures, scores, part.sample.weight),
         features=_features(dataset, later, trained.bundle.response, np.random.default_rng([seed, FEATURES])),
         rates=_rates(dataset),
     )
+
+
+def ours(dataset: Dataset, exposures: Exposures) -> float:
+    """The share that follows a logged decision. A contact of the same moment as its decision is asked about just before
+    (training.contacts)."""
+    person, moment = exposures.pairs.person, exposures.pairs.moment
+    decided = np.zeros(len(exposures), np.bool_)
+    for one in np.unique(person):
+        history, here = dataset.histories[one], np.flatnonzero(person == one)
+        at = history["occurred_at"][history["kind"] == Kind.DECIDED]
+        decided[here] = np.isin(moment[here], at) | np.isin(moment[here] + 1, at)
+    return float(decided.mean()) if len(decided) else 0.0
 
 
 def important(forest: Forest, count: int = FEATURES) -> tuple[str, ...]:

@@ -14,14 +14,14 @@ from features.progress import Progress
 from models.document_fields import text_of
 from models.drift import InTheLarge, Shift
 from training.offpolicy import arms
-from training.offpolicy.logged import Reward, read_draws
+from training.offpolicy.logged import Reward
+from training.settings import DEFAULT_SEED
 from training.watching.figures import Against, FeatureDrift, Responses, ScoreDrift, Watched, watched
 from training.watching.reading import Span, WatchedStore, read
 from training.watching.underserved import Counts, Served, served
 
 ACTIONS, FEATURES, GATES = 20, 15, 3
 """At most so many lines of actions and of features, and gates in a cell, are for people; JSON has them all."""
-SEED = 20240229
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,7 @@ class Report:
 def look(store: WatchedStore, now: int, days: int, limit: int, progress: Progress) -> Report:
     """The last `days` until `now` (ms UTC), from at most `limit` decisions. Raises NothingToLearn."""
     log = read(store, Span.last(days, now), limit, progress)
-    since = min((one.at for one in log.decisions), default=now)
-    draws = read_draws(store, since, now, progress, limit).draws
-    lifts = arms.by_arm(draws, Reward.SUCCESS, np.random.default_rng(SEED)) if draws else ()
+    lifts = arms.by_arm(log.draws, Reward.SUCCESS, np.random.default_rng(DEFAULT_SEED)) if log.draws else ()
     found, told = watched(log, lifts), served(log)
     return Report(found, told, findings(found), log.remarks)
 

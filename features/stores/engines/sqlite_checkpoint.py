@@ -11,12 +11,12 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from features.stores.engines.sqlite_file import Whereabouts, connect
 from features.stores.engines.sqlite_lock import FileLock
-from features.stores.protocol import StoreError
+from features.stores.protocol import StoreError, StoreUnavailable
 
 logger = logging.getLogger("nextbest.store")
 
@@ -30,6 +30,9 @@ _CACHE = 1
 MENDED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """The versions of SQLite from which on, on their branches, a commit that begins the log anew while it is being moved
 loses nothing (sqlite.org/wal.html, "the WAL-reset bug"). With others nobody may commit meanwhile."""
+
+
+_NOT_MOVED = "%s-wal is not moved into its file (%s); nothing in it is lost, but it grows; look at the disk; told once"
 
 
 def commits_meanwhile(version: tuple[int, int, int]) -> bool:
@@ -78,16 +81,30 @@ class Checkpoints:
 
     def _look(self) -> None:
         try:
-            alone = nullcontext() if commits_meanwhile(sqlite3.sqlite_version_info) else self._lock.held()
-            with self._busy, alone:
-                self._whereabouts.require()
-                self._move()
+            with self._busy, self._alone() as alone:
+                if alone:
+                    self._whereabouts.require()
+                    self._move()
         except (sqlite3.Error, StoreError) as error:
             if not self._failing:
-                logger.warning("the write-ahead log grows; told once", extra={"reason": str(error)})
+                logger.warning(_NOT_MOVED, self._path, error)
             self._failing = True
         else:
             self._failing = False
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether nobody commits meanwhile, or may. Not while somebody writes for long, as an import does: then it is
+        looked again."""
+        with ExitStack() as held:
+            try:
+                if not commits_meanwhile(sqlite3.sqlite_version_info):
+                    held.enter_context(self._lock.held())
+            except StoreUnavailable:
+                self._committed.set()
+                yield False
+            else:
+                yield True
 
     def _move(self) -> None:
         connection = connect(self._path, self._patience, _CACHE)

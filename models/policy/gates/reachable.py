@@ -12,15 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.declared_traits import DO_NOT_CONTACT
 from features.event import Kind
 from models.document_fields import text_of
 from models.policy.gate import Account
 from models.policy.situation import Situation
 from models.policy_rules import Direction
-
-DO_NOT_CONTACT = "do_not_contact"
-"""The trait of somebody who must not be contacted. Files and forms say it in many ways, so whatever is not one of _NO
-closes."""
 
 _NO = frozenset({"", "0", "false", "f", "no", "n", "off", "none", "null"})
 

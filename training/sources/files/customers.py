@@ -15,11 +15,11 @@ import polars as pl
 import pyarrow as pa
 
 from features.columns import CUSTOMER_SCHEMA, IMPORT_SCHEMA
+from features.declared_traits import SAID, TRUTHS, TraitType
 from features.event import Kind
 from features.identity import IdentityError, normalise
 from features.instants import parse_instant
 from features.stores.import_columns import checked_events
-from models.policy_document import TraitType
 from training.sources.files.accepted import called, check_acceptable, customer_ids, customers_acceptable
 from training.sources.files.columns import Faults, moments, numbers, texts
 from training.sources.files.events import objects
@@ -28,8 +28,6 @@ from training.sources.files.tables import FileRows, check_columns
 REQUIRED: Final = ("customer_id",)
 OPTIONAL: Final = ("traits", "trait.", "identifier.", "consent.", "consent_at", "holds", "holds_since", "time_zone")
 
-_TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_SAID: Final = {"number": "a number", "yes_no": "true or false", "time": "a time with its offset from UTC"}
 _CONSENTS: Final = {"granted": Kind.CONSENT_GRANTED, "withdrawn": Kind.CONSENT_WITHDRAWN}
 
 
@@ -120,14 +118,14 @@ def _typed(column: pl.Series, declared: TraitType | None, faults: Faults) -> pl.
     if declared == "time":
         found = said.map_elements(_moment, return_dtype=pl.String)
     elif declared == "yes_no":
-        found = said.str.to_lowercase().replace_strict(_TRUTHS, default=None, return_dtype=pl.Boolean)
+        found = said.str.to_lowercase().replace_strict(TRUTHS, default=None, return_dtype=pl.Boolean)
     else:
         found = said.cast(pl.Float64, strict=False)
         whole = said.cast(pl.Int64, strict=False)
         found = whole if whole.null_count() == found.null_count() else found
     wrong = said.is_not_null() & found.is_null()
     faults.add(
-        column.name, column, wrong, f"the catalogue declares it as {_SAID[declared]}", "correct it or the catalogue"
+        column.name, column, wrong, f"the catalogue declares it as {SAID[declared]}", "correct it or the catalogue"
     )
     return found
 
