@@ -12,6 +12,8 @@ MILLIONTHS = 1_000_000
 LARGEST = 2**53
 """Of money in millionths and of contacts: nine milliards of a currency."""
 
+LARGEST_PRICE = LARGEST / MILLIONTHS
+
 
 def millionths(money: float) -> int:
     """money: currency, 0 or more; what is beyond all counting counts as the largest."""

@@ -193,7 +193,7 @@ class CatalogueDocument(Entry):
     journey: JourneyEntry = JourneyEntry()
     contact_reasons: list[ContactReasonEntry] = []
     traits: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")], TraitType] = {}
-    placeholders: list[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.-]{0,199}$")]] = []
+    placeholders: list[Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z_][\w.-]*$")]] = []
     groups: list[GroupEntry] = []
     limits: list[ContactLimitEntry] = []
     cool_off: CoolOffEntry | None = None

@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from features.spending import LARGEST
-from features.stores.acceptance import LARGEST_PRICE
+from features.spending import LARGEST, LARGEST_PRICE
 from features.stores.shared import UNTOLD, ItemState
 
 _TYPES = {"id": pa.string(), "stock": pa.int64(), "price": pa.float64()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter
-
 from models.catalogue_document import CatalogueFile
 from serving import catalogues
 from serving.admission import Line
@@ -18,7 +16,7 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         "read",
         "What may be offered, to whom and how: the newest version, or the one asked for.",
         catalogues.read,
-        answer=TypeAdapter(CatalogueFile),
+        answer=CatalogueFile,
         optional=("version", "items"),
         bulk=True,
         line=Line.BACKGROUND,
@@ -31,8 +29,8 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         "Publish a catalogue as the new version.",
         catalogues.put,
         catalogues.MOST_BYTES,
-        TypeAdapter(CatalogueFile),
-        TypeAdapter(PublishedAnswer),
+        CatalogueFile,
+        PublishedAnswer,
         optional=("note",),
         request_headers=("If-Match",),
         bulk=True,
@@ -45,7 +43,7 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         "read",
         "What was published when and by whom, the newest first.",
         catalogues.versions,
-        answer=TypeAdapter(VersionsAnswer),
+        answer=VersionsAnswer,
         optional=("before", "limit"),
     ),
     Endpoint(
@@ -55,8 +53,8 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         "Publish what an older version said as the new version.",
         catalogues.rollback,
         16 * 1024,
-        TypeAdapter(RollbackRequest),
-        TypeAdapter(PublishedAnswer),
+        RollbackRequest,
+        PublishedAnswer,
         request_headers=("If-Match",),
         bulk=True,
         line=Line.BACKGROUND,
@@ -68,8 +66,8 @@ CATALOGUE_ENDPOINTS: tuple[Endpoint, ...] = (
         "What is wrong with a catalogue, or what publishing it would change. Changes nothing.",
         catalogues.validate,
         catalogues.MOST_BYTES,
-        TypeAdapter(CatalogueFile),
-        TypeAdapter(ComparedAnswer),
+        CatalogueFile,
+        ComparedAnswer,
         bulk=True,
         line=Line.BACKGROUND,
         yaml=True,

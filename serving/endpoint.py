@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from serving.admission import Line
 from serving.call import Call
@@ -44,8 +44,8 @@ Handler = Callable[[Runtime, Asked], Awaitable[bytes | Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: for the
-    interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
+    """right: what a key must carry, "" for none. body_limit: bytes, unpacked; 0 for a GET. request, answer: types, for
+    the interactive page, None for free JSON. counted: whether it takes one of the places for requests in flight.
     declared: also a @bentoml.api of the service, under this path. bulk: has the time of a batch. query: names of the
     query's parameters, optional: of those that may be left out. headers: sent along with every answer. request_headers:
     names of those that are read. line: in which its requests wait for their turn. yaml: it takes and gives YAML as well
@@ -57,8 +57,8 @@ class Endpoint:
     summary: str
     handler: Handler
     body_limit: int = 0
-    request: TypeAdapter[object] | None = None
-    answer: TypeAdapter[object] | None = None
+    request: object = None
+    answer: object = None
     media_type: str = JSON
     counted: bool = True
     declared: bool = False

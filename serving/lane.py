@@ -45,12 +45,13 @@ BENTO_PATHS = ("/static_content/", "/schema.json")
 
 
 class Lane:
-    """ASGI application in front of `behind`. runtime: of this worker, once it has started."""
+    """ASGI application in front of `behind`. runtime: of this worker, once it has started. by_provider: whether people
+    may sign in to the console through an OpenID provider."""
 
-    def __init__(self, behind: ASGIApp, runtime: Callable[[], Runtime], fast: bool) -> None:
+    def __init__(self, behind: ASGIApp, runtime: Callable[[], Runtime], fast: bool, by_provider: bool = False) -> None:
         self._behind = behind
         self._runtime = runtime
-        self._console = Console(runtime)
+        self._console = Console(runtime, by_provider)
         served = [endpoint for endpoint in ENDPOINTS if fast or not endpoint.declared]
         self._methods: dict[str, dict[str, Endpoint]] = {}
         for endpoint in served:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from serving.deployment import NotStartable, prepare, require_free_port
+from serving.deployment import NotStartable, greeting, prepare, require_free_port
 from serving.leaving import LAUNCHER
 from serving.settings import Settings
 
@@ -26,8 +26,9 @@ _PATIENCE = 20.0  # seconds from asking the workers to end to making them
 def serve(settings: Settings, workers: int, and_then: str = "") -> int:
     """Serve until interrupted; the exit code. and_then: what else to tell once a worker answers. Raises NotStartable
     with one line for people."""
-    prepare(settings, settings.host)
+    prepared = prepare(settings, settings.host)
     require_free_port(settings.host, settings.port)
+    sys.stderr.write(greeting(prepared))
     server = subprocess.Popen(  # noqa: S603 - our own command, nothing of it from outside
         _command(settings), env=_environment(settings, workers), cwd=_ROOT, start_new_session=True
     )

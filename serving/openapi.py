@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -32,7 +33,7 @@ ERRORS = {
 
 def description() -> Schema:
     components: dict[str, object] = {}
-    error = _schema(TypeAdapter(ErrorFields), components)
+    error = _schema(ErrorFields, components)
     components["Error"] = {"type": "object", "required": ["error"], "properties": {"error": error}}
     paths: dict[str, dict[str, object]] = {}
     for endpoint in ENDPOINTS:
@@ -88,9 +89,9 @@ def _as_text(endpoint: Endpoint) -> Schema:
     return {YAML: {"schema": {"type": "string"}}} if endpoint.yaml else {}
 
 
-def _schema(adapter: TypeAdapter[object], components: dict[str, object]) -> Schema:
+def _schema(declared: Any, components: dict[str, object]) -> Schema:
     """A reference to the type's schema, whose parts are put into `components`."""
-    schema = adapter.json_schema(ref_template=_REFERENCE)
+    schema = TypeAdapter(declared).json_schema(ref_template=_REFERENCE)
     components.update(schema.pop("$defs", {}))
     title = schema.get("title")
     if not isinstance(title, str) or schema.get("type") != "object":

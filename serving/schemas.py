@@ -26,8 +26,7 @@ from pydantic_core import core_schema
 
 from features.event import Kind
 from features.instants import parse_instant, render_instant
-from features.spending import LARGEST
-from features.stores.acceptance import LARGEST_PRICE
+from features.spending import LARGEST, LARGEST_PRICE
 from features.wire.fields import MAX_NUMBER
 
 BATCH_LIMIT = 1000

@@ -45,6 +45,8 @@ def test_a_replica_installs_no_training() -> None:
         "pandas",
         "polars",
         "implicit",
+        "lightgbm",
+        "scipy",
         "matplotlib",
         "optuna",
         "threadpoolctl",

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from features.event import Event
-from features.spending import LARGEST, MILLIONTHS
+from features.spending import LARGEST, LARGEST_PRICE
 from features.stores.protocol import Append, InvalidEvent, LogDecision
 from features.stores.shared import UNTOLD, ItemState
 
@@ -21,8 +21,6 @@ _LARGEST_CODE = 2**31 - 1
 _LARGEST_SEVERITY = 2**15 - 1
 _LARGEST_INTEGER = 2**63 - 1
 _LAST_DAY = dt.date.max.toordinal()
-
-LARGEST_PRICE = LARGEST / MILLIONTHS
 
 
 def check_append(write: Append) -> None:

@@ -39,7 +39,6 @@ from serving.console import (
 )
 from serving.console.accounts import Hashing
 from serving.console.faults import sent_to
-from serving.console.provider import Provider
 from serving.console.roles import May
 from serving.console.visit import (
     Person,
@@ -159,20 +158,34 @@ def _of_whom_if_later(served: Served) -> Served:
     return handler
 
 
-class Console:
-    """ASGI application for all below CONSOLE. runtime: of this worker, once it has started."""
+_WITHOUT_PROVIDER: Final = (Address("GET", f"{CONSOLE}/oidc", sign_in.without_provider, open=True),)
 
-    def __init__(self, runtime: Callable[[], Runtime]) -> None:
+
+def _of_provider() -> tuple[Address, ...]:
+    """Only where there is one: what reads id tokens takes a tenth of a second to load."""
+    from serving.console.provider import Provider  # noqa: PLC0415
+
+    provider = Provider()
+    return (
+        Address("GET", f"{CONSOLE}/oidc", provider.begin, open=True, patient=True),
+        Address("GET", f"{CONSOLE}/oidc/back", provider.back, open=True, patient=True, spends=True),
+    )
+
+
+class Console:
+    """ASGI application for all below CONSOLE. runtime: of this worker, once it has started. by_provider: whether people
+    may sign in through an OpenID provider."""
+
+    def __init__(self, runtime: Callable[[], Runtime], by_provider: bool) -> None:
         self._runtime = runtime
         self._in_flight = 0
-        hashing, provider = Hashing.made(), Provider()
+        hashing = Hashing.made()
         addresses = (
             Address("GET", CONSOLE, sign_in.home),
             Address("GET", f"{CONSOLE}/sign-in", sign_in.form, open=True),
             Address("POST", f"{CONSOLE}/sign-in", partial(sign_in.enter, hashing=hashing), open=True),
             Address("GET", f"{CONSOLE}/link/{{token}}", sign_in.by_link, open=True, spends=True),
-            Address("GET", f"{CONSOLE}/oidc", provider.begin, open=True, patient=True),
-            Address("GET", f"{CONSOLE}/oidc/back", provider.back, open=True, patient=True, spends=True),
+            *(_of_provider() if by_provider else _WITHOUT_PROVIDER),
             Address("POST", f"{CONSOLE}/sign-out", sign_in.leave),
             Address("GET", f"{CONSOLE}/here", sign_in.here),
             Address("GET", f"{CONSOLE}/find", finding.find, May.CUSTOMERS),

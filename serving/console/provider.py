@@ -81,8 +81,6 @@ class Provider:
 
     async def begin(self, visit: Visit) -> Response:
         settings = visit.runtime.settings
-        if not settings.oidc_issuer:
-            return sign_in.refused(visit, "no OpenID provider is set up; sign in with name and password")
         try:
             known = await self.description(settings)
         except FAULTS as error:
@@ -107,9 +105,7 @@ class Provider:
         settings, query = visit.runtime.settings, visit.request.query_params
         secret = visit.request.cookies.get(COOKIE, "")
         state, code = query.get("state", ""), query.get("code", "")
-        if not (settings.oidc_issuer and secret and code) or not hmac.compare_digest(
-            state.encode(), _made_of(secret, "state").encode()
-        ):
+        if not (secret and code) or not hmac.compare_digest(state.encode(), _made_of(secret, "state").encode()):
             return sign_in.refused(visit, "this sign-in was not begun here, or took too long; begin again")
         try:
             claims = await self._claims(visit, settings, secret, code)

@@ -54,6 +54,10 @@ def refused(visit: Visit, fault: str) -> Response:
     return page("sign_in.html", visit, 403, **_shown(visit, "", fault=fault))
 
 
+async def without_provider(visit: Visit) -> Response:
+    return refused(visit, "no OpenID provider is set up; sign in with name and password")
+
+
 def _shown(visit: Visit, following: str, name: str = "", fault: str = "") -> dict[str, str]:
     provider = urlsplit(visit.runtime.settings.oidc_issuer).hostname or ""
     return {"next": following, "name": name, "fault": fault, "provider": provider}

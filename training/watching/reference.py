@@ -52,8 +52,10 @@ def ours(dataset: Dataset, exposures: Exposures) -> float:
     (training.contacts)."""
     person, moment = exposures.pairs.person, exposures.pairs.moment
     decided = np.zeros(len(exposures), np.bool_)
-    for one in np.unique(person):
-        history, here = dataset.histories[one], np.flatnonzero(person == one)
+    order = np.argsort(person, kind="stable")
+    people, start = np.unique(person[order], return_index=True)
+    for one, here in zip(people, np.split(order, start[1:]), strict=True):
+        history = dataset.histories[one]
         at = history["occurred_at"][history["kind"] == Kind.DECIDED]
         decided[here] = np.isin(moment[here], at) | np.isin(moment[here] + 1, at)
     return float(decided.mean()) if len(decided) else 0.0

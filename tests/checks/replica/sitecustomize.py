@@ -1,11 +1,25 @@
 """On the path of a process, this hides what no replica installs, so that it is served with what a replica has: whatever
-of locks/all.txt is for training stays out of locks/service.txt. LightGBM loads half of it, where it is."""
+of locks/all.txt is for training stays out of locks/service.txt."""
 
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-HIDDEN = frozenset({"implicit", "matplotlib", "mlflow", "optuna", "pandas", "polars", "sklearn", "threadpoolctl"})
+HIDDEN = frozenset(
+    {
+        "implicit",
+        "lightgbm",
+        "matplotlib",
+        "mlflow",
+        "narwhals",
+        "optuna",
+        "pandas",
+        "polars",
+        "scipy",
+        "sklearn",
+        "threadpoolctl",
+    }
+)
 
 
 class _Hidden:
