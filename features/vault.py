@@ -92,9 +92,11 @@ class Vault:
     def keep(self, identifier: Identifier) -> bytes | None:
         """What is stored of the value beside its digest: sealed, or None where clear values are omitted. A user id is
         kept in any case: it is the name by which the company's other systems know the person."""
-        if identifier.type == DIGEST or (self.omitted and identifier.type != USER_ID):
-            return None
-        return self.seal(identifier.value)
+        return self.seal(identifier.value) if self.keeps(identifier) else None
+
+    def keeps(self, identifier: Identifier) -> bool:
+        """Whether keep gives anything to store."""
+        return identifier.type != DIGEST and (not self.omitted or identifier.type == USER_ID)
 
 
 def _derived(secret: bytes, purpose: str) -> bytes:

@@ -255,7 +255,7 @@ ROLLBACK: TypeAdapter[RollbackRequest] = TypeAdapter(RollbackRequest)
 
 
 class _Response(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class ActionAnswer(_Response):

@@ -86,7 +86,7 @@ def strength(type_: str, declared: Collection[str]) -> Strength:
 
 def called(vault: Vault, identifier: Identifier) -> str:
     """The outside name of the profile that the identifier anchors, where clear values may be omitted."""
-    if vault.keep(identifier) is None:
+    if not vault.keeps(identifier):
         return outside_name(Identifier(DIGEST, vault.digest(identifier).hex()))
     return outside_name(identifier)
 
