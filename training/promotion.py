@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.05
 DIFFERENCE = "ahead of the champion"
+LOSS = "log loss on later contacts"
 FORCE = 'promote with --force --reason "..." --by NAME'
 TRY = "to find out on a few people `nextbest ab start`"
 OF_THE_LOG = ("effective people", "choices without support", "draws that do not come out again")
@@ -199,7 +200,8 @@ def verdict(
     skew: Skewed | NotEvaluable,
     pace: Paced | NotEvaluable,
 ) -> Verdict:
-    """Over a champion only with a difference that the log tells of; a first champion goes by the holdout."""
+    """Over a champion only with a difference that the log tells of; a first champion goes by the holdout, and never
+    without one."""
     criteria = (
         *_off_policy(compared, limits),
         *_on_holdout(holdout, limits),
@@ -210,6 +212,8 @@ def verdict(
     reasons = [one.refusal for one in criteria if one.result is Result.FAILED]
     difference = criteria[0]
     if champion is None:
+        if isinstance(holdout, NotEvaluable):
+            reasons.insert(0, f"{LOSS}: {holdout.why}; to decide without it {FORCE}")
         remark = "no champion to compare with; a first one goes by later contacts alone"
     elif difference.result is Result.NOT_EVALUABLE:
         remark = f"over champion {champion}; not evaluable off-policy"
@@ -271,7 +275,7 @@ def _difference(compared: Compared, required: float, limits: Limits) -> Criterio
 
 
 def _on_holdout(holdout: Holdout | NotEvaluable, limits: Limits) -> tuple[Criterion, ...]:
-    names = ("log loss on later contacts", "calibration error on later contacts")
+    names = (LOSS, "calibration error on later contacts")
     if isinstance(holdout, NotEvaluable):
         return tuple(Criterion(one, None, Bound.MOST, None, Result.NOT_EVALUABLE, holdout.why) for one in names)
     ours, theirs = holdout.challenger, holdout.champion

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from msgspec import to_builtins
 from typer.testing import CliRunner
 
 from features.event import Event, Identifier, Kind
-from features.stores import open_store
+from features.progress import Silent
+from features.stores import Store, open_store
 from features.stores.protocol import Append, LogDecision
 from models import bundle
 from models.bundle import Bundle, Provenance
@@ -29,7 +31,7 @@ from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from models.population import COLUMNS, Population
 from models.track_record import TrackRecord
-from nextbest import app
+from nextbest import app, replay
 from serving.model_loader import NoModel, Origin, resolve
 from serving.redrawing import ByModel
 from serving.reigns import verdicts
@@ -39,10 +41,11 @@ from tests.models.shop import DAY, NOW
 from tests.training.draw_world import ITEM_OF_B, decide_for, open_shop
 from training.champions import Grounds, How
 from training.errors import Overtaken
-from training.judging import contest, promoted
-from training.promotion import unchanged
+from training.judging import contest, judged, promoted, terms_of
+from training.promotion import Result, unchanged
 from training.registry import CHALLENGER, CHAMPION, MODEL_NAME, PREVIOUS, Registry, RunRecord
 from training.run import CARD
+from training.settings import TrainingSettings
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -167,6 +170,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     assert home.aliases() == {CHAMPION: first, CHALLENGER: worse}
 
     assert one_line(home.promote(worse, "--force", "--by", "Ann")).startswith("reason is missing; ")
+    assert one_line(home.promote(worse, "--force", "--reason", "to see it fail")).startswith("by is missing; ")
     forced = home.promote(worse, "--force", "--by", "Ann", "--reason", "to see it fail")
     assert (forced.returncode, "**refused**" in forced.stdout) == (0, True)
     assert "Forced past the verdict by Ann: to see it fail" in forced.stdout
@@ -293,4 +297,17 @@ def test_what_the_challenger_would_offer_of_what_was_bought_is_noted(tmp_path: P
         for _ in range(2):
             assert challenger(logged, ((), ())) is not None
         assert (challenger.decisions, challenger.broken) == ({name}, broken)
+    refuses_for_the_law(shop.store, tmp_path, without)
     shop.store.close()
+
+
+def refuses_for_the_law(store: Store, path: Path, without: Policy) -> None:
+    models, as_served = Registry(tracking(path), path / "artifacts"), replay(store)
+    models.register(model(RATE, RATE, 1), RunRecord({}, {}, {}, {}, {}))
+    them = contest(store, models, None)
+    for policy, broken in ((POLICY, 0.0), (without, 1.0)):
+        lawless = replace(as_served, by_model=partial(ByModel, Replayer(store, "r"), policy=policy))
+        made, _ = judged(store, models, them, lawless, terms_of(NOW), TrainingSettings(), Silent())
+        (law,) = [one for one in made.criteria if one.name == "offers of what was bought within its window"]
+        assert (law.observed, law.result is Result.FAILED) == (broken, broken > 0.0)
+        assert (law.refusal in made.reasons) == (broken > 0.0)

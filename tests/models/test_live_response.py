@@ -149,6 +149,14 @@ def test_a_new_action_has_what_others_of_its_group_have_shown() -> None:
     assert alone.by["a-9", "web"].of == "channel"
 
 
+def test_what_starts_badly_falls_to_what_comes_of_it() -> None:
+    found = lifts({("a-1", "web"): counted(1000, 25)}, SHOP, AT_ONCE, "m", NOW)
+    fallen = lifted(np.array([0.1]), np.array([offset(found, "a-1")]))[0]
+    assert fallen == pytest.approx(0.1 * (HELD["action"] + 25) / (HELD["action"] + 100), rel=0.1)
+    assert fallen < 0.05
+    assert offset(found, "a-2") < 0.0  # another of its group, of which nothing is known yet
+
+
 def test_an_action_is_not_held_towards_itself() -> None:
     """Counts of its own come in once: alone in its group it is what its own counts and the levels above say."""
     found = lifts({("a-1", "web"): counted(100, 30)}, shop(groups={"a-1": "g"}), AT_ONCE, "m", NOW)

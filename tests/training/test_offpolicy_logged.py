@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from features.event import Event, Identifier, Kind
 from features.progress import Silent
-from features.stores.protocol import Append
+from features.stores.protocol import Append, LoggedDecision
 from features.stores.trials import Trial, TrialKind
+from models.first_draws import Choice, FirstDraw
 from models.policy.exploration import UNIFORM, Greedy
 from models.policy.gates import GATES
 from models.policy.version import Policy
@@ -33,7 +34,7 @@ from training.offpolicy.estimators import IPS, SelfNormalisedIPS
 from training.offpolicy.feedback import Evaluation
 from training.offpolicy.intervals import bootstrapped, bootstrapped_difference
 from training.offpolicy.logged import Reading, Reward, feedback_of, read_draws, sampled
-from training.offpolicy.paired import Policies, compared
+from training.offpolicy.paired import Policies, compared, over_all, paired
 from training.offpolicy.redrawn import Redrawn, redrawn
 from training.offpolicy.report import report
 from training.promotion import Compared, Limits, NotEvaluable, Replayed, verdict
@@ -312,6 +313,32 @@ def test_a_real_replay_decides_anew_and_a_command_tells_what_it_found(tmp_path: 
     for target in ([], ["--random", "--catalogue", "1"]):
         unclear = nextbest(tmp_path, "off-policy", *target)
         assert (unclear.exit_code, unclear.stderr[:31]) == (2, "target is missing or doubled; n")
+
+
+def test_what_a_comparison_rests_on_is_told(shop: Shop, reading: Reading) -> None:
+    """The share of draws that the challenger cannot decide anew, and of its choices to which the log gave no chance."""
+    drawn, rest = shop.redraw(), (shop.store.vocabulary, Silent(), Reward.SUCCESS, np.random.default_rng(1), 10_000)
+    forgotten = {one.decision.decision_id for one in reading.draws if one.decision.decision_id.endswith("-0")}
+
+    def forgetful(decision: LoggedDecision, taken: Sequence[Sequence[Choice]]) -> Sequence[FirstDraw | None] | None:
+        return None if decision.decision_id in forgotten else shop.redraw(Policy(GATES, UNIFORM))(decision, taken)
+
+    pair = paired(reading.draws, Policies(drawn, drawn, forgetful, 0), *rest)
+    assert not isinstance(pair, NotEvaluable)
+    explored = [one for one in reading.draws if one.propensity < 1.0]
+    away = sum(one.decision.decision_id in forgotten for one in explored)
+    logged, without = pair.challenger.feedback, pair.logging.copy()
+    for low, high, taken in zip(logged.start[:-1], logged.start[1:], logged.taken, strict=True):
+        gone, *_, instead = (place for place in range(low, high) if place != taken)
+        without[instead] += without[gone]
+        without[gone] = 0.0
+    found = over_all(replace(pair, logging=without), 0, np.random.default_rng(1))
+    assert isinstance(found, Compared)
+    assert found.lost == pytest.approx(away / len(explored))
+    assert 0.2 < found.lost < 0.3
+    without_chance = float(pair.challenger.target[without == 0.0].sum())
+    assert found.unsupported == pytest.approx(without_chance / len(pair.draws))
+    assert found.unsupported > 0.1
 
 
 def test_a_sample_is_some_of_the_draws_in_their_order(reading: Reading) -> None:

@@ -35,6 +35,7 @@ from training.promotion import (
     unchanged,
     verdict,
 )
+from training.promotion import LOSS as FIRST_BY
 from training.promotion_text import as_json, markdown
 from training.registry import RunFigures
 
@@ -103,6 +104,8 @@ def test_a_refusal_names_every_criterion_that_failed_and_no_other(
     failed = {one.name for one in made.criteria if one.result is Result.FAILED}
     unknown = made.criteria[0].result is Result.NOT_EVALUABLE
     named = failed | ({DIFFERENCE} if unknown and champion is not None else set())
+    if champion is None and isinstance(holdout, NotEvaluable):
+        named.add(FIRST_BY)
     assert {reason.partition(":")[0] for reason in made.reasons} == named
     assert made.promoted == (not named)
     assert all(one.sentence for one in made.criteria)
@@ -195,6 +198,13 @@ def test_a_log_that_does_not_tell_is_not_evaluable_and_only_a_first_champion_may
     assert (first.promoted, first.remark.startswith("no champion to compare")) == (True, True)
     poor = Holdout(Figures(1.2, 0.1), None, "on 500 contacts")
     assert not verdict("1", None, NotEvaluable("there is no champion"), poor, FINE, LIMITS, CLEAN, PACE).promoted
+
+
+def test_a_first_champion_is_judged_by_something_or_forced() -> None:
+    nothing = NotEvaluable("nothing came of later contacts, and the version has no figures")
+    made = verdict("1", None, nothing, nothing, Replayed(0, ()), LIMITS, nothing, nothing)
+    assert not made.promoted
+    assert made.reasons == (f"{FIRST_BY}: {nothing.why}; to decide without it {FORCE}",)
 
 
 def found_of(made: Verdict, name: str) -> Criterion:
