@@ -115,7 +115,7 @@ def _of_customers() -> tuple[Address, ...]:
         ("POST", "call", _of(_of_whom(acting.call_reason))),
         ("POST", "case/open", _of(_of_whom(acting.open_case))),
         ("POST", "case/close", _of(_of_whom(acting.close_case))),
-        ("POST", "hand-over", _of(acting.hand_over)),
+        ("POST", "hand-over", _of(_of_whom(acting.hand_over))),
         ("POST", "take", _of(acting.take)),
         ("POST", "consent", _of(_of_whom(acting.consent))),
     )
@@ -141,8 +141,10 @@ def _of_whom(served: Served) -> Served:
     async def handler(visit: Visit, known: Known) -> Response:
         session, customer_id = visit.who.session.digest, known.record.customer_id
         if not await asyncio.to_thread(visit.runtime.store.confirmed, session, customer_id):
-            rule = "notes (“Later” writes one), call reasons, cases and consent are of whom it surely is"
-            raise forbidden("caller", "not confirmed", rule, "make sure, and press “It is them” first")
+            rule = (
+                "nothing is written of somebody else: no note (“Later” writes one), case, reason, hand-over or consent"
+            )
+            raise forbidden("caller", "not confirmed", rule, "ask who it is, then press “It is them”")
         return await served(visit, known)
 
     return handler

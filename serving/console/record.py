@@ -69,11 +69,13 @@ class Owned:
 @dataclass(frozen=True, slots=True)
 class Now:
     """What may change while the page is open. newest: the sequence of the newest event that is in it; version: of the
-    history that decisions read. told: what they have just chosen or filled in. speaking: a call or chat is under way.
-    names: of actions that the journey is about, by id."""
+    history that decisions read. confirmed: as in Who; until then what was filled in is not shown. told: what they have
+    just chosen or filled in. speaking: a call or chat is under way. names: of actions that the journey is about, by
+    id."""
 
     known: Known
     newest: int
+    confirmed: bool
     context: ContextAnswer
     told: tuple[JustTold, ...]
     speaking: bool
@@ -135,8 +137,13 @@ def _now(visit: Visit, known: Known, told: Sequence[Sequence[LoggedEvent]], spea
     context = context_from(runtime, known, runtime.settings.console_channel, catalogue, told)
     actions = set[str]() if context.journey is None else _acted_on(told, int(context.journey.started_at))
     names = runtime.action_names.of(actions, runtime.in_force.catalogue_version)
-    heard = just_told(context, told)
-    return Now(known, newest, context, heard, speaking, visit.zone, catalogue.currency, SEVERITY_NAMES, names)
+    confirmed, heard = _is_confirmed(visit, known), just_told(context, told)
+    beside = (speaking, visit.zone, catalogue.currency, SEVERITY_NAMES, names)
+    return Now(known, newest, confirmed, context, heard, *beside)
+
+
+def _is_confirmed(visit: Visit, known: Known) -> bool:
+    return visit.runtime.store.confirmed(visit.who.session.digest, known.record.customer_id)
 
 
 def _acted_on(told: Sequence[Sequence[LoggedEvent]], since: int) -> set[str]:
@@ -176,7 +183,7 @@ def read(visit: Visit, known: Known) -> Desk:
 
 def who(visit: Visit, known: Known) -> Who:
     store, record = visit.runtime.store, known.record
-    confirmed = store.confirmed(visit.who.session.digest, record.customer_id)
+    confirmed = _is_confirmed(visit, known)
     identity = store.identity(customer_identifier(record.customer_id))
     named = Named.of(record.traits)
     return Who(

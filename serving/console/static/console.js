@@ -275,7 +275,9 @@
     if (!document.querySelector("#who [data-confirmed]")) return;
     for (const one of document.querySelectorAll("[data-sure]")) one.disabled = false;
     for (const one of document.querySelectorAll("[data-unsure]")) one.hidden = true;
-    if (event.detail.target.id === "who") for (const one of document.querySelectorAll("[data-unconfirmed]")) one.remove();
+    if (event.detail.target.id !== "who") return;
+    for (const one of document.querySelectorAll("[data-unconfirmed]")) one.remove();
+    htmx.trigger("#facts", "console:changed"); // what was filled in is shown from now on
   });
 
   let version = desk.dataset.version, newest = "", source = null;
