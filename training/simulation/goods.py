@@ -156,6 +156,7 @@ def catalogue(offered: Sequence[Action], random_share: float) -> CatalogueSource
     document: Mapping[str, JsonValue] = {
         "currency": "EUR",
         "time_zone": "Europe/London",
+        "traits": {"postcode": "text"},
         "channels": {one.id: _channel(one) for one in CHANNELS},
         "service_first": {"severity": 3, "stale_days": 14, "delivery_days": 1, "in_service": []},
         "cool_off": {"action_days": 21},

@@ -230,6 +230,7 @@
     list.dataset.present = anew.dataset.present;
     readAt = Date.now();
     list.replaceChildren(...now.map((one) => one.cloneNode(true)));
+    document.getElementById("heard").textContent = now.filter((one) => one.dataset.told).length || ""; // more than are in sight
     if (come) document.getElementById("told").textContent = "They have just told us: " + come.textContent.trim();
   };
   const age = (ms) => {
