@@ -14,7 +14,16 @@ OF_TRAINING = {"implicit", "lightgbm", "matplotlib", "mlflow", "optuna", "pandas
 """Not scipy, which numba takes where it is; a replica has none."""
 RARE = {"alembic", "joserfc", "psycopg", "sqlalchemy", "training"}
 """For an older store, an OpenID provider, a store on PostgreSQL; of no use to a service."""
-OF_A_WORKER = {"features.stores", "models.catalogue", "models.decide", "numba", "numpy", "pyarrow", "serving.lane", "serving.runtime"}
+OF_A_WORKER = {
+    "features.stores",
+    "models.catalogue",
+    "models.decide",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "serving.lane",
+    "serving.runtime",
+}
 
 
 def imported_by(module: str) -> set[str]:
