@@ -1,10 +1,14 @@
 """What a retrain costs beside bare `lightgbm.train`: `python benchmarks/retrain.py`; `--small` shows that it runs.
 
-The log is SYNTHETIC. A retrain is what `nextbest train` does for the response model: reading the histories, labels,
-affinity models as of several cutoffs, feature rows, forests for judging, for shipping and for calibration, and the
-figures on later contacts. Bare is LightGBM's table and `lightgbm.train` alone, told the same, as many trees, on one
-thread as each of our forests: on the rows that our forest which ships is grown on (all successes and a weighted draw of
-failures), and on every exposure. CPU seconds of all threads are what may be compared on a busy machine.
+The log is SYNTHETIC, and in memory. A retrain is what `nextbest train` does for the response model: reading the
+histories, labels, affinity models as of several cutoffs, feature rows, forests for judging, for shipping and for
+calibration, and the figures on later contacts. Bare is LightGBM's table and `lightgbm.train` alone, told the same, as
+many trees, on one thread as each of our forests: on the rows that our forest which ships is grown on (all successes and
+a weighted draw of failures), and on every exposure. CPU seconds of all threads are what may be compared on a busy
+machine.
+
+Left out are a database, skew, contact reasons, repurchase, cool-off, response delays, incremental effects, the
+bundle's self-test and reference, and all that MLflow keeps.
 """
 
 from __future__ import annotations

@@ -39,6 +39,13 @@ MOST: Final = math.log(8)
 _CERTAIN: Final = 0.99
 """No ratio makes a probability more than that."""
 
+FEWEST_EXPECTED: Final = 20.0
+"""Successes expected by now without which an action's calibration is not told: its standard error is below a quarter
+then."""
+
+MOST_TOLD: Final = 500
+"""Pairs of action and channel whose calibration is told, those with most to expect first."""
+
 LATELY: Final = {
     "action": "how it does lately on the channel, against what the model expects",
     "group": "how others of its group do lately on the channel, against what the model expects; it is new there",
@@ -191,3 +198,18 @@ def expectations(decision: Decision, compiled: CompiledCatalogue) -> tuple[Expec
         for chosen in slate.actions
         if not math.isnan(chosen.model_probability)
     )
+
+
+def calibration(
+    tallies: Tallies, compiled: CompiledCatalogue, delay: ResponseDelay | None, moment: int
+) -> dict[tuple[str, str], float]:
+    """By action id and channel: what has succeeded over what was expected of the contacts by `moment` (ms UTC), 1 where
+    the model is right; of nothing with less than FEWEST_EXPECTED to expect, nor of what is only told. delay None: it is
+    not known what to expect by now, and nothing is told. Whether the catalogue lifts by it makes no difference."""
+    names = _names(compiled)
+    if delay is None or not names:
+        return {}
+    counts = _counts(tallies, names, delay, moment)
+    enough = [place for place in range(len(names)) if counts.by_now[place] >= FEWEST_EXPECTED]
+    first = sorted(enough, key=lambda place: float(counts.by_now[place]), reverse=True)[:MOST_TOLD]
+    return {names[place]: float(counts.succeeded[place] / counts.by_now[place]) for place in first}

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 
 import msgspec
 
 from features.instants import render_instant
 from features.stores.protocol import StoreUnavailable
+from models.live_response import calibration
 from serving import metrics
 from serving.call import Call
 from serving.errors import no_catalogue
 from serving.model_loader import LiveModel
 from serving.runtime import Runtime
 from serving.trials import LiveTrial
-from serving.watching import compared
+from serving.watching import by_action, compared
 
 
 async def model(runtime: Runtime, call: Call) -> bytes:
@@ -92,6 +94,18 @@ async def ready(runtime: Runtime, _call: Call) -> bytes:
 
 
 async def exposition(runtime: Runtime, _call: Call) -> bytes:
+    calibrated: Mapping[tuple[str, str], float] = {}
     with suppress(StoreUnavailable):  # whose clock it may be; the counts tell the rest
         await runtime.publish_watch()
-    return metrics.exposition(partial(compared, reference=runtime.watch.reference))
+        calibrated = await asyncio.to_thread(_calibration, runtime)
+    return metrics.exposition(lambda told: (*compared(told, runtime.watch.reference), by_action(calibrated)))
+
+
+def _calibration(runtime: Runtime) -> Mapping[tuple[str, str], float]:
+    """Of the model in force, of what the store has counted for all replicas."""
+    in_force = runtime.in_force
+    compiled, live = in_force.catalogue, in_force.model
+    if compiled is None or live.response_delay is None:
+        return {}
+    moment = in_force.clock.present(None)
+    return calibration(runtime.store.tallies(live.version), compiled, live.response_delay, moment)

@@ -249,6 +249,18 @@ def compared(told: Iterable[Metric], reference: Reference | None) -> Iterator[Me
     yield calibrated
 
 
+def by_action(calibration: Mapping[tuple[str, str], float]) -> Metric:
+    """calibration: see models.live_response.calibration."""
+    told = families.GaugeMetricFamily(
+        "nextbest_action_calibration_in_the_large",
+        "Successes of an action's contacts of late over what the model expected of them by now.",
+        labels=["channel", "action"],
+    )
+    for (action, channel), ratio in calibration.items():
+        told.add_metric([channel, action], ratio)
+    return told
+
+
 def _by_channel(family: Metric | None) -> Mapping[str, Mapping[str, float]]:
     """By the other label."""
     found: dict[str, dict[str, float]] = {}

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 
 from serving import metrics
-from serving.watching import compared
+from serving.watching import by_action, compared
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = yaml.safe_load((ROOT / "docs" / "alerts.yaml").read_text())
@@ -23,7 +23,7 @@ def told() -> set[str]:
     made = [one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)]
     described: list[Metric] = [family for one in made for family in one.describe()]
     found = set()
-    for family in [*described, *compared([], None)]:
+    for family in [*described, *compared([], None), by_action({})]:
         found.add(family.name)
         if family.type == "counter":
             found |= {f"{family.name}_total"}
@@ -61,7 +61,8 @@ def test_every_series_of_the_page_is_told_and_what_is_watched_is_on_it() -> None
     page = (ROOT / "docs" / "watching.md").read_text()
     on_page = set(re.findall(r"`(nextbest_[a-z_]+)`", page))
     assert on_page <= told()
-    watched = {"nextbest_slates", "nextbest_refusals", "nextbest_score_psi", "nextbest_calibration_in_the_large"}
+    watched = {"nextbest_slates", "nextbest_refusals", "nextbest_score_psi"}
+    watched |= {"nextbest_calibration_in_the_large", "nextbest_action_calibration_in_the_large"}
     assert watched <= {one.removesuffix("_total") for one in on_page}
 
 
