@@ -169,8 +169,7 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
     tells_who_is_served_worse(told)
     assert home.aliases() == {CHAMPION: first, CHALLENGER: worse}
 
-    assert one_line(home.promote(worse, "--force", "--by", "Ann")).startswith("reason is missing; ")
-    assert one_line(home.promote(worse, "--force", "--reason", "to see it fail")).startswith("by is missing; ")
+    force_needs_a_reason_and_a_name(home, worse)
     forced = home.promote(worse, "--force", "--by", "Ann", "--reason", "to see it fail")
     assert (forced.returncode, "**refused**" in forced.stdout) == (0, True)
     assert "Forced past the verdict by Ann: to see it fail" in forced.stdout
@@ -201,6 +200,11 @@ def test_a_first_champion_a_worse_challenger_force_rollback_and_an_equal(home: H
         (equal, [CHAMPION]), (worse, []), (fresh, []), (first, [PREVIOUS]),
     ]  # fmt: skip
     assert rows[0]["champion_since"] == "2026-01-01T00:00:00Z"
+
+
+def force_needs_a_reason_and_a_name(home: Home, version: str) -> None:
+    assert one_line(home.promote(version, "--force", "--by", "Ann")).startswith("reason is missing; ")
+    assert one_line(home.promote(version, "--force", "--reason", "to see it fail")).startswith("by is missing; ")
 
 
 def listed(home: Home) -> list[dict[str, Any]]:
