@@ -106,6 +106,8 @@ async def note(visit: Visit, known: Known) -> Response:
     told, promise, due = visit.field("told"), visit.field("promised"), visit.field("due", 40)
     if not told and not promise:
         raise invalid("told", None, "a note says what was told or promised", "write one of them")
+    if due and not promise:
+        raise invalid("promised", None, "by when is the day of a promise", "what did you promise by then?")
     on, today = day_of(due), date_at(known.moment, visit.zone)
     if on is not None and on < today:
         raise invalid("due", due, f"a promise is due today, {today.isoformat()}, or later", "choose another day")

@@ -52,6 +52,7 @@ async def view(visit: Visit) -> Response:
         suggested=suggested,
         choices=choices,
         groups=happenings.GROUPS,
+        places=happenings.places(visit.runtime, known, desk.timeline),
         lines=happenings.LINES,
         running=running(catalogue, known.moment),
     )

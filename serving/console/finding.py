@@ -50,6 +50,11 @@ _PASTED = re.compile(r"^(?:tel|sip|sips|mailto|callto):", re.IGNORECASE)
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\u00ad"))
 """Signs without a shape that come along with what is copied from a web page."""
 _DIGITS = re.compile(r"\d")
+_ADDRESS = re.compile(r"[^\s<>(),;:\"]+@[^\s<>(),;:\"]+")
+_ORDER_NAMED = re.compile(r"(?:order(?:\s*(?:no|nr|number|id)\b)?[\s.:#]+|#\s*)(?=\S)", re.IGNORECASE)
+"""What stands before an order number where somebody names it: "Order: ", "order no. ", "#"."""
+_ABROAD = re.compile(r"\s*00")
+"""What is dialled for the + in most countries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ async def find(visit: Visit) -> Response:
     if len(found) == 1:
         return redirect(customer_address(found[0].customer_id))
     if not found:
-        return page("find.html", visit, 404, asked=asked, tried=[one.words for one in attempts])
+        return page("find.html", visit, 404, asked=asked, tried=[*dict.fromkeys(one.words for one in attempts)])
     return await _choose(visit, asked, found)
 
 
@@ -133,17 +138,21 @@ def clean(text: str) -> str:
 
 
 def readings(text: str, region: str | None, declared: frozenset[str] = frozenset()) -> Iterator[Attempt]:
-    """Everything that it may be. A text with an @ is an address before all; one of seven digits may be a telephone
+    """Everything that it may be. A text with an @ holds an address before all; one of seven digits may be a telephone
     number. declared: types of external ids that are of one person alone."""
-    if "@" in text:
-        yield from _reading("email", text, region)
+    address, named = _ADDRESS.search(text), _ORDER_NAMED.match(text)
+    if address is not None:
+        yield from _reading("email", address[0], region)
     elif len(_DIGITS.findall(text)) >= 7 and not re.search(r"[A-Za-z]{3}", text):
         yield from _reading("phone", text, region)
+    if named is not None:
+        yield from _reading("order_number", text[named.end() :], region)
     for type_ in ("order_number", "loyalty_card", USER_ID, *sorted(declared)):
         yield from _reading(type_, text, region)
 
 
 def _reading(type_: str, text: str, region: str | None) -> Iterator[Attempt]:
+    text = _ABROAD.sub("+", text, count=1) if type_ == "phone" and _ABROAD.match(text) else text
     try:
         identifier = customer_identifier(text, region) if type_ == USER_ID else normalise(type_, text, region)
     except IdentityError:

@@ -10,6 +10,8 @@ from itertools import pairwise
 from math import fsum
 from typing import Final
 
+import numpy as np
+
 from features.event import Event, Kind
 from features.stores.people import LoggedEvent, Stretch
 from serving.errors import invalid
@@ -179,6 +181,16 @@ def following(runtime: Runtime, known: Known, sought: Sought, before: str | None
         if len(entries) >= PAGE or place is None:
             break
     return Happenings(known.record.customer_id, tuple(entries), answer.next, names)
+
+
+def places(runtime: Runtime, known: Known, shown: Happenings) -> tuple[str, ...]:
+    """Channels that something may have happened on: the catalogue's and the desk's, then whatever else the record or
+    what is `shown` names."""
+    vocabulary = runtime.store.vocabulary
+    told = {vocabulary.text("channel", int(code)) for code in np.unique(known.record.page["channel"])}
+    told |= {one.lines[0].channel for one in shown.entries}
+    here = runtime.settings.console_channel
+    return tuple(dict.fromkeys([*runtime.catalogue().catalogue.channels, here, *sorted(filter(None, told))]))
 
 
 def lines_of(runtime: Runtime, known: Known, sought: Sought, rest: str) -> Lines:

@@ -340,6 +340,7 @@ def test_a_form_that_is_sent_twice_counts_once_and_a_wrong_one_keeps_what_was_ty
             ("note", {"told": " "}),
             ("note", {"once": ""}),
             ("note", {"promised": "x", "due": "2025-12-31"}),
+            ("note", {"told": "x", "due": "2027-02-01"}),
             ("case/open", {"reason": "x", "severity": "fatal"}),
             ("consent", {"about": "fax/", "answer": "no"}),
             ("consent", {"about": "/no-topic", "answer": "no"}),
@@ -356,7 +357,13 @@ def test_a_form_that_is_sent_twice_counts_once_and_a_wrong_one_keeps_what_was_ty
     shown.goto(f"/console/customers/{customer}")
     make_sure(shown)
     opened(shown, "Note")
-    shown.get_by_label("What you promised").fill("x" * 100)
+    shown.get_by_label("What you told them").fill("The parcel is in Leeds")
+    shown.get_by_label("By when").fill("2027-02-01")
+    shown.get_by_role("button", name="Write the note").click()
+    asked = shown.get_by_role("alert").filter(has_text="What you promised: by when is the day of a promise.")
+    expect(asked).to_contain_text("What did you promise by then?")
+    expect(shown.get_by_label("What you told them")).to_have_value("The parcel is in Leeds")
+    expect(shown.get_by_label("By when")).to_have_value("2027-02-01")
     shown.evaluate("document.querySelector('#note-promised').setAttribute('maxlength', 9999)")
     shown.get_by_label("What you promised").fill("x" * 2500)
     shown.get_by_role("button", name="Write the note").click()

@@ -236,6 +236,17 @@ def test_the_timeline_is_filtered_and_loads_as_it_is_scrolled(sign_in: SignedIn,
     expect(page.locator("#timeline")).to_contain_text("Nothing of that kind")
 
 
+def test_the_timeline_is_filtered_by_whatever_channel_it_shows(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    centre.track(customer, "Product Viewed", product_id="dryer-1", channel="sms")
+    page = sign_in("agent")
+    page.goto(f"/console/customers/{customer}")
+    page.get_by_label("Where", exact=True).select_option("sms")
+    expect(page.locator("#timeline .event")).to_have_count(1)
+    offered = page.get_by_label("Where", exact=True).locator("option").evaluate_all("all => all.map(one => one.value)")
+    assert offered == ["", "agent", "chat", "email", "store", "web", "sms"]
+
+
 def test_names_and_items_are_text_whatever_they_are(sign_in: SignedIn, centre: CallCentre) -> None:
     customer = centre.customer("<script>alert('x')</script> שרה")
     product = {"product_id": "plan-1", "quantity": 1, "price": 49.0}

@@ -28,7 +28,10 @@ def test_one_field_finds_by_whatever_is_typed_or_pasted(sign_in: SignedIn, centr
         f" tel:{phone} ",
         f"{phone[:3]} (0){phone[3:5]} {phone[5:9]}-{phone[9:]}".replace("(0)", ""),
         f"{customer}@EXAMPLE.com",
+        f"00{phone[1:]}",
         f"mailto:{customer}@example.com",
+        f"Grace Hopper <{customer}@example.com>",
+        f"Order no. o-{customer.removeprefix('c-')}",
         f"“o-{customer.removeprefix('c-')}”",
         f"77-00-{customer}",
         customer,
@@ -65,6 +68,7 @@ def test_nobody_is_said_plainly(sign_in: SignedIn) -> None:
     expect(page.get_by_role("alert").first).to_contain_text("Nobody has “script>alert(1)</script”")
     page.goto("/console/find?q=%2B442079999999")
     expect(page.get_by_role("alert").first).to_contain_text("telephone number, order number")
+    expect(page.get_by_role("alert").first).to_contain_text("NEXTBEST_REGION")
     picture(page, "nobody")
 
 
@@ -161,6 +165,32 @@ def test_a_text_is_read_as_everything_that_it_may_be() -> None:
     assert next(one.identifier.value for one in readings("020 7946 0018", "GB")) == "+442079460018"
     assert [one.identifier.type for one in readings("anon:91ab", None)][-1] == "anonymous_id"
     assert "crm_id" in [one.identifier.type for one in readings("5", None, frozenset({"crm_id"}))]
+
+
+@pytest.mark.parametrize("region", [None, "GB", "US"])
+@pytest.mark.parametrize(
+    ("text", "type_", "value"),
+    [
+        ("00442079460018", "phone", "+442079460018"),
+        ("00 44 20 7946 0018", "phone", "+442079460018"),
+        ("Björn <sim.001@example.com", "email", "sim.001@example.com"),
+        ('"Lee, Ann" <a.lee@b.example>; c@d.example', "email", "a.lee@b.example"),
+        ("E-mail: o'brien@b.example", "email", "o'brien@b.example"),
+        ("#sim-1-40541", "order_number", "sim-1-40541"),
+        ("Order: sim-1-40541", "order_number", "sim-1-40541"),
+        ("order no. sim-1-40541", "order_number", "sim-1-40541"),
+        ("Order number #sim-1-40541", "order_number", "sim-1-40541"),
+        ("order-17", "order_number", "order-17"),
+        ("order", "order_number", "order"),
+    ],
+)
+def test_an_identifier_is_found_in_what_stands_around_it(text: str, type_: str, value: str, region: str | None) -> None:
+    assert next((one.identifier.type, one.identifier.value) for one in readings(text, region)) == (type_, value)
+
+
+@pytest.mark.parametrize("text", ["#17", "Order: 17", "order no. 17"])
+def test_what_is_named_an_order_is_no_card_or_customer_of_that_number(text: str) -> None:
+    assert [one.identifier.type for one in readings(text, None) if one.identifier.value == "17"] == ["order_number"]
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,10 @@ def test_where_an_answer_was_pressed_no_undo_comes_and_nothing_else_moves(
     assert answers(page)[1] == others
 
 
-def handed_to_us(centre: CallCentre, customer: str) -> None:
+def handed_to_us(centre: CallCentre, customer: str, which: str = "") -> None:
     asked = {"to_channel": "agent", "from_channel": "chat", "inquiry": "the drum is broken", "reason": "needs a call"}
     headers = {"Authorization": f"Bearer {centre.key}"}
-    told = {**asked, "handoff_id": f"h-{customer}"}
+    told = {**asked, "handoff_id": f"h-{customer}{which}"}
     answer = centre.client.post(f"/customers/{customer}/handoff", json=told, headers=headers)
     assert answer.status_code == 200, answer.text
 
@@ -108,6 +108,23 @@ def test_what_is_handed_to_us_is_taken_without_a_reload_and_moves_no_form(
     expect(other.get_by_role("button", name="Take over")).to_have_count(0)
     page.reload()
     expect(page.locator(".takeover")).to_have_count(0)
+
+
+def test_what_somebody_else_takes_moves_no_button_of_the_next(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer = centre.customer()
+    for which in ("-1", "-2"):
+        handed_to_us(centre, customer, which)
+        centre.later(MINUTE)
+    page, other = sign_in("agent"), sign_in("second")
+    for one in (page, other):
+        one.goto(f"/console/customers/{customer}")
+    lower = page.locator(".takeover").nth(1).get_by_role("button")
+    before = lower.bounding_box()
+    assert before is not None
+    of_upper = page.locator(".takeover").first.get_attribute("data-handoff")
+    other.locator(f"[data-handoff='{of_upper}']").get_by_role("button").click()
+    expect(page.locator(".takeover").first).to_contain_text("Taken by somebody else", timeout=PATIENCE)
+    assert lower.bounding_box() == before
 
 
 def test_an_open_promise_stands_before_small_talk_and_what_is_overdue_before_all(

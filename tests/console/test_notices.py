@@ -70,6 +70,12 @@ def words_of(card: Locator) -> list[str]:
     return [card.locator(part).inner_text() for part in ("h3", ".measures", ".talk")]
 
 
+def told_button_of(card: Locator) -> object:
+    """How it looks; in a preview nobody presses it, and it is paler."""
+    look = "one => [one.offsetWidth, one.offsetHeight, getComputedStyle(one).backgroundColor]"
+    return card.get_by_role("button", name="I have told them").evaluate(look)
+
+
 def test_a_notice_is_said_once_and_told_and_looks_as_its_preview(sign_in: SignedIn, centre: CallCentre) -> None:
     customer, name, text = centre.customer(), "Storm in the north", "Deliveries come a day later."
     agent, lead = sign_in("agent"), sign_in("lead")
@@ -77,11 +83,13 @@ def test_a_notice_is_said_once_and_told_and_looks_as_its_preview(sign_in: Signed
     preview = lead.get_by_role("article").filter(has_text=text)
     seen = words_of(preview)
     assert seen[2] == text
+    looks = told_button_of(preview)
     lead.get_by_role("button", name="Publish").click()
     try:
         assert until(card_of(agent, customer, name))
         card = agent.locator("li.action").filter(has_text=name)
         assert words_of(card) == seen
+        assert told_button_of(card) == looks
         assert card.inner_text().count(text) == 1
         assert "%" not in card.inner_text()
         assert card.get_by_role("button").all_inner_texts() == ["I have told them"]

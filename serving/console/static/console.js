@@ -211,6 +211,7 @@
       const over = document.createElement("p"), held = one.contains(document.activeElement);
       over.className = "takeover quiet";
       over.textContent = "Taken by somebody else, or waiting no more.";
+      over.style.minHeight = one.getBoundingClientRect().height + "px"; // the next one's button stays under a pointer
       one.replaceWith(over);
       if (held) document.getElementById("who-name").focus();
     }
