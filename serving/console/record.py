@@ -10,7 +10,6 @@ from typing import Final
 from features.cases import SEVERITY_NAMES
 from features.event import Kind
 from features.identity import customer_identifier
-from features.instants import parse_instant
 from features.journey import LONGEST_WAIT
 from features.stores.people import Identity, LoggedEvent
 from models.contact_moment import question
@@ -209,10 +208,7 @@ def _identifiers(identity: Identity, confirmed: bool) -> tuple[Identified, ...]:
 def _since(named: Named, known: Known, zone: str) -> str:
     """As it was told, else the oldest that the page still holds of them."""
     if named.since:
-        try:
-            return f"customer since {wording.month(parse_instant(named.since), zone)}"
-        except ValueError:
-            return f"customer since {named.since}"
+        return f"customer since {wording.month_told(named.since, zone)}"
     page = known.record.page
     lasting = page["occurred_at"][page["kind"] != Kind.RESERVED]
     return f"first heard of in {wording.month(int(lasting.min()), zone)}" if len(lasting) else ""

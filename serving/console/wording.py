@@ -39,6 +39,18 @@ def month(moment: int, zone: str) -> str:
     return f"{_there(moment, zone):%B %Y}"
 
 
+def month_told(told: str, zone: str) -> str:
+    """The same of a moment or a day as it was told; whatever else somebody wrote as it is."""
+    try:
+        return month(parse_instant(told), zone)
+    except ValueError:
+        pass
+    try:
+        return f"{dt.date.fromisoformat(told):%B %Y}"
+    except ValueError:
+        return told
+
+
 def due(told: str) -> str:
     """ "by 12 Feb 2026" of the day that a form gives; whatever else somebody wrote as it is."""
     on = day_of(told) if len(told.strip()) == _DATE else None

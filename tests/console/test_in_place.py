@@ -127,6 +127,20 @@ def test_what_somebody_else_takes_moves_no_button_of_the_next(sign_in: SignedIn,
     assert lower.bounding_box() == before
 
 
+def test_what_one_takes_oneself_moves_no_button_of_the_next(sign_in: SignedIn, centre: CallCentre) -> None:
+    """Whoever presses twice would take over another, too."""
+    customer, page = centre.customer(), sign_in("agent")
+    for which in ("-1", "-2"):
+        handed_to_us(centre, customer, which)
+        centre.later(MINUTE)
+    page.goto(f"/console/customers/{customer}")
+    upper, lower = (page.locator(".takeover").nth(one) for one in (0, 1))
+    before = lower.get_by_role("button").bounding_box()
+    upper.get_by_role("button").click()
+    expect(upper).to_have_text("You have taken it over.")
+    assert lower.get_by_role("button").bounding_box() == before
+
+
 def test_an_open_promise_stands_before_small_talk_and_what_is_overdue_before_all(
     sign_in: SignedIn, centre: CallCentre
 ) -> None:

@@ -15,7 +15,7 @@ from models.live_response import LATELY, SUCCESS
 from models.reasons import _sentence, _words
 from serving.console.plain_reasons import _BESIDE, MOST, in_full, plain, plain_words
 from serving.console.suggesting import Why, _why
-from serving.console.wording import come_of
+from serving.console.wording import come_of, month_told
 
 INPUTS = len(response_inputs())
 STRANGE = re.compile(
@@ -136,3 +136,16 @@ def test_a_probability_says_what_it_is_of() -> None:
     assert len(set(words.values())) == len(SUCCESS)
     assert "buy" in words["converted"]
     assert "respond" not in words.values()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("2019-03-04", "March 2019"),
+        ("2019-03-31T23:30:00Z", "April 2019"),
+        ("spring of 2019", "spring of 2019"),
+        ("2019-13-01", "2019-13-01"),
+    ],
+)
+def test_since_when_is_a_month_however_it_was_told(told: str, words: str) -> None:
+    assert month_told(told, "Europe/Berlin") == words

@@ -246,7 +246,17 @@
   setInterval(grow, 20000);
   // What this page has just taken may still stand in news that were asked for before.
   const taken = new Set();
-  document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.dataset.handoff) taken.add(event.detail.elt.dataset.handoff); });
+  let height = 0;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const card = event.detail.elt;
+    if (!card.dataset.handoff) return;
+    taken.add(card.dataset.handoff);
+    height = card.getBoundingClientRect().height;
+  });
+  // What says that it is taken is as high as its card was: pressed twice, it takes over nothing else.
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const one of document.querySelectorAll("#takeovers .good")) one.style.minHeight ||= height + "px";
+  });
   const refresh = () => {
     const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call"), told = open("told");
     if (!cases || !promises || !takeovers || !call || !told) return;
