@@ -15,7 +15,7 @@ from training.growing import Sample
 from training.holdout import Later
 from training.offpolicy.feedback import Evaluation, Feedback
 from training.offpolicy.paired import Pair
-from training.promotion import Compared, Limits, NotEvaluable, Replayed, verdict
+from training.promotion import Compared, Figures, Holdout, Limits, NotEvaluable, Replayed, verdict
 from training.promotion_text import as_json, markdown
 from training.segments import By, Segment
 from training.table import Exposures, Pairs
@@ -124,7 +124,8 @@ def test_a_verdict_warns_names_its_approver_and_carries_the_card() -> None:
     segments = Segments(on_contacts(*later(np.random.default_rng(1), spoiled=3)), ())
     nothing: Compared | NotEvaluable = NotEvaluable("there is no champion to compare with")
     unlogged = NotEvaluable("nothing is logged")
-    found = verdict("2", None, nothing, NotEvaluable("no"), Replayed(1, ()), Limits(), unlogged, unlogged)
+    contacts = Holdout(Figures(0.8, 0.1), None, "on 500 contacts")
+    found = verdict("2", None, nothing, contacts, Replayed(1, ()), Limits(), unlogged, unlogged)
     made = replace(found, segments=segments)
     assert made.promoted  # a warning is no refusal
     grounds = Grounds(How.VERDICT, "spring", "operator ann")
