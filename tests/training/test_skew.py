@@ -75,7 +75,7 @@ def decided(path: Path, spoil: Spoil) -> Shop:
         record = shop.store.read(who)
         asked = request("web", "app", distinct=True, deliver_at=AT, subject=who.value)
         chosen = decide(asked, record, shop.compiled, shop.scorer, AT, rng, NOTHING)
-        write = _log(shop, who, chosen, asked, f"d-{number}", AT, "1")
+        write = _log(shop, who, chosen, asked, f"d-{number}", AT, "1", "")
         logged = replace(
             write.decision, history_version=record.version, feature_digest=chosen.feature_digest,
             feature_rows=npy(chosen.feature_rows), model_digest=digest, model_version="1", code_revision=revision,
