@@ -14,20 +14,19 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.parts.busy_shop import ShopSize, make
 from benchmarks.parts.rows import finish, parser, row
-from tests.serving.running import Running, server, started
+from tests.serving.running import server, started, wait_until_ready
 from tests.serving.synthetic import PUBLISHED_AT
 
 GOAL = 5.0
 """Seconds."""
-POLL = 0.01
-PATIENCE = 240.0
+PACE = 0.01
+"""Seconds between two questions whether it is ready."""
 
 
 @dataclass
@@ -41,26 +40,14 @@ class Measured:
     worked: list[float] = field(default_factory=list)
 
 
-def answered(running: Running) -> float:
-    """When (seconds since 1970) /readyz first said 200."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and running.process.poll() is None:
-        try:
-            if httpx.get(f"{running.url}/readyz", timeout=2.0).status_code == httpx.codes.OK:
-                return time.time()
-        except httpx.TransportError:
-            pass
-        time.sleep(POLL)
-    raise RuntimeError(f"the service did not become ready; look at {running.log}")
-
-
 def turn(home: Path, into: Measured) -> None:
     began = time.time()
     subprocess.run([sys.executable, "-c", "import bentoml"], check=True)
     into.imports.append(time.time() - began)
     running = started(home)
     try:
-        ready = answered(running)
+        wait_until_ready(running, PACE)
+        ready = time.time()
         (worker,) = running.workers()
         into.ready.append(ready - worker.create_time())
         into.command.append(ready - psutil.Process(running.process.pid).create_time())

@@ -34,6 +34,10 @@ TEAM_READ: Final = 50_000
 """The newest notes of all that such promises are looked for in."""
 
 
+Open = tuple[str, str, NoteAnswer]
+"""Whose promise it is, of which customer, and its note."""
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """One that is open. name: of the customer, "" unknown. left: days until it is due, below 0 when it is overdue; None
@@ -114,41 +118,54 @@ async def due(visit: Visit) -> Response:
     if team and May.TEAM not in visit.who.pages:
         raise forbidden("account", visit.who.name, f"may not see {May.TEAM}", "ask whoever runs nextbest")
     today = date_at(runtime.in_force.clock.present(None), visit.zone)
-    own = await asyncio.to_thread(open_promises, runtime.store, visit.who.name, today)
-    mine = [one.note.note_id for one in own if one.is_due]
-    listed = mine
-    if team:
-        of_all = await asyncio.to_thread(of_team, runtime.store, today)
-        listed = [one.note.note_id for giver in of_all.givers for one in giver.promises if one.is_due]
+    mine = _due(await asyncio.to_thread(_own, runtime.store, visit.who.name), today, SHOWN)
+    listed = _due((await asyncio.to_thread(_of_all, runtime.store))[0], today, TEAM) if team else mine
     return JSONResponse({"mine": len(mine), "listed": listed})
+
+
+def _due(open_: Sequence[Open], today: dt.date, most: int) -> list[str]:
+    """Ids of the notes, of those that a list of `most` shows."""
+    return [note.note_id for _, _, note, left in _first(open_, today, most) if left is not None and left <= 0]
 
 
 def open_promises(store: Store, account: str, today: dt.date) -> list[Promise]:
     """The SHOWN most pressing; those without a day are the last, the oldest of them first."""
-    return _most_pressing(store, [(account, *one) for one in waiting(store, account)], today, SHOWN)[account]
+    return _most_pressing(store, _own(store, account), today, SHOWN)[account]
 
 
 def of_team(store: Store, today: dt.date) -> Team:
     """The TEAM most pressing of all, by who gave them."""
-    told = store.promises(None, TEAM_READ + 1)
-    whose = {(customer, one.event.message_id): one.event.decision or "" for customer, one in told}
+    every, left_out = _of_all(store)
     of = defaultdict[str, list[tuple[str, NoteAnswer]]](list)
-    for customer, note in _open(told[:TEAM_READ]):
-        of[whose[customer, note.note_id]].append((customer, note))
-    every = [(agent, *one) for agent, open_ in of.items() for one in open_]
+    for agent, customer, note in every:
+        of[agent].append((customer, note))
     pressing = _most_pressing(store, every, today, TEAM)
     givers = (
         Giver(agent, tuple(found), len(of[agent]), overdue(of[agent], today)) for agent, found in pressing.items()
     )
-    return Team(tuple(givers), len(told) > TEAM_READ)
+    return Team(tuple(givers), left_out)
 
 
-def _most_pressing(
-    store: Store, open_: Sequence[tuple[str, str, NoteAnswer]], today: dt.date, most: int
-) -> defaultdict[str, list[Promise]]:
-    """Of (agent, customer, note): by agent, in the order in which each has the most pressing."""
+def _of_all(store: Store) -> tuple[list[Open], bool]:
+    """And whether there are notes beyond TEAM_READ."""
+    told = store.promises(None, TEAM_READ + 1)
+    whose = {(customer, one.event.message_id): one.event.decision or "" for customer, one in told}
+    return [(whose[one, note.note_id], one, note) for one, note in _open(told[:TEAM_READ])], len(told) > TEAM_READ
+
+
+def _own(store: Store, account: str) -> list[Open]:
+    return [(account, *one) for one in waiting(store, account)]
+
+
+def _first(open_: Sequence[Open], today: dt.date, most: int) -> list[tuple[str, str, NoteAnswer, int | None]]:
+    """The most pressing, with the days that are left."""
     found = [(*one, _left(one[2], today)) for one in open_]
-    pressing = sorted(found, key=lambda one: (one[3] is None, one[3] or 0, int(one[2].at)))[:most]
+    return sorted(found, key=lambda one: (one[3] is None, one[3] or 0, int(one[2].at)))[:most]
+
+
+def _most_pressing(store: Store, open_: Sequence[Open], today: dt.date, most: int) -> defaultdict[str, list[Promise]]:
+    """By agent, in the order in which each has the most pressing."""
+    pressing = _first(open_, today, most)
     names = {customer: _name(store, customer) for customer in {one[1] for one in pressing}}
     by_agent = defaultdict[str, list[Promise]](list)
     for agent, customer, note, left in pressing:

@@ -113,7 +113,8 @@ class Desk:
 
 def read_now(visit: Visit, known: Known) -> Now:
     told = visit.runtime.store.stretches(known.identifier, context_asked(known.record.page))
-    return _now(visit, known, told, speaking(known), _newest(visit.runtime, known, told))
+    newest = _newest(visit.runtime, known, told)
+    return _now(visit, known, told, speaking(known), newest, _is_confirmed(visit, known))
 
 
 def _newest(runtime: Runtime, known: Known, told: Sequence[Sequence[LoggedEvent]]) -> int:
@@ -129,16 +130,22 @@ def _newest(runtime: Runtime, known: Known, told: Sequence[Sequence[LoggedEvent]
     return max(one.sequence for one in since)
 
 
-def _now(visit: Visit, known: Known, told: Sequence[Sequence[LoggedEvent]], speaking: bool, newest: int) -> Now:
+def _now(
+    visit: Visit,
+    known: Known,
+    told: Sequence[Sequence[LoggedEvent]],
+    speaking: bool,
+    newest: int,
+    confirmed: bool,
+) -> Now:
     """told: the log's answers to context_asked."""
     runtime = visit.runtime
     catalogue = runtime.catalogue().catalogue
     context = context_from(runtime, known, runtime.settings.console_channel, catalogue, told)
     actions = set[str]() if context.journey is None else _acted_on(told, int(context.journey.started_at))
     names = runtime.action_names.of(actions, runtime.in_force.catalogue_version)
-    confirmed, heard = _is_confirmed(visit, known), just_told(context, told)
     beside = (speaking, visit.zone, catalogue.currency, SEVERITY_NAMES, names)
-    return Now(known, newest, confirmed, context, heard, *beside)
+    return Now(known, newest, confirmed, context, just_told(context, told), *beside)
 
 
 def _is_confirmed(visit: Visit, known: Known) -> bool:
@@ -169,9 +176,10 @@ def read(visit: Visit, known: Known) -> Desk:
     told = runtime.store.stretches(known.identifier, list(chain.from_iterable(parts)))
     each = iter(told)
     context, evidence, (first,) = ([next(each) for _ in asked] for asked in parts)
+    newest, confirmed = _newest(runtime, known, told), _is_confirmed(visit, known)
     return Desk(
-        now=_now(visit, known, context, under_way.moment < known.moment, _newest(runtime, known, told)),
-        who=who(visit, known),
+        now=_now(visit, known, context, under_way.moment < known.moment, newest, confirmed),
+        who=_who(visit, known, confirmed),
         reasons=reasons_from(
             runtime, in_force, compiled, known.identifier, record, under_way, evidence, REASONS, record.customer_id
         ),
@@ -181,9 +189,12 @@ def read(visit: Visit, known: Known) -> Desk:
 
 
 def who(visit: Visit, known: Known) -> Who:
-    store, record = visit.runtime.store, known.record
-    confirmed = _is_confirmed(visit, known)
-    identity = store.identity(customer_identifier(record.customer_id))
+    return _who(visit, known, _is_confirmed(visit, known))
+
+
+def _who(visit: Visit, known: Known, confirmed: bool) -> Who:
+    record = known.record
+    identity = visit.runtime.store.identity(customer_identifier(record.customer_id))
     named = Named.of(record.traits)
     return Who(
         customer_id=record.customer_id,

@@ -11,7 +11,8 @@ import pytest
 
 from features.event import Event, Kind
 from features.identity import customer_identifier
-from features.stores.protocol import Append
+from features.stores.people import LoggedEvent
+from features.stores.protocol import Append, Store
 from serving.console import promises
 from tests.console.test_live import CUSTOMER, begun, publish
 from tests.console.test_one_person import Desk
@@ -35,17 +36,28 @@ def test_a_page_says_that_it_leaves_something_out(tmp_path: Path, monkeypatch: p
     assert ("of what is older nothing is shown" in shown) == bool(beyond)
 
 
-def test_the_promises_of_all_are_asked_for_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Heard:
+    """A store that notes whose promises it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.asked: list[str | None] = []
+
+    def promises(self, account: str | None, limit: int) -> tuple[tuple[str, LoggedEvent], ...]:
+        self.asked.append(account)
+        return self._store.promises(account, limit)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_the_promises_of_all_are_asked_for_at_once(tmp_path: Path) -> None:
     """However many gave them."""
     with begun(tmp_path) as runtime:
         publish(runtime)
         notes = tuple(promised_by(f"agent-{at:04d}") for at in range(promises.TEAM + 1))
         runtime.store.append([Append(customer_identifier(CUSTOMER), notes)]).result(60)
-        asked = list[str | None]()
-        ask = type(runtime.store).promises
-        monkeypatch.setattr(
-            type(runtime.store), "promises", lambda store, whose, most: asked.append(whose) or ask(store, whose, most)
-        )
-        found = promises.of_team(runtime.store, dt.date(2026, 1, 1))
-    assert asked == [None]
+        store = Heard(runtime.store)
+        found = promises.of_team(store, dt.date(2026, 1, 1))  # type: ignore[arg-type]
+    assert store.asked == [None]
     assert sum(one.open for one in found.givers) == promises.TEAM

@@ -130,7 +130,8 @@ def server(
                 running.kill()
 
 
-def wait_until_ready(running: Running) -> None:
+def wait_until_ready(running: Running, pace: float = 0.1) -> None:
+    """pace: seconds between two questions."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if running.process.poll() is not None:
@@ -140,7 +141,7 @@ def wait_until_ready(running: Running) -> None:
                 return
         except httpx.TransportError:
             pass
-        time.sleep(0.1)
+        time.sleep(pace)
     running.kill()
     raise RuntimeError(f"the server did not become ready: {running.log.read_text()}")
 
