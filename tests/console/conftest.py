@@ -41,6 +41,14 @@ def sign_in(browser: Browser, centre: CallCentre) -> Iterator[SignedIn]:
         yield signed_in
 
 
+def at_two_desks(sign_in: SignedIn, customer: str) -> tuple[Page, Page]:
+    """The customer's page, open at two agents'."""
+    one, another = sign_in("agent"), sign_in("second")
+    for page in (one, another):
+        page.goto(f"/console/customers/{customer}")
+    return one, another
+
+
 @pytest.fixture
 def stranger(browser: Browser, centre: CallCentre) -> Iterator[Page]:
     """A window in which nobody is signed in."""

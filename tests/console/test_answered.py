@@ -18,7 +18,7 @@ from features.stores.desk import Answered, AnswerFate
 from features.stores.protocol import Store
 from serving.desk_answers import DESK_DECISION
 from tests.console.call_centre import DAY, MINUTE, CallCentre
-from tests.console.conftest import SignedIn
+from tests.console.conftest import SignedIn, at_two_desks
 from tests.console.test_access import violations
 from tests.console.test_acting import made_sure, make_sure
 from tests.console.test_call import CONTACTS, logged
@@ -93,9 +93,7 @@ def test_an_answer_is_shown_after_a_reload_and_at_every_other_desk(
     sign_in: SignedIn, centre: CallCentre, button: str
 ) -> None:
     customer = centre.customer()
-    page, other = sign_in("agent"), sign_in("second")
-    for one in (page, other):
-        one.goto(f"/console/customers/{customer}")
+    page, other = at_two_desks(sign_in, customer)
     mine, theirs = (one.locator("li.action").filter(has_text=NAME) for one in (page, other))
     make_sure(page)
     theirs.get_by_role("button", name="Accepted").hover()

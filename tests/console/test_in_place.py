@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from features.event import Kind
 from features.instants import render_instant
 from tests.console.call_centre import DAY, MINUTE, CallCentre
-from tests.console.conftest import SignedIn
+from tests.console.conftest import SignedIn, at_two_desks
 from tests.console.test_acting import events, make_sure, opened
 from tests.console.test_answered import NAME, PATIENCE
 from tests.console.test_sign_in import HERE, entered, proof
@@ -115,9 +115,7 @@ def test_what_somebody_else_takes_moves_no_button_of_the_next(sign_in: SignedIn,
     for which in ("-1", "-2"):
         handed_to_us(centre, customer, which)
         centre.later(MINUTE)
-    page, other = sign_in("agent"), sign_in("second")
-    for one in (page, other):
-        one.goto(f"/console/customers/{customer}")
+    page, other = at_two_desks(sign_in, customer)
     lower = page.locator(".takeover").nth(1).get_by_role("button")
     before = lower.bounding_box()
     assert before is not None

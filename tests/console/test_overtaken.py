@@ -10,7 +10,7 @@ from features.stores import open_store
 from features.stores.desk import AnswerFate
 from tests.console.browser import picture
 from tests.console.call_centre import CallCentre
-from tests.console.conftest import SignedIn
+from tests.console.conftest import SignedIn, at_two_desks
 from tests.console.test_access import violations
 from tests.console.test_answered import ACTION, LONG, NAME, PATIENCE, fate, press, report, token_of, told, undo
 from tests.console.test_call import CONTACTS, logged
@@ -47,9 +47,7 @@ def test_an_agent_whose_answer_another_system_overtakes_sees_that_it_does_not_co
 ) -> None:
     """On the open page, while it would still have waited, and for good once it was dropped; at other desks too."""
     customer = centre.customer()
-    page, other = sign_in("agent"), sign_in("second")
-    for one in (page, other):
-        one.goto(f"/console/customers/{customer}")
+    page, other = at_two_desks(sign_in, customer)
     mine, theirs = (one.locator("li.action").filter(has_text=NAME) for one in (page, other))
     with entered(centre, "agent") as ada:
         token = token_of(ada, customer)
