@@ -155,7 +155,7 @@ class Provider:
             try:
                 return jwt.decode(token, self._keys, list(ALGORITHMS)).claims
             except (JoseError, ValueError):
-                self._looked = 0.0
+                self._known = None
         await self.description(settings)
         if self._keys is None:
             raise ProviderRefused("the provider tells no keys")
