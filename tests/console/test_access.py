@@ -115,6 +115,7 @@ def test_a_call_is_done_with_the_keyboard_alone(sign_in: SignedIn, centre: CallC
     expect(page.locator(".act").get_by_text("The note is written")).to_be_visible()
     expect(page.locator("#facts")).to_contain_text("told by keyboard")
     assert accepted
+    centre.undo_time_passes()
     assert until(lambda: [one for one, _ in logged(centre, customer, *CONTACTS)] == ["displayed", "accepted"], 25.0)
 
 

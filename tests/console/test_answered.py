@@ -55,9 +55,16 @@ def told(centre: CallCentre, customer: str) -> list[str]:
     return [kind for kind, _ in logged(centre, customer, *CONTACTS)]
 
 
+def soon_told(centre: CallCentre, customer: str, *kinds: str) -> bool:
+    """Whether these come to be what is told, once nothing can be undone any more."""
+    centre.undo_time_passes()
+    return until(lambda: told(centre, customer) == list(kinds), LONG)
+
+
 def told_after_another_look(centre: CallCentre, client: httpx.Client, customer: str) -> list[str]:
     """Of the action, once something that was answered after it is told as well."""
     assert press(client, customer, token_of(client, customer, OTHER), "presented").status_code == 200
+    centre.undo_time_passes()
     assert until(lambda: ("displayed", "offer-dryer") in logged(centre, customer, *CONTACTS), LONG)
     return [kind for kind, action in logged(centre, customer, *CONTACTS) if action == ACTION]
 
@@ -124,6 +131,8 @@ def test_what_was_recorded_and_is_suggested_still_shows_it(sign_in: SignedIn, ce
     make_sure(page)
     mine = page.locator("li.action").filter(has_text=NAME)
     mine.get_by_role("button", name=button, exact=True).click()
+    expect(mine.get_by_role("button", name="Undo")).to_be_visible()
+    centre.undo_time_passes()
     expect(mine.locator(".answers")).to_contain_text(re.compile(r"\brecorded\s*$|recorded\s+(?!in)"), timeout=PATIENCE)
     assert until(lambda: told(centre, customer) == ["displayed"])
     page.reload()
@@ -139,6 +148,8 @@ def test_what_is_turned_down_leaves_the_list_and_why_not_says_so(sign_in: Signed
     page.goto(f"/console/customers/{customer}")
     mine = page.locator("li.action").filter(has_text=NAME)
     mine.get_by_role("button", name="Not interested").click()
+    expect(mine.get_by_role("button", name="Undo")).to_be_visible()
+    centre.undo_time_passes()
     page.get_by_role("button", name="Decide again").click(timeout=PATIENCE)
     expect(page.locator("#fresh")).to_be_hidden()
     expect(mine).to_have_count(0)
@@ -165,6 +176,7 @@ def test_a_contradicting_answer_is_refused_whoever_gives_it(centre: CallCentre, 
         for customer, (first, _) in of.items():
             assert press(ada, customer, tokens[customer], first).status_code == 200
         if recorded:
+            centre.undo_time_passes()
             assert until(lambda: all("displayed" in told(centre, customer) for customer in of), LONG)
         for customer, (first, second) in of.items():
             token = tokens[customer]
@@ -174,6 +186,7 @@ def test_a_contradicting_answer_is_refused_whoever_gives_it(centre: CallCentre, 
                 assert "one answer counts" in refused.text
                 assert press(client, customer, token, "presented").status_code == 200
                 assert press(client, customer, token, first).status_code == 200
+    centre.undo_time_passes()
     wanted = {customer: ["displayed"] + [first] * (first != "later") for customer, (first, _) in of.items()}
     assert until(lambda: {customer: told(centre, customer) for customer in of} == wanted, LONG)
 
@@ -199,7 +212,7 @@ def test_of_many_who_press_at_once_one_is_recorded(centre: CallCentre) -> None:
         assert {status for _, status in answers} == {200, 409}
         (outcome,) = won
         wanted = ["displayed"] if outcome == "later" else ["displayed", outcome]
-        assert until(lambda: told(centre, customer) == wanted, LONG)
+        assert soon_told(centre, customer, *wanted)
         assert told_after_another_look(centre, ada, customer) == wanted
 
 
@@ -214,7 +227,7 @@ def test_after_an_undo_another_answer_takes_its_place_and_is_the_one_that_is_tol
         assert second.status_code == 200
         assert "could not be undone" in undo(ada, customer, first).text
         assert press(ada, customer, token, "accepted").status_code == 409
-        assert until(lambda: told(centre, customer) == ["displayed", "rejected"], LONG)
+        assert soon_told(centre, customer, "displayed", "rejected")
         assert told_after_another_look(centre, ada, customer) == ["displayed", "rejected"]
 
 
@@ -224,11 +237,11 @@ def test_what_they_say_to_something_presented_is_of_the_decision_that_was_presen
     with entered(centre, "agent") as ada:
         first = token_of(ada, customer)
         assert press(ada, customer, first, "presented").status_code == 200
-        assert until(lambda: told(centre, customer) == ["displayed"], LONG)
+        assert soon_told(centre, customer, "displayed")
         second = token_of(ada, customer)
         assert second != first  # the contact is known: it was decided anew
         assert press(ada, customer, second, "accepted").status_code == 200
-    assert until(lambda: told(centre, customer) == ["displayed", "accepted"], LONG)
+    assert soon_told(centre, customer, "displayed", "accepted")
     (shown,) = centre.get(f"/customers/{customer}/context")["shown"]  # type: ignore[misc]
     assert (shown["action_id"], shown["outcome"]) == (ACTION, "accepted")
 
@@ -254,7 +267,7 @@ def test_a_page_that_stayed_open_over_night_answers_nothing_twice(centre: CallCe
     with entered(centre, "agent") as ada:
         token = token_of(ada, customer)
         assert press(ada, customer, token, "later").status_code == 200
-        assert until(lambda: told(centre, customer) == ["displayed"], LONG)
+        assert soon_told(centre, customer, "displayed")
         centre.later(2 * DAY)
         centre.track(customer, "Store Visited", store_id="s-4")
         centre.later(MINUTE)
@@ -262,7 +275,7 @@ def test_a_page_that_stayed_open_over_night_answers_nothing_twice(centre: CallCe
         new = token_of(ada, customer)
         assert new != token
         assert press(ada, customer, new, "accepted").status_code == 200  # a conversation of its own
-        assert until(lambda: told(centre, customer) == ["displayed", "displayed", "accepted"], LONG)
+        assert soon_told(centre, customer, "displayed", "displayed", "accepted")
         centre.later(2 * DAY)
         centre.track(customer, "Store Visited", store_id="s-4")
         assert press(ada, customer, new, "rejected").status_code == 409
@@ -289,6 +302,7 @@ def test_what_waits_and_is_contradicted_meanwhile_is_dropped_and_the_page_says_s
         token = token_of(ada, customer)
         kept = kept_of(store, press(ada, customer, token, "accepted").text)
         assert report(centre, {"token": token, "outcome": "rejected"}).status_code == 200
+        centre.undo_time_passes()
         assert until(lambda: fate(store, kept) is AnswerFate.DROPPED, LONG)
         assert sorted(told(centre, customer)) == ["displayed", "rejected"]  # the agent did say it
         shown = ada.get(f"/console/customers/{customer}/said", params={"token": token}).text
@@ -299,7 +313,9 @@ def test_an_answer_told_again_after_a_killed_worker_is_the_same(centre: CallCent
     """It was told, and nobody noted it."""
     customer = centre.customer()
     with entered(centre, "agent") as ada:
-        kept = kept_of(store, press(ada, customer, token_of(ada, customer), "accepted").text)
+        shown = press(ada, customer, token_of(ada, customer), "accepted").text
+    centre.undo_time_passes()
+    kept = kept_of(store, shown)
     assert until(lambda: told(centre, customer) == ["displayed", "accepted"], LONG)
     assert until(lambda: fate(store, kept) is AnswerFate.TOLD, LONG)
     assert store.keep_answer(kept, [kept.due_at])
@@ -312,6 +328,7 @@ def test_what_they_answer_elsewhere_after_they_put_it_off_is_stored_and_shown(ce
     with entered(centre, "agent") as ada:
         token = token_of(ada, customer)
         kept = kept_of(store, press(ada, customer, token, "later").text)
+        centre.undo_time_passes()
         assert until(lambda: fate(store, kept) is AnswerFate.TOLD, LONG)
         accepted = {"token": token, "outcome": "accepted"}
         assert report(centre, accepted).json() == {"stored": 1, "duplicates": 0}
@@ -362,6 +379,7 @@ def test_the_answer_to_what_another_system_presented_is_of_the_decision_of_the_d
         assert press(ada, customer, theirs, "accepted").status_code == 422
         token = token_of(ada, customer)
         kept = kept_of(store, press(ada, customer, token, "accepted").text)
+    centre.undo_time_passes()
     assert until(lambda: fate(store, kept) is AnswerFate.TOLD, LONG)
     assert report(centre, {"token": token, "outcome": "accepted"}).json() == {"stored": 0, "duplicates": 1}
     found = store.timeline(customer_identifier(customer), None, 100, frozenset({Kind.ACCEPTED}))

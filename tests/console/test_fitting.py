@@ -127,6 +127,8 @@ def test_what_has_ended_keeps_its_name(sign_in: SignedIn, centre: CallCentre) ->
         if card.count():
             break
     card.get_by_role("button", name="I have told them").click()
+    expect(card.get_by_role("button", name="Undo")).to_be_visible()
+    centre.undo_time_passes()
     timeline = agent.locator("#timeline")
     expect(timeline).to_contain_text(f"Was shown “{name}”", timeout=30_000)
     ended(lead, name)

@@ -47,6 +47,7 @@ def test_the_buttons_keep_their_place_when_something_was_presented(
     assert answers(desks[0]) == before[0]
     expect(other.locator(".answers")).to_contain_text("by agent", timeout=PATIENCE)
     assert answers(desks[1]) == before[1]
+    centre.undo_time_passes()
     for card in (own, other):
         expect(card.locator(".answers .good")).to_have_text("recorded", timeout=PATIENCE)
     assert [answers(page) for page in desks] == before

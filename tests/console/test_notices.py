@@ -101,6 +101,7 @@ def test_a_notice_is_said_once_and_told_and_looks_as_its_preview(sign_in: Signed
         assert card.get_by_role("button").all_inner_texts() == ["I have told them"]
         card.get_by_role("button", name="I have told them").click()
         expect(card).to_contain_text("Told them")
+        centre.undo_time_passes()
         expect(card).to_contain_text("recorded", timeout=20_000)
         assert until(lambda: logged(centre, customer, *CONTACTS) == [("displayed", "notice-storm-in-the-north")], 25.0)
         assert logged(centre, customer, Kind.ACCEPTED) == []
@@ -139,6 +140,7 @@ def test_a_notice_that_has_ended_is_still_told_and_never_answered(centre: CallCe
         shown = press(agent, customer, token, "presented").text
         assert "Told them" in shown
         assert 'name="outcome"' not in shown
+    centre.undo_time_passes()
     assert until(lambda: logged(centre, customer, *CONTACTS) == [("displayed", notice)], 25.0)
 
 

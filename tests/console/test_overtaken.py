@@ -36,6 +36,7 @@ def test_open_pages_of_both_show_it_and_whoever_answers_again_is_refused(sign_in
         refused = press(bob, older, long_open, "accepted")
         assert refused.status_code == 409, refused.text
         assert "was answered as “Later” by agent" in refused.text
+        centre.undo_time_passes()
         assert until(lambda: logged(centre, older, *CONTACTS) == [("displayed", ACTION)], LONG)
         assert press(bob, older, token_of(bob, customer), "rejected").status_code == 409
         assert report(centre, {"token": token, "outcome": "accepted"}).status_code == 200

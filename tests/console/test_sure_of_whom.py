@@ -29,6 +29,7 @@ def test_later_waits_until_it_is_them_and_says_so(sign_in: SignedIn, centre: Cal
     expect(fault).to_be_hidden()
     card.get_by_role("button", name="Later").click()
     expect(card.get_by_role("button", name="Undo")).to_be_visible()
+    centre.undo_time_passes()
     assert until(lambda: logged(centre, customer, *CONTACTS) == [("displayed", "offer-vacuum")], 25.0)
     assert until(lambda: len(logged(centre, customer, Kind.NOTE_WRITTEN)) == 1)
     expect(page.locator("#facts")).to_contain_text(f"Wants to hear of “{NAME}” later", timeout=PATIENCE)
