@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
@@ -79,14 +81,18 @@ def _published(draw: st.DrawFn, action_ids: Sequence[str]) -> Published:
     return Published(TODAY - draw(st.sampled_from([0, 0, 1])), spent, frozenset(gone))
 
 
-@st.composite
-def _shops(
-    draw: st.DrawFn, arms: Sequence[Arm], exploring: bool, open_but_for: str | None
+@lru_cache(4096)
+def _shop(
+    number: int, actions: int, arm: Arm, exploring: bool, open_but_for: str | None
 ) -> tuple[CompiledCatalogue, Vocabulary]:
-    dice = draw(st.randoms(use_true_random=True))
-    document = catalogue_of(dice, draw(st.integers(1, 8)), draw(st.sampled_from(arms)), exploring)
+    """Checking and compiling takes longer than all else in a world, so shops are kept for other worlds."""
+    document = catalogue_of(random.Random(number), actions, arm, exploring)
     document = document if open_but_for is None else opened(document, open_but_for)
     return compiled(checked(document, items_table(ITEMS, {"w1": 400.0, "w2": 500.0}, VARIANTS, BUNDLES)))
+
+
+SHOPS = st.integers(0, 39)
+"""So many catalogues there are of each number of actions, arm and so on."""
 
 
 DAYS_AGO = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 3.0, 7.0, 29.0, 30.0, 31.0, 400.0])
@@ -230,7 +236,7 @@ def worlds(
     """arms: in one of which the customer is. exploring: channels may allow it. learned: a model may know when things
     are bought again and how long rejections rest; else rules have their days to go by. open_but_for: as in
     shelves.opened."""
-    shop, vocabulary = draw(_shops(arms, exploring, open_but_for))
+    shop, vocabulary = _shop(draw(SHOPS), draw(st.integers(1, 8)), draw(st.sampled_from(arms)), exploring, open_but_for)
     model = draw(st.none() | st.integers(0, 99).map(repurchase_model)) if learned else None
     rests = draw(st.none() | st.integers(0, 99).map(cool_off_model)) if learned else None
     shop = with_learned_windows(shop, Learned(model, rests), vocabulary)
