@@ -65,6 +65,14 @@ class MomentContract:
         yield opened
         opened.close()
 
+    @pytest.fixture
+    def hurried(self, place: str, store: Store) -> Iterator[Store]:
+        """Whoever erases while somebody reads waits for the reader, who here waits for them."""
+        del store
+        opened = open_store(place, patience=1.0, vault=Vault(SECRET))
+        yield opened
+        opened.close()
+
     @pytest.mark.parametrize("what", ASKED)
     @pytest.mark.parametrize("name", ["a-old", "b-new"])
     @pytest.mark.parametrize(("first", "meanwhile"), [(tell, merge), (merge, part), (merge, erase)])
@@ -72,6 +80,7 @@ class MomentContract:
         self,
         store: Store,
         interrupted: Store,
+        hurried: Store,
         vault: Interrupted,
         what: str,
         name: str,
@@ -84,7 +93,7 @@ class MomentContract:
             first(store)
         ask = ASKED[what]
         before = ask(store, user(name))
-        vault.meanwhile = lambda: meanwhile(store)
+        vault.meanwhile = lambda: meanwhile(hurried)
         got = ask(interrupted, user(name))
         assert vault.meanwhile is None
         assert got in (before, ask(store, user(name)))
