@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.catalogue import CatalogueInvalid
@@ -46,22 +46,31 @@ def test_the_contract_covers_every_explorer_in_force() -> None:
     assert covered == {POLICY.explorer.name, UNIFORM.name, "greedy"}
 
 
+LARGEST = Fraction(float(np.finfo(np.float64).max))
+
+
 def spelled_out(choice: Choice, allowed: Exploration) -> list[Fraction]:
-    """Slow and obvious, in fractions: the chances of inverse-gap weighting, no action last."""
+    """Slow and obvious, in fractions: the chances of inverse-gap weighting, no action last. The best alone where a
+    float holds not all of them."""
     rewards = [Fraction(one) for one in choice.priority.tolist()] + [Fraction(0)]
     best, top = choice.best, max(rewards)
     scale = top or -min(rewards)
     gaps = [(top - one) / scale if scale else Fraction(0) for one in rewards]
-    chances = [1 / (len(rewards) + Fraction(allowed.gamma) * gap) for gap in gaps]
+    divisors = [len(rewards) + Fraction(allowed.gamma) * gap for gap in gaps]
+    chances = [1 / divisor for divisor in divisors]
     chances[best] = Fraction(0)
     if sum(chances) > Fraction(allowed.share):
         chances = [one * Fraction(allowed.share) / sum(chances) for one in chances]
     chances[best] = 1 - sum(chances)
+    if max(*gaps, *divisors) > LARGEST or not all(float(one) for place, one in enumerate(chances) if place != best):
+        return [Fraction(place == best) for place in range(len(rewards))]
     return chances
 
 
 @MANY
 @given(choice=choices(1), allowed=EXPLORATIONS)
+@example(choice=Choice(np.array([3.4e-306, -613.0]), np.arange(2), None), allowed=Exploration(0.05, 10.0))
+@example(choice=Choice(np.array([5e-324, 0.0]), np.arange(2), None), allowed=Exploration(0.05, 10.0))
 def test_inverse_gap_weighting_agrees_with_the_oracle(choice: Choice, allowed: Exploration) -> None:
     chances = InverseGap().probabilities(choice.priority, choice.tie, allowed)
     expected = [float(one) for one in spelled_out(choice, allowed)]
