@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -15,17 +14,17 @@ import psutil
 
 MARK = "TESTS_RUN_AS"
 """The variable by which a process and all that it began are known."""
-ROOT = Path(__file__).parents[2]
 _PATIENCE, _ROUNDS = 5.0, 3
-_watchers: list[subprocess.Popen[bytes]] = []
 
 
 def watch_over_this_process() -> None:
-    """Once; its children have the mark too, and the watcher sees the end of this process as the end of its input."""
+    """Once; its children have the mark too, and the watcher sees the end of this process as the end of its input. It is
+    no `Popen`, which would complain at the end that it still runs."""
     os.environ[MARK] = f"{os.getpid():x}-{time.time_ns():x}"
-    command = [sys.executable, "-m", "tests.checks.leaving"]
-    watcher = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
-    _watchers.append(watcher)
+    its_input, _ours = os.pipe()  # ours is closed with this process, and nobody inherits it
+    to_it = (os.POSIX_SPAWN_DUP2, its_input, 0)
+    os.posix_spawn(sys.executable, [sys.executable, __file__], os.environ, file_actions=[to_it])
+    os.close(its_input)
 
 
 def folder_prefix() -> str:
@@ -58,5 +57,6 @@ def _end_what_is_left() -> None:
 
 
 if __name__ == "__main__":
+    os.setsid()  # Ctrl-C is not meant for it
     sys.stdin.read()
     _end_what_is_left()
