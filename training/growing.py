@@ -190,8 +190,11 @@ def calibrate_across_people(
         asked = sample.person % FOLDS == fold
         if asked.all() or not (asked & judged).any():
             return
-        told, part = (inputs, parameters, rounds, seed), part_of(table, ~asked)
-        forest = grow(sample.take(~asked), *told, backbone=backbone, table=part)
+        part = part_of(table, ~asked)
+        if part is None:
+            forest = grow(sample.take(~asked), inputs, parameters, rounds, seed, backbone=backbone)
+        else:  # without a copy of the rows
+            forest = grow_matrix(Tables(part), parameters, rounds, seed)
         raw[asked & judged] = forest.raw(sample.columns[asked & judged])
 
     folds = folds_needed(sample.person[judged], sample.label[judged])
