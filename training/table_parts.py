@@ -1,9 +1,9 @@
 """One bucket of people as the rows of the training table: exposures and decisions with their features.
 
-The features of an exposure are as of its moment, by the newest catalogue. Those of a decision are as it read them: of
-the events up to the newest one that it had read, by the catalogue that it was decided by. Prices of the item feed are
-those that had been told by the moment of either; a worker that had not heard of one within its two seconds decided by
-the one before.
+The features of an exposure are as of its moment. Those of a decision are as it read them: of the events up to the
+newest one that it had read. Both are by the catalogue that was decided by, what nobody decided by the newest. Prices of
+the item feed are those that had been told by the moment of either; a worker that had not heard of one within its two
+seconds decided by the one before.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from features import build
 from features.candidates import take
 from features.definitions import names
 from features.progress import Silent
-from models.columns import CompiledCatalogue, compile_catalogue
+from models.columns import CompiledCatalogue
 from models.local_time import utc_offset
 from models.repricing import repriced
 from training.decided import LeftOut
 from training.decision_rows import DecisionRows, MadeAgain, RowStore, read_decision_rows
-from training.table import Dataset, Exposures, Pairs, TrainingStore, every_offer, feature_rows, read
+from training.table import Dataset, Exposures, Pairs, TrainingStore, exposure_rows, read
 
 
 class TableStore(TrainingStore, RowStore, Protocol):
@@ -66,9 +66,9 @@ def made(store: TableStore, again: MadeAgain, known_at: int, bucket: int, bucket
     part = Part(
         people=dataset.numbers[places],
         exposures=replace(exposures, pairs=_among(exposures.pairs, places)),
-        exposure_features=feature_rows(dataset, exposures.pairs, every_offer),
+        exposure_features=exposure_rows(dataset, exposures),
         decisions=replace(decisions, pairs=_among(decisions.pairs, places)),
-        decision_features=_as_read(store, dataset, decisions),
+        decision_features=_as_read(dataset, decisions),
     )
     return Made(
         part=part,
@@ -86,18 +86,13 @@ def _among(pairs: Pairs, places: NDArray[np.int32]) -> Pairs:
     return replace(pairs, person=np.searchsorted(places, pairs.person).astype(np.int32))
 
 
-def _as_read(store: TableStore, dataset: Dataset, rows: DecisionRows) -> NDArray[np.float64]:
+def _as_read(dataset: Dataset, rows: DecisionRows) -> NDArray[np.float64]:
     """float64[n, F]. Rows of one decision are made together, and decisions by one catalogue at one state of prices one
     after another."""
 
-    @lru_cache(4)
-    def bare(version: int) -> CompiledCatalogue:
-        stored = store.catalogue(version)
-        return dataset.compiled if stored is None else compile_catalogue(stored, store.vocabulary)
-
     @lru_cache(1)
     def seen(version: int, number: int) -> CompiledCatalogue:
-        return repriced(bare(version), dataset.prices, number)
+        return repriced(dataset.then.by(version), dataset.prices, number)
 
     made = np.empty((len(rows), len(names())))
     keys = np.column_stack([rows.pairs.person, rows.pairs.moment, rows.version, rows.read_up_to])

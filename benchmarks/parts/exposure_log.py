@@ -47,6 +47,9 @@ class ExposureLog:
         for person, records in enumerate(self._histories):
             yield PersonEvents(person, f"c-{person}", records, {}, nothing)
 
+    def decided_by_earlier(self, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:  # noqa: ARG002
+        return iter(())
+
     def price_version(self) -> int:
         return 0
 

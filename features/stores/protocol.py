@@ -30,7 +30,7 @@ from features.event import Event, Identifier, Kind
 from features.history import CustomerRecord, Records
 from features.published import NOTHING, Published
 from features.spending import Charge
-from features.stores.catalogues import ActionNaming, CatalogueVersion
+from features.stores.catalogues import ActionNaming, CatalogueVersion, DecidedBy
 from features.stores.desk import DeskStore
 from features.stores.keeping import BundleStore, KeyStore, Paced, Settings
 from features.stores.people import IdentityStore, RightsStore, Timeline
@@ -324,7 +324,7 @@ class HistoryStore(Protocol):
     def close(self) -> None: ...
 
 
-class DecisionLog(Protocol):
+class DecisionLog(DecidedBy, Protocol):
     def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
         """Durable together. The future raises DecisionConflict when an id stands for another request, and HistoryMoved
         when a decision that reserves was made from another version of its person than the present one, or beside

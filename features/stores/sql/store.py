@@ -49,7 +49,12 @@ from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import action_names, versions
 from features.stores.sql.check import check
-from features.stores.sql.decisions import newest_decisions, select_decisions, select_decisions_of
+from features.stores.sql.decisions import (
+    decided_by_earlier,
+    newest_decisions,
+    select_decisions,
+    select_decisions_of,
+)
 from features.stores.sql.desk import DeskTables
 from features.stores.sql.everybody import Everybody
 from features.stores.sql.group import Appends, Decisions, Letters, Process, write_group
@@ -283,6 +288,10 @@ class SQLStore(Everybody, DeskTables):
     def newest_decisions(self, since: int, limit: int) -> tuple[str, ...]:
         with self._engine.reading() as session:
             return newest_decisions(session, since, limit)
+
+    def decided_by_earlier(self, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:
+        with self._engine.snapshot() as session:
+            yield from decided_by_earlier(session, version, bucket, buckets)
 
     def record_of(self, decision_id: str) -> CustomerRecord | None:
         with self._engine.moment() as session:
