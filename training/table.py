@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,8 +15,8 @@ from features.candidates import Candidates, ItemFacts
 from features.consent import PROFILING, objects_to_profiling
 from features.definitions import names
 from features.history import EVENT, Records, as_of, empty, joined
-from features.progress import Progress
-from features.stores.people import Timeline
+from features.progress import Progress, Silent
+from features.stores.people import LoggedEvent, PersonEvents, Timeline
 from features.stores.protocol import HistoryStore
 from features.stores.shared import PriceStore
 from models.columns import CompiledCatalogue, compile_catalogue
@@ -121,23 +121,48 @@ class TrainingStore(HistoryStore, Timeline, StoreOfThen, PriceStore, Protocol):
 def read(store: TrainingStore, known_at: int | None, progress: Progress, bucket: int = 0, buckets: int = 1) -> Dataset:
     """Everything recorded by `known_at` (ms UTC; None: the last recorded moment) of the people whose number modulo
     `buckets` is `bucket`. Raises NothingToLearn."""
+    compiled, digest = _newest(store)
+    people = _people(store.scan(bucket, buckets), store.people() / buckets, progress)
+    then = catalogues_then(store, compiled, bucket, buckets)
+    return _dataset(store, people, then, digest, known_at, store.logged(LABELLED))
+
+
+def read_of(store: TrainingStore, known_at: int, people: Collection[int]) -> Dataset:
+    """The same of these people alone, by their numbers in the store, without reasons of contacts. Raises
+    NothingToLearn."""
+    compiled, digest = _newest(store)
+    found = _people(store.scan_of(people), len(people), Silent())
+    return _dataset(store, found, catalogues_then(store, compiled, 0, 1), digest, known_at, ())
+
+
+def _newest(store: StoreOfThen) -> tuple[CompiledCatalogue, str]:
+    """And its digest. Raises NothingToLearn."""
     stored = store.catalogue()
     if stored is None:
         raise NothingToLearn("catalogue is absent; training needs the actions; import or publish one first")
-    compiled = compile_catalogue(stored, store.vocabulary)
-    people = _people(store, progress, bucket, buckets)
-    last = max((int(records["recorded_at"].max()) for records in people.histories if len(records)), default=0)
+    return compile_catalogue(stored, store.vocabulary), stored.digest
+
+
+def _dataset(
+    store: TrainingStore,
+    people: _People,
+    then: CataloguesThen,
+    catalogue: str,
+    known_at: int | None,
+    reasons: Iterable[tuple[int, LoggedEvent]],
+) -> Dataset:
+    """catalogue: digest of the newest."""
+    compiled, histories, zones = then.newest, people.histories, people.zones
+    last = max((int(records["recorded_at"].max()) for records in histories if len(records)), default=0)
     moment = last if known_at is None else known_at
     objecting = [person for person, said in people.profiling.items() if objects_to_profiling(said, moment)]
     for person in objecting:
-        people.histories[person] = empty()
-    histories, zones = people.histories, people.zones
-    then = catalogues_then(store, compiled, bucket, buckets)
+        histories[person] = empty()
     exposures, withdrawn, unmatured = _exposures(histories, then, reward_rules(compiled, store.vocabulary), moment)
     bought = purchases(histories, compiled.facts, moment)
-    called = labelled_contacts(histories, told_reasons(store.logged(LABELLED)), moment)
+    called = labelled_contacts(histories, told_reasons(reasons), moment)
     prices = PriceLog().extended(store.price_changes(0), store.vocabulary).until(moment)
-    digest = _digest(stored.digest, moment, histories, zones, then, exposures, bought, called, prices)
+    digest = _digest(catalogue, moment, histories, zones, then, exposures, bought, called, prices)
     return Dataset(
         known_at=moment,
         compiled=compiled,
@@ -167,10 +192,10 @@ class _People:
     profiling: dict[int, Records]
 
 
-def _people(store: HistoryStore, progress: Progress, bucket: int, buckets: int) -> _People:
+def _people(every: Iterator[PersonEvents], total: float, progress: Progress) -> _People:
     found = _People([], [], [], {})
-    with progress.step("Read histories", total=store.people() / buckets) as advance:
-        for place, entry in enumerate(store.scan(bucket, buckets)):
+    with progress.step("Read histories", total=total) as advance:
+        for place, entry in enumerate(every):
             ordered = np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))
             found.histories.append(entry.records[ordered])
             found.numbers.append(entry.person)

@@ -11,8 +11,8 @@ import pyarrow as pa
 from features.event import Kind
 from features.history import EVENT, Records
 from features.stores import open_store
-from features.stores.people import LoggedEvent
-from features.stores.protocol import PersonEvents, StoredCatalogue
+from features.stores.people import LoggedEvent, PersonEvents
+from features.stores.protocol import StoredCatalogue
 from features.stores.shared import PriceChange
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked

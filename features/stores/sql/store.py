@@ -16,7 +16,7 @@ from features.stores.acceptance import check_append, check_decision
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.keeping import ServingModel
-from features.stores.people import AuditEntry, Identity, LoggedEvent, Stretch
+from features.stores.people import AuditEntry, Identity, LoggedEvent, PersonEvents, Stretch
 from features.stores.protocol import (
     AccessKey,
     Append,
@@ -28,7 +28,6 @@ from features.stores.protocol import (
     DecisionReceipt,
     LogDecision,
     LoggedDecision,
-    PersonEvents,
     StoredCatalogue,
     StoreError,
 )
@@ -161,6 +160,10 @@ class SQLStore(Everybody, DeskTables):
     def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
         with self._engine.snapshot() as session:
             yield from reads.scan(session, self._vault, bucket, buckets)
+
+    def scan_of(self, people: Collection[int]) -> Iterator[PersonEvents]:
+        with self._engine.snapshot() as session:
+            yield from reads.scan_of(session, self._vault, people)
 
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
         return self._writer.alone(lambda session: import_events(session, self._shared, self._rules, table, source))
