@@ -105,7 +105,8 @@ def _scores(
     pairs = Pairs(
         np.repeat(person[order], offers), np.repeat(moment[order], offers), asked, whole.compiled.all.category[asked]
     )
-    nothing = Exposures(pairs, pairs.moment, np.zeros(len(pairs), np.bool_))
+    newest = np.full(len(pairs), whole.compiled.version, np.int64)
+    nothing = Exposures(pairs, pairs.moment, np.zeros(len(pairs), np.bool_), newest)
     fit = AffinityFit(trained.bundle.affinity, trained.bundle.population, trained.bundle.interest)
     raw = trained.bundle.response.raw(response_rows(whole, nothing, [fit], [trained.bundle.track_record]))
     scores = np.empty((len(order), offers))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -64,11 +64,13 @@ class Rate:
 class Reference:
     """What a model was asked about while it was judged. scores: response probabilities of contacts, by channel.
     features: of what could have been offered in those contacts, by feature. rates: of all contacts learned from, by
-    channel and action."""
+    channel and action. channels: the first few of features, each as it was on one channel, by channel and feature; none
+    of a bundle from before there were any."""
 
     scores: Mapping[str, Histogram]
     features: Mapping[str, Histogram]
     rates: Mapping[str, Mapping[str, Rate]]
+    channels: Mapping[str, Mapping[str, Histogram]] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -80,7 +82,9 @@ class Referenced(Protocol):
 
 
 def to_object(reference: Reference) -> dict[str, object]:
-    return asdict(reference)
+    """Without what is not there, as an earlier version wrote it."""
+    content = asdict(reference)
+    return content if reference.channels else {name: one for name, one in content.items() if name != "channels"}
 
 
 def from_object(content: Mapping[str, object]) -> Reference:

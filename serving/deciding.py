@@ -230,8 +230,9 @@ async def _made(runtime: Runtime, asked: Asked, who: Who) -> Made:
     _decided(decision.degraded, decision.arm.value).inc()
     if decision.effect_failed:
         metrics.EFFECT_FAILED.inc()
-    runtime.watch.decided(decision, asked.moment, asked.question.across == "best")
     logged = _to_log(runtime, asked, decision, record, name, given_id, seed, text, digest, answer)
+    best, sampled = asked.question.across == "best", logged.feature_rows is not None
+    runtime.watch.decided(decision, asked.moment, best=best, sampled=sampled)
     channels = asked.compiled.catalogue.channels
     events = decision_events(decision, channels, given_id, asked.moment, request.deliver_at)
     spends = charges(decision, asked.compiled, asked.moment)

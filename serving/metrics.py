@@ -124,6 +124,13 @@ WINDOW_RESPONSES = Gauge(
     ["channel", "what"],
     multiprocess_mode="livesum",
 )
+WINDOW_FEATURES_NAME = "nextbest_window_features"
+WINDOW_FEATURES = Gauge(
+    WINDOW_FEATURES_NAME,
+    "Sampled decisions of the last day, by bin of what the model learned from; added up, and not told.",
+    ["channel", "feature", "bin"],
+    multiprocess_mode="livesum",
+)
 
 
 class _Collected:
@@ -146,8 +153,9 @@ def collected() -> list[Metric]:
 
 
 def exposition(compared: Callable[[Iterable[Metric]], Iterable[Metric]]) -> bytes:
-    """The same in Prometheus' text format, with what `compared` makes of them."""
+    """The same in Prometheus' text format, with what `compared` makes of them; features' bins are for that alone."""
     told = collected()
+    shown = [one for one in told if one.name != WINDOW_FEATURES_NAME]
     together = CollectorRegistry()
-    together.register(_Collected([*told, *compared(told)]))
+    together.register(_Collected([*shown, *compared(told)]))
     return generate_latest(together)

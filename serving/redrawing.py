@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.history import text_code
 from features.live_response import NO_LIFTS
@@ -23,6 +22,7 @@ from models.policy.gates import GATES
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
 from models.response import ModelScorer
+from models.rows_of_then import RowsOfThen
 from models.withheld_first import Withheld, withheld_first
 from serving.replaying import Replayer, Then
 
@@ -69,17 +69,21 @@ def withheld(
     return found
 
 
-def rows_again(replayer: Replayer) -> Callable[[LoggedDecision], NDArray[np.float64] | None]:
+def rows_again(replayer: Replayer) -> Callable[[LoggedDecision], RowsOfThen | None]:
     """The feature rows of a logged decision, made again. None: something of it is not kept."""
 
-    def rows(logged: LoggedDecision) -> NDArray[np.float64] | None:
+    def rows(logged: LoggedDecision) -> RowsOfThen | None:
         then = replayer.then(logged)
         if not isinstance(then, Then):
             return None
         try:
-            return then.decided(then.compiled, explain=False).feature_rows
+            weighed = then.weighed(then.compiled)
         except CatalogueError:
             return None
+        situation, ranking = weighed.situation, weighed.ranking
+        choices = tuple((situation.channel(one), situation.action_id(one)) for one in ranking.place.tolist())
+        read = (then.published.prices, then.record.time_zone)
+        return RowsOfThen(ranking.rows, choices, weighed.personalised, *read)
 
     return rows
 

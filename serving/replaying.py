@@ -24,11 +24,12 @@ from models.bundle import BundleError
 from models.catalogue import CatalogueError
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.cool_off import CoolOffModel
-from models.decide import decide
+from models.decide import Weighed, decide, weigh
 from models.decision import Decision, DecisionRequest
 from models.delivery import LoggedDelivery
 from models.first_draws import Choice, FirstDraw, first_draws
 from models.learned_windows import Learned, with_learned_windows
+from models.policy.arms import arm_of
 from models.policy.version import POLICY, Policy
 from models.policy_rules import Arm
 from models.repricing import PriceLog, Repriced
@@ -127,6 +128,14 @@ class Then:
         asked = _asked(self.question, compiled, self.logged, self.record, explain)
         dice, seen, moment = np.random.default_rng(self.logged.seed), self.priced(compiled), self.logged.decided_at
         return decide(asked, self.record, seen, self.model.scorer, moment, dice, self.published)
+
+    def weighed(self, compiled: CompiledCatalogue) -> Weighed:
+        """All of it but its draws, by its own catalogue or by another. Raises UnknownChannel and UnknownPlacement by
+        another."""
+        asked = _asked(self.question, compiled, self.logged, self.record, explain=False)
+        seen, moment = self.priced(compiled), self.logged.decided_at
+        arm = arm_of(seen.catalogue.arms, asked.subject, moment)
+        return weigh(asked, self.record, seen, self.model.scorer, moment, self.published, POLICY, arm)
 
     def first_draws(
         self,

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import Metric
 from prometheus_client import metrics_core as families
 
@@ -28,9 +27,10 @@ from models.notices import only_told
 from models.policy_rules import Direction
 from models.scoring import Scorer
 from serving import metrics
+from serving.feature_drift import FeatureWindows, feature_drift
+from serving.hours import Hours
 
 HOUR = 3_600_000
-HOURS = 24
 LABELLED = 500
 """Actions on a channel that have series of their own; further ones of the catalogue are OTHER together."""
 OTHER = "other"
@@ -52,28 +52,6 @@ _COUNTERS = {
     SUCCESSES: metrics.SUCCESSES,
 }
 K = TypeVar("K")
-
-
-class Hours:
-    """Sums of `width` numbers over the last HOURS hours; of what is older nothing is kept."""
-
-    def __init__(self, width: int) -> None:
-        self._sums = np.zeros((HOURS, width))
-        self._of = np.full(HOURS, -1, np.int64)
-
-    def add(self, hour: int, place: int, amount: float) -> None:
-        slot = hour % HOURS
-        if self._of[slot] != hour:
-            if self._of[slot] > hour:  # later than a day
-                return
-            self._of[slot], self._sums[slot] = hour, 0.0
-        self._sums[slot, place] += amount
-
-    def last(self, hour: int) -> NDArray[np.float64]:
-        """float64[width] up to and with that hour."""
-        inside = (self._of > hour - HOURS) & (self._of <= hour)
-        found: NDArray[np.float64] = self._sums[inside].sum(axis=0)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +96,7 @@ class Watch:
         default_factory=lambda: {one: defaultdict(float) for one in KEPT}
     )
     _bins_told: set[tuple[str, str]] = field(default_factory=set)
+    _features: FeatureWindows = field(default_factory=FeatureWindows)
 
     @property
     def reference(self) -> Reference | None:
@@ -131,11 +110,15 @@ class Watch:
         reference = scorer.reference if isinstance(scorer, Referenced) else None
         if (scorer.version, reference) != (self._model, self._reference):
             self._model, self._reference, self._scores, self._responses = scorer.version, reference, {}, {}
+            self._features.take_up(reference)
 
-    def decided(self, decision: Decision, moment: int, best: bool) -> None:
-        """One that is logged. moment: ms UTC. best: one action over all channels was asked for. What is expected is the
-        model's own probability; into the windows comes only what the model in force decided."""
+    def decided(self, decision: Decision, moment: int, *, best: bool, sampled: bool) -> None:
+        """One that is logged. moment: ms UTC. best: one action over all channels was asked for. sampled: it logs its
+        feature rows. What is expected is the model's own probability; into the windows comes only what the model in
+        force decided."""
         ours = decision.model_version == self._model
+        if ours and sampled:
+            self._features.sampled(decision, moment // HOUR)
         hour, some = moment // HOUR, any(slate.actions for slate in decision.slates)
         for slate in decision.slates:
             channel = slate.channel
@@ -200,6 +183,7 @@ class Watch:
             for (channel, action), count in _drained(self._counts[what]):
                 counter.labels(channel, action).inc(count)
         self._publish_windows(now // HOUR)
+        self._features.publish(now // HOUR)
 
     def _publish_windows(self, hour: int) -> None:
         told: set[tuple[str, str]] = set()
@@ -223,8 +207,9 @@ def _drained(counts: dict[K, float]) -> Sequence[tuple[K, float]]:
 
 
 def compared(told: Iterable[Metric], reference: Reference | None) -> Iterator[Metric]:
-    """PSI and calibration in the large by channel, from the windows of all workers in `told`."""
-    windows = {one.name: one for one in told}
+    """PSI of scores and features, and calibration in the large, from the windows of all workers in `told`."""
+    families_told = tuple(told)
+    windows = {one.name: one for one in families_told}
     scores, responses = (_by_channel(windows.get(name)) for name in (metrics.WINDOW_SCORES_NAME, metrics.WINDOW_NAME))
     drifted = families.GaugeMetricFamily(
         "nextbest_score_psi",
@@ -247,6 +232,7 @@ def compared(told: Iterable[Metric], reference: Reference | None) -> Iterator[Me
             calibrated.add_metric([channel], ratio)
     yield drifted
     yield calibrated
+    yield from feature_drift(families_told, reference)
 
 
 def by_action(calibration: Mapping[tuple[str, str], float]) -> Metric:

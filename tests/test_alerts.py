@@ -61,7 +61,7 @@ def test_every_series_of_the_page_is_told_and_what_is_watched_is_on_it() -> None
     page = (ROOT / "docs" / "watching.md").read_text()
     on_page = set(re.findall(r"`(nextbest_[a-z_]+)`", page))
     assert on_page <= told()
-    watched = {"nextbest_slates", "nextbest_refusals", "nextbest_score_psi"}
+    watched = {"nextbest_slates", "nextbest_refusals", "nextbest_score_psi", "nextbest_feature_psi"}
     watched |= {"nextbest_calibration_in_the_large", "nextbest_action_calibration_in_the_large"}
     assert watched <= {one.removesuffix("_total") for one in on_page}
 
@@ -69,4 +69,4 @@ def test_every_series_of_the_page_is_told_and_what_is_watched_is_on_it() -> None
 def test_too_few_scores_tell_nothing() -> None:
     few = GaugeMetricFamily(metrics.WINDOW_SCORES_NAME, "", labels=["channel", "bin"])
     few.add_metric(["web", "0"], 499.0)
-    assert [one.samples for one in compared([few], None)] == [[], []]
+    assert [one.samples for one in compared([few], None)] == [[], [], [], []]

@@ -105,7 +105,9 @@ def _asked(dataset: Dataset, seed: int) -> Exposures:
     _, candidate = np.unique(offers.category, return_index=True)
     person, row = np.repeat(people, len(candidate)), np.tile(candidate.astype(np.int32), len(people))
     moment = np.full(len(person), dataset.known_at, np.int64)
-    return Exposures(Pairs(person, moment, row, offers.category[row]), moment, np.zeros(len(person), np.bool_))
+    newest = np.full(len(person), dataset.compiled.version, np.int64)
+    pairs = Pairs(person, moment, row, offers.category[row])
+    return Exposures(pairs, moment, np.zeros(len(person), np.bool_), newest)
 
 
 def card(dataset: Dataset, model: Bundle, why: str) -> str:

@@ -31,7 +31,7 @@ from training.errors import InvalidTable
 from training.table import Exposures, Pairs
 from training.table_parts import Part
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 EXPOSURES, DECISIONS = "exposures", "decisions"
 _PAIRS = tuple(one.name for one in fields(Pairs))
@@ -112,22 +112,19 @@ def write_part(folder: Path, bucket: int, part: Part, compiled: CompiledCatalogu
     """The files of one bucket, below `folder`."""
     exposures, decisions = part.exposures, part.decisions
     told = {
-        EXPOSURES: (
-            {"matured_at": exposures.matured_at, "success": exposures.success, "weight": np.ones(len(exposures))},
-            exposures.pairs,
-            part.exposure_features,
-        ),
-        DECISIONS: (
-            {**{one.name: getattr(decisions, one.name) for one in fields(decisions)[1:]}, "weight": decisions.weight},
-            decisions.pairs,
-            part.decision_features,
-        ),
+        EXPOSURES: ({**_own(exposures), "weight": np.ones(len(exposures))}, exposures.pairs, part.exposure_features),
+        DECISIONS: ({**_own(decisions), "weight": decisions.weight}, decisions.pairs, part.decision_features),
     }
     first, second = (
         _write(folder, path_of(name, bucket), _columns(part.people, pairs, rest, features, compiled))
         for name, (rest, pairs, features) in told.items()
     )
     return first, second
+
+
+def _own(rows: Exposures | DecisionRows) -> Mapping[str, NDArray[Any]]:
+    """Its columns, but for those of its pairs."""
+    return {one.name: getattr(rows, one.name) for one in fields(rows)[1:]}
 
 
 def _columns(
@@ -204,7 +201,7 @@ class WrittenTable:
         exposures, decisions = (self._read(path_of(name, bucket)) for name in (EXPOSURES, DECISIONS))
         people = np.unique(np.concatenate([exposures["person"].to_numpy(), decisions["person"].to_numpy()]))
         pairs = _pairs(exposures, people)
-        told = [_numpy(exposures, name) for name in ("matured_at", "success")]
+        told = [_numpy(exposures, one.name) for one in fields(Exposures)[1:]]
         rest = [_numpy(decisions, one.name) for one in fields(DecisionRows)[1:]]
         return Part(
             people=people,

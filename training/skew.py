@@ -1,7 +1,8 @@
 """Whether features are in training what they were in serving: logged decisions made again and compared.
 
 A decision logs a digest of its feature rows, and a sample of them the rows themselves. Each is made again from the
-record that it had read, which is cut by sequence, so that what was told later is no difference. Rows are equal when
+record that it had read, which is cut by sequence, so that what was told later is no difference: by serving's code, and
+the sampled rows by training's, too, from the histories that it reads (training.rows_as_trained). Rows are equal when
 their bits are, a missing value being equal to a missing value. A decision that was made by another revision of the code
 is compared and counted apart: what it tells of is a change, and no skew of what serves now.
 """
@@ -9,8 +10,10 @@ is compared and counted apart: what it tells of is a change, and no skew of what
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +22,22 @@ from features.definitions import names
 from features.progress import Progress
 from features.stores.protocol import DecisionLog, LoggedDecision
 from models.rows_digest import digest_like
+from models.rows_of_then import RowsOfThen
 from training.promotion import NotEvaluable, Skewed
+from training.rows_as_trained import AsTrained, Training
+from training.table import TrainingStore
 
 LOOKED_AT = 20_000
 MADE_AGAIN = 1_000
 """Of the newest decisions so many are looked at; of these so many are made again, and as many that have logged rows."""
 
-RowsAgain = Callable[[LoggedDecision], NDArray[np.float64] | None]
-"""The feature rows of a logged decision, made again (serving.redrawing.rows_again): float64[m, F]. None: something of
-it is not kept."""
+RowsAgain = Callable[[LoggedDecision], RowsOfThen | None]
+"""The feature rows of a logged decision, made again by serving's code (serving.redrawing.rows_again). None: something
+of it is not kept."""
+
+
+class SkewStore(DecisionLog, TrainingStore, Protocol):
+    """What measuring asks of a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,10 @@ class FeatureSkew:
 class Skew:
     """decisions: made again by the revision that made them. other_digest: of them, how many have another digest.
     sampled: of them, how many had logged their rows; other_shape: of those, how many have other candidates or features
-    by now. rows: compared. features: those that differ anywhere, the worst first. unmade: decisions that could not be
-    made again. other_revision: decisions made by another revision; changed: of them, how many have another digest."""
+    by now. rows: compared with what serving makes of them. features: those that differ anywhere, the worst first.
+    trained_rows, trained_features: the same of what training makes; untrained: decisions of which it must make another,
+    by why (training.rows_as_trained.Other). unmade: decisions that could not be made again. other_revision: decisions
+    made by another revision; changed: of them, how many have another digest."""
 
     decisions: int
     other_digest: int
@@ -54,6 +66,9 @@ class Skew:
     other_shape: int
     rows: int
     features: tuple[FeatureSkew, ...]
+    trained_rows: int
+    trained_features: tuple[FeatureSkew, ...]
+    untrained: Mapping[str, int]
     unmade: int
     other_revision: int
     changed: int
@@ -65,18 +80,55 @@ class Skew:
         shares = {"decisions with another digest": self.other_digest / self.decisions}
         if self.sampled:
             shares["sampled decisions with other candidates"] = self.other_shape / self.sampled
-        shares |= {f"rows with another {one.name}": one.share for one in self.features[:1]}
+        shares |= {f"rows with another {one.name} in serving": one.share for one in self.features[:1]}
+        shares |= {f"rows with another {one.name} in training": one.share for one in self.trained_features[:1]}
         worst = max(shares, key=shares.__getitem__)
         told = f"of {self.decisions:,} logged decisions made again and {self.rows:,} logged rows"
+        told += f", {self.trained_rows:,} of them as training makes them, too"
         return Skewed(shares[worst], f"{worst} are {shares[worst]:.2%}; {told}" if shares[worst] else f"none {told}")
 
     @property
     def metrics(self) -> dict[str, float]:
         """By names that tracking accepts; none while no decision is logged."""
-        counts = {"decisions": self.decisions, "rows": self.rows, "features": len(self.features)}
+        counts = {
+            "decisions": self.decisions,
+            "rows": self.rows,
+            "features": len(self.features),
+            "trained_rows": self.trained_rows,
+            "trained_features": len(self.trained_features),
+        }
         found = self.judged()
         worst = {} if isinstance(found, NotEvaluable) else {"skew.worst_share": found.share}
         return {**{f"skew.{name}": float(count) for name, count in counts.items()}, **worst} if self.decisions else {}
+
+
+@dataclass(slots=True)
+class _Differing:
+    """What was compared by feature."""
+
+    rows: int = 0
+    different: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(names()), np.int64))
+    largest: NDArray[np.float64] = field(default_factory=lambda: np.full(len(names()), np.nan))
+
+    def count(self, then: NDArray[np.float64], *made: NDArray[np.float64]) -> None:
+        """float64[m, F]: as they were logged, and as they are made in each of several ways; all must be equal."""
+        differs = np.zeros(then.shape, np.bool_)
+        for now in made:
+            other = (then != now) & ~(np.isnan(then) & np.isnan(now))
+            far = np.where(other, np.abs(then - now), np.nan)
+            self.largest = np.fmax(self.largest, np.fmax.reduce(far, axis=0, initial=np.nan))
+            differs |= other
+        self.rows += len(then)
+        self.different += differs.sum(axis=0)
+
+    @property
+    def features(self) -> tuple[FeatureSkew, ...]:
+        order = np.argsort(-self.different, kind="stable").tolist()
+        return tuple(self._feature(at) for at in order if self.different[at])
+
+    def _feature(self, at: int) -> FeatureSkew:
+        largest, count = float(self.largest[at]), int(self.different[at])
+        return FeatureSkew(names()[at], count, count / self.rows, None if np.isnan(largest) else largest)
 
 
 @dataclass(slots=True)
@@ -85,47 +137,61 @@ class _Counts:
     other_digest: int = 0
     sampled: int = 0
     other_shape: int = 0
-    rows: int = 0
     unmade: int = 0
     other_revision: int = 0
     changed: int = 0
-    different: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(names()), np.int64))
-    largest: NDArray[np.float64] = field(default_factory=lambda: np.full(len(names()), np.nan))
+    served: _Differing = field(default_factory=_Differing)
+    trained: _Differing = field(default_factory=_Differing)
+    untrained: Counter[str] = field(default_factory=Counter)
 
 
 def measure_skew(
-    log: DecisionLog, rows_again: RowsAgain, revision: str, since: int, known_at: int, progress: Progress
+    store: SkewStore, rows_again: RowsAgain, revision: str, since: int, known_at: int, progress: Progress
 ) -> Skew:
     """Of decisions in [since, known_at] (ms UTC). revision: of the code that runs. Raises StoreError."""
     found = _Counts()
-    chosen = _chosen(log, since, known_at)
-    with progress.step("Make decisions again", total=len(chosen)) as advance:
-        for decision_id in chosen:
+    chosen = _chosen(store, since, known_at)
+    training = Training(store, known_at, chosen.people) if chosen.people else None
+    with progress.step("Make decisions again", total=len(chosen.decisions)) as advance:
+        for decision_id in chosen.decisions:
             advance()
-            logged = log.decision(decision_id)
+            logged = store.decision(decision_id)
             if logged is not None:  # else its person was erased meanwhile
-                _compare(logged, rows_again(logged), revision, found)
-    order = np.argsort(-found.different, kind="stable")
+                _compare(logged, rows_again(logged), training, revision, found)
     return Skew(
         decisions=found.decisions,
         other_digest=found.other_digest,
         sampled=found.sampled,
         other_shape=found.other_shape,
-        rows=found.rows,
-        features=tuple(_feature(found, int(at)) for at in order if found.different[at]),
+        rows=found.served.rows,
+        features=found.served.features,
+        trained_rows=found.trained.rows,
+        trained_features=found.trained.features,
+        untrained=dict(found.untrained),
         unmade=found.unmade,
         other_revision=found.other_revision,
         changed=found.changed,
     )
 
 
-def _chosen(log: DecisionLog, since: int, known_at: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """people: of those that logged their rows."""
+
+    decisions: Sequence[str]
+    people: Sequence[int]
+
+
+def _chosen(log: DecisionLog, since: int, known_at: int) -> _Chosen:
     """Those that logged their rows, and others at equal distances."""
-    sampled, rest = list[str](), list[str]()
+    sampled, rest = dict[str, int](), list[str]()
     for one in _newest(log, since, known_at):
-        (rest if one.feature_rows is None else sampled).append(one.decision_id)
+        if one.feature_rows is None:
+            rest.append(one.decision_id)
+        elif len(sampled) < MADE_AGAIN:
+            sampled[one.decision_id] = one.person
     step = max(1, -(-len(rest) // MADE_AGAIN))
-    return [*sampled[:MADE_AGAIN], *rest[::step]]
+    return _Chosen([*sampled, *rest[::step]], sorted(set(sampled.values())))
 
 
 def _newest(log: DecisionLog, since: int, known_at: int) -> Iterator[LoggedDecision]:
@@ -135,11 +201,13 @@ def _newest(log: DecisionLog, since: int, known_at: int) -> Iterator[LoggedDecis
             yield logged
 
 
-def _compare(logged: LoggedDecision, now: NDArray[np.float64] | None, revision: str, found: _Counts) -> None:
-    if now is None:
+def _compare(
+    logged: LoggedDecision, again: RowsOfThen | None, training: Training | None, revision: str, found: _Counts
+) -> None:
+    if again is None:
         found.unmade += 1
         return
-    other = digest_like(logged.feature_digest, now) != logged.feature_digest
+    other = digest_like(logged.feature_digest, again.rows) != logged.feature_digest
     if logged.code_revision != revision:
         found.other_revision += 1
         found.changed += other
@@ -150,10 +218,22 @@ def _compare(logged: LoggedDecision, now: NDArray[np.float64] | None, revision: 
     if then is None:
         return
     found.sampled += 1
-    if then.shape != now.shape:
+    if then.shape != again.rows.shape:
         found.other_shape += 1
-    elif now.shape[1] == len(names()):
-        _count(then, now, found)
+    elif then.shape[1] == len(names()):
+        found.served.count(then, again.rows)
+        if training is not None and len(then):
+            _compare_training(then, training, logged, again, found)
+
+
+def _compare_training(
+    then: NDArray[np.float64], training: Training, logged: LoggedDecision, again: RowsOfThen, found: _Counts
+) -> None:
+    made = training.rows(logged, again)
+    if isinstance(made, AsTrained):
+        found.trained.count(then[made.kept], *made.made)
+    else:
+        found.untrained[made.value] += 1
 
 
 def _logged_rows(stored: bytes | None) -> NDArray[np.float64] | None:
@@ -166,20 +246,6 @@ def _logged_rows(stored: bytes | None) -> NDArray[np.float64] | None:
         return np.zeros(0)
 
 
-def _count(then: NDArray[np.float64], now: NDArray[np.float64], found: _Counts) -> None:
-    differs = (then != now) & ~(np.isnan(then) & np.isnan(now))
-    found.rows += len(now)
-    found.different += differs.sum(axis=0)
-    far = np.where(differs, np.abs(then - now), np.nan)
-    found.largest = np.fmax(found.largest, np.fmax.reduce(far, axis=0, initial=np.nan))
-
-
-def _feature(found: _Counts, at: int) -> FeatureSkew:
-    largest = float(found.largest[at])
-    count = int(found.different[at])
-    return FeatureSkew(names()[at], count, count / found.rows, None if np.isnan(largest) else largest)
-
-
 def remarks(skew: Skew) -> tuple[str, ...]:
     """Lines for people."""
     left = {
@@ -189,6 +255,10 @@ def remarks(skew: Skew) -> tuple[str, ...]:
     lines = [f"{what} are {count:,}; they are not judged by" for what, count in left.items() if count]
     if skew.other_revision:
         lines.append(f"of those by another revision {skew.changed:,} have other feature rows by now")
+    lines += [
+        f"sampled decisions {why} are {count:,}; training must make others, so only serving's are compared"
+        for why, count in skew.untrained.items()
+    ]
     return tuple(lines)
 
 
@@ -196,9 +266,10 @@ def markdown(skew: Skew) -> str:
     """A sentence, and a table of the features that differ."""
     judged = skew.judged()
     lines = [judged.why if isinstance(judged, NotEvaluable) else judged.sentence]
-    if skew.features:
-        lines += ["", "| feature | different rows | share | largest difference |", "|---|---|---|---|"]
-        for one in skew.features:
-            largest = "" if one.largest is None else f"{one.largest:g}"
-            lines.append(f"| {one.name} | {one.different:,} | {one.share:.2%} | {largest} |")
+    told = [("serving", one) for one in skew.features] + [("training", one) for one in skew.trained_features]
+    if told:
+        lines += ["", "| in | feature | different rows | share | largest difference |", "|---|---|---|---|---|"]
+    for path, one in told:
+        largest = "" if one.largest is None else f"{one.largest:g}"
+        lines.append(f"| {path} | {one.name} | {one.different:,} | {one.share:.2%} | {largest} |")
     return "\n".join(lines)

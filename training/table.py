@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,15 +15,16 @@ from features.candidates import Candidates, ItemFacts
 from features.consent import PROFILING, objects_to_profiling
 from features.definitions import names
 from features.history import EVENT, Records, as_of, empty, joined
-from features.progress import Progress
-from features.stores.people import Timeline
-from features.stores.protocol import CatalogueStore, HistoryStore
+from features.progress import Progress, Silent
+from features.stores.people import LoggedEvent, PersonEvents, Timeline
+from features.stores.protocol import HistoryStore
 from features.stores.shared import PriceStore
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.contact_moment import LABELLED
 from models.local_time import utc_offset
 from models.notices import rows_only_told
 from models.repricing import PriceLog, repriced
+from training.catalogues_then import CataloguesThen, StoreOfThen, catalogues_then
 from training.contacts import CONTACT, RewardRules, every_contact, reward_rules
 from training.errors import NothingToLearn
 from training.labelled_contacts import LabelledContacts, labelled_contacts, told_reasons
@@ -55,17 +56,20 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    """Matured contacts as rows of CompiledCatalogue.all. matured_at: int64[n] ms UTC. success: bool[n]."""
+    """Matured contacts as rows of CompiledCatalogue.all. matured_at: int64[n] ms UTC. success: bool[n]. version:
+    int64[n], of the catalogue by which each one's features go: that of its decision, without one the newest."""
 
     pairs: Pairs
     matured_at: NDArray[np.int64]
     success: NDArray[np.bool_]
+    version: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Exposures:
-        return Exposures(self.pairs.take(chosen), self.matured_at[chosen], self.success[chosen])
+        rest = (self.matured_at[chosen], self.success[chosen], self.version[chosen])
+        return Exposures(self.pairs.take(chosen), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,12 @@ class Dataset:
     them by then. withdrawn: contacts left out because the catalogue has no such action on that channel any more, or
     only tells it; unmatured: contacts left out because their reward windows have not passed. objecting: how many people
     object to profiling as of known_at; nothing is learned of them nor judged by them, their histories are empty.
-    digest: hex, of the catalogue, everybody else's events and zone as of known_at, prices, and labels."""
+    then: the catalogues that decisions were made by. digest: hex, of the catalogue, those of what was decided by
+    earlier ones, everybody else's events and zone as of known_at, prices, and labels."""
 
     known_at: int
     compiled: CompiledCatalogue
+    then: CataloguesThen
     histories: tuple[Records, ...]
     numbers: NDArray[np.int64]
     zones: tuple[str | None, ...]
@@ -100,39 +106,67 @@ class Dataset:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Lines for people."""
-        if not self.objecting:
-            return ()
-        return (
+        left = (
             f"people who object to profiling are {self.objecting:,}; nothing is learned of them nor judged by them",
+            f"catalogue versions that cannot be read any more are {', '.join(map(str, self.then.unread))}; features of "
+            "what was decided by them go by the newest",
         )
+        return tuple(line for line, told in zip(left, (self.objecting, self.then.unread), strict=True) if told)
 
 
-class TrainingStore(HistoryStore, Timeline, CatalogueStore, PriceStore, Protocol):
+class TrainingStore(HistoryStore, Timeline, StoreOfThen, PriceStore, Protocol):
     """What reading a dataset asks of a store."""
 
 
 def read(store: TrainingStore, known_at: int | None, progress: Progress, bucket: int = 0, buckets: int = 1) -> Dataset:
     """Everything recorded by `known_at` (ms UTC; None: the last recorded moment) of the people whose number modulo
     `buckets` is `bucket`. Raises NothingToLearn."""
+    compiled, digest = _newest(store)
+    people = _people(store.scan(bucket, buckets), store.people() / buckets, progress)
+    then = catalogues_then(store, compiled, bucket, buckets)
+    return _dataset(store, people, then, digest, known_at, store.logged(LABELLED))
+
+
+def read_of(store: TrainingStore, known_at: int, people: Collection[int]) -> Dataset:
+    """The same of these people alone, by their numbers in the store, without reasons of contacts. Raises
+    NothingToLearn."""
+    compiled, digest = _newest(store)
+    found = _people(store.scan_of(people), len(people), Silent())
+    return _dataset(store, found, catalogues_then(store, compiled, 0, 1), digest, known_at, ())
+
+
+def _newest(store: StoreOfThen) -> tuple[CompiledCatalogue, str]:
+    """And its digest. Raises NothingToLearn."""
     stored = store.catalogue()
     if stored is None:
         raise NothingToLearn("catalogue is absent; training needs the actions; import or publish one first")
-    compiled = compile_catalogue(stored, store.vocabulary)
-    people = _people(store, progress, bucket, buckets)
-    last = max((int(records["recorded_at"].max()) for records in people.histories if len(records)), default=0)
+    return compile_catalogue(stored, store.vocabulary), stored.digest
+
+
+def _dataset(
+    store: TrainingStore,
+    people: _People,
+    then: CataloguesThen,
+    catalogue: str,
+    known_at: int | None,
+    reasons: Iterable[tuple[int, LoggedEvent]],
+) -> Dataset:
+    """catalogue: digest of the newest."""
+    compiled, histories, zones = then.newest, people.histories, people.zones
+    last = max((int(records["recorded_at"].max()) for records in histories if len(records)), default=0)
     moment = last if known_at is None else known_at
     objecting = [person for person, said in people.profiling.items() if objects_to_profiling(said, moment)]
     for person in objecting:
-        people.histories[person] = empty()
-    histories, zones = people.histories, people.zones
-    exposures, withdrawn, unmatured = _exposures(histories, compiled, reward_rules(compiled, store.vocabulary), moment)
+        histories[person] = empty()
+    exposures, withdrawn, unmatured = _exposures(histories, then, reward_rules(compiled, store.vocabulary), moment)
     bought = purchases(histories, compiled.facts, moment)
-    called = labelled_contacts(histories, told_reasons(store.logged(LABELLED)), moment)
+    called = labelled_contacts(histories, told_reasons(reasons), moment)
     prices = PriceLog().extended(store.price_changes(0), store.vocabulary).until(moment)
-    digest = _digest(stored.digest, moment, histories, zones, exposures, bought, called, prices)
+    digest = _digest(catalogue, moment, histories, zones, then, exposures, bought, called, prices)
     return Dataset(
         known_at=moment,
         compiled=compiled,
+        then=then,
         histories=tuple(histories),
         numbers=np.array(people.numbers, np.int64),
         zones=tuple(zones),
@@ -158,10 +192,10 @@ class _People:
     profiling: dict[int, Records]
 
 
-def _people(store: HistoryStore, progress: Progress, bucket: int, buckets: int) -> _People:
+def _people(every: Iterator[PersonEvents], total: float, progress: Progress) -> _People:
     found = _People([], [], [], {})
-    with progress.step("Read histories", total=store.people() / buckets) as advance:
-        for place, entry in enumerate(store.scan(bucket, buckets)):
+    with progress.step("Read histories", total=total) as advance:
+        for place, entry in enumerate(every):
             ordered = np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))
             found.histories.append(entry.records[ordered])
             found.numbers.append(entry.person)
@@ -204,6 +238,26 @@ def feature_rows(
     return rows
 
 
+def exposure_rows(dataset: Dataset, exposures: Exposures) -> NDArray[np.float64]:
+    """float64[n, F], as feature_rows, each by the catalogue version that its exposure names: what the training table
+    holds, and what the response model is learned from. What an agent presented though that catalogue had it not there
+    goes by the newest."""
+    groups = list(dataset.then.groups(exposures.version))
+    if not groups:
+        return feature_rows(dataset, exposures.pairs, every_offer)
+    rows = np.empty((len(exposures), len(names())), np.float64)
+    newest = np.ones(len(exposures), np.bool_)
+    for then, place in groups:
+        pairs, every = exposures.pairs.take(place), dataset.compiled.all
+        row = then.candidate_indices(every.action[pairs.candidate], every.channel[pairs.candidate])
+        had, candidate = row >= 0, row[row >= 0].astype(np.int32)
+        asked = replace(pairs.take(had), candidate=candidate, category=then.all.category[candidate])
+        rows[place[had]] = feature_rows(replace(dataset, compiled=then), asked, every_offer)
+        newest[place[had]] = False
+    rows[newest] = feature_rows(dataset, exposures.pairs.take(newest), every_offer)
+    return rows
+
+
 def _rows_at(
     dataset: Dataset, pairs: Pairs, candidates: Candidates, facts: ItemFacts, only: NDArray[np.intp] | None
 ) -> NDArray[np.float64]:
@@ -238,9 +292,10 @@ def _utc_offsets(dataset: Dataset, person: NDArray[np.int32], moment: NDArray[np
 
 
 def _exposures(
-    histories: Sequence[Records], compiled: CompiledCatalogue, rules: RewardRules, known_at: int
+    histories: Sequence[Records], then: CataloguesThen, rules: RewardRules, known_at: int
 ) -> tuple[Exposures, int, int]:
     """And how many contacts are none: the catalogue has them no more or only tells them, or they have not matured."""
+    compiled = then.newest
     every_one = [every_contact(records, rules, known_at) for records in histories]
     found = [each[each["matured_at"] <= known_at] for each in every_one]
     person = np.repeat(np.arange(len(found), dtype=np.int32), [len(records) for records in found])
@@ -254,7 +309,16 @@ def _exposures(
     pairs = Pairs(person[kept], np.ascontiguousarray(every["moment"]), candidate, compiled.all.category[candidate])
     success = np.ascontiguousarray(every["success"])
     unmatured = sum(map(len, every_one)) - len(kept)
-    return Exposures(pairs, np.ascontiguousarray(every["matured_at"]), success), int((~kept).sum()), unmatured
+    version = then.versions(np.ascontiguousarray(every["decision"]))
+    exposures = Exposures(pairs, np.ascontiguousarray(every["matured_at"]), success, version)
+    return exposures, int((~kept).sum()), unmatured
+
+
+def _decided_by(exposures: Exposures, then: CataloguesThen) -> bytes:
+    """What features go by besides the newest catalogue; nothing where they do not."""
+    if (exposures.version == then.newest.version).all():
+        return b""
+    return repr(sorted(then.digests.items())).encode() + exposures.version.tobytes()
 
 
 def _digest(
@@ -262,6 +326,7 @@ def _digest(
     known_at: int,
     histories: Sequence[Records],
     zones: Sequence[str | None],
+    then: CataloguesThen,
     exposures: Exposures,
     bought: Purchases,
     called: LabelledContacts,
@@ -269,7 +334,7 @@ def _digest(
 ) -> str:
     """Of everything that was seen and what was made of it; somebody of whom nothing was recorded yet was not seen. An
     event's number in the log counts by its order only."""
-    whole = hashlib.sha256(f"{catalogue}:{known_at}".encode())
+    whole = hashlib.sha256(f"{catalogue}:{known_at}".encode() + _decided_by(exposures, then))
     for records, zone in zip(histories, zones, strict=True):
         seen = as_of(records, known_at)
         if len(seen) == 0:

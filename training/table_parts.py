@@ -1,9 +1,9 @@
 """One bucket of people as the rows of the training table: exposures and decisions with their features.
 
-The features of an exposure are as of its moment, by the newest catalogue. Those of a decision are as it read them: of
-the events up to the newest one that it had read, by the catalogue that it was decided by. Prices of the item feed are
-those that had been told by the moment of either; a worker that had not heard of one within its two seconds decided by
-the one before.
+The features of an exposure are as of its moment. Those of a decision are as it read them: of the events up to the
+newest one that it had read. Both are by the catalogue that was decided by, what nobody decided by the newest. Prices of
+the item feed are those that had been told by the moment of either; a worker that had not heard of one within its two
+seconds decided by the one before.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from features import build
 from features.candidates import take
 from features.definitions import names
 from features.progress import Silent
-from models.columns import CompiledCatalogue, compile_catalogue
+from models.columns import CompiledCatalogue
 from models.local_time import utc_offset
 from models.repricing import repriced
 from training.decided import LeftOut
 from training.decision_rows import DecisionRows, MadeAgain, RowStore, read_decision_rows
-from training.table import Dataset, Exposures, Pairs, TrainingStore, every_offer, feature_rows, read
+from training.table import Dataset, Exposures, Pairs, TrainingStore, exposure_rows, read
 
 
 class TableStore(TrainingStore, RowStore, Protocol):
@@ -66,9 +66,9 @@ def made(store: TableStore, again: MadeAgain, known_at: int, bucket: int, bucket
     part = Part(
         people=dataset.numbers[places],
         exposures=replace(exposures, pairs=_among(exposures.pairs, places)),
-        exposure_features=feature_rows(dataset, exposures.pairs, every_offer),
+        exposure_features=exposure_rows(dataset, exposures),
         decisions=replace(decisions, pairs=_among(decisions.pairs, places)),
-        decision_features=_as_read(store, dataset, decisions),
+        decision_features=rows_as_read(dataset, decisions.pairs, decisions.version, decisions.read_up_to),
     )
     return Made(
         part=part,
@@ -86,35 +86,35 @@ def _among(pairs: Pairs, places: NDArray[np.int32]) -> Pairs:
     return replace(pairs, person=np.searchsorted(places, pairs.person).astype(np.int32))
 
 
-def _as_read(store: TableStore, dataset: Dataset, rows: DecisionRows) -> NDArray[np.float64]:
-    """float64[n, F]. Rows of one decision are made together, and decisions by one catalogue at one state of prices one
+def rows_as_read(
+    dataset: Dataset, pairs: Pairs, by: NDArray[np.int64], read_up_to: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """float64[n, F], each as its decision had it. by: int64[n], version of the catalogue; read_up_to: as in
+    DecisionRows. Rows of one decision are made together, and decisions by one catalogue at one state of prices one
     after another."""
-
-    @lru_cache(4)
-    def bare(version: int) -> CompiledCatalogue:
-        stored = store.catalogue(version)
-        return dataset.compiled if stored is None else compile_catalogue(stored, store.vocabulary)
 
     @lru_cache(1)
     def seen(version: int, number: int) -> CompiledCatalogue:
-        return repriced(bare(version), dataset.prices, number)
+        return repriced(dataset.then.by(version), dataset.prices, number)
 
-    made = np.empty((len(rows), len(names())))
-    keys = np.column_stack([rows.pairs.person, rows.pairs.moment, rows.version, rows.read_up_to])
+    made = np.empty((len(pairs), len(names())))
+    keys = np.column_stack([pairs.person, pairs.moment, by, read_up_to])
     first = np.flatnonzero(np.any(np.diff(keys, axis=0, prepend=-1) != 0, axis=1))
-    after = np.append(first[1:], len(rows))
-    version, number = rows.version[first], dataset.prices.numbers_at(rows.pairs.moment[first])
+    after = np.append(first[1:], len(pairs))
+    version, number = by[first], dataset.prices.numbers_at(pairs.moment[first])
     for one in np.lexsort((number, version)).tolist():
-        places = slice(int(first[one]), int(after[one]))
-        made[places] = _of_decision(dataset, rows, places, seen(int(version[one]), int(number[one])))
+        asked = pairs.take(np.arange(first[one], after[one]))
+        then = seen(int(version[one]), int(number[one]))
+        made[first[one] : after[one]] = _of_decision(dataset, asked, int(read_up_to[first[one]]), then)
     return made
 
 
-def _of_decision(dataset: Dataset, rows: DecisionRows, places: slice, then: CompiledCatalogue) -> NDArray[np.float64]:
-    person, moment = int(rows.pairs.person[places.start]), int(rows.pairs.moment[places.start])
+def _of_decision(dataset: Dataset, asked: Pairs, read_up_to: int, then: CompiledCatalogue) -> NDArray[np.float64]:
+    """asked: of one person and moment."""
+    person, moment = int(asked.person[0]), int(asked.moment[0])
     history = dataset.histories[person]
-    known = history[history["sequence"] <= rows.read_up_to[places.start]]
-    candidates = [_row_then(then, dataset.compiled, row) for row in rows.pairs.candidate[places].tolist()]
+    known = history[history["sequence"] <= read_up_to]
+    candidates = [_row_then(then, dataset.compiled, row) for row in asked.candidate.tolist()]
     offset = utc_offset(dataset.zones[person], then.catalogue.time_zone, moment)
     return build.rows(known, moment, offset, take(then.all, np.array(candidates, np.intp)), then.facts)
 

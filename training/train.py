@@ -27,7 +27,7 @@ from training.affinity import AffinityFit
 from training.errors import NothingToLearn, TooFewSuccesses
 from training.growing import Sample, best_rounds, calibrate_across_people, grow, joined, part_of, shared_table
 from training.settings import TrainingSettings
-from training.table import Dataset, Exposures, every_offer, feature_rows
+from training.table import Dataset, Exposures, exposure_rows
 from training.track_records import track_records, track_rows
 
 PART_SHARES = (0.2, 0.1, 0.05)
@@ -250,7 +250,7 @@ def response_rows(
     track record of the latest fit and record that saw nothing after it; NaN and 0 before the first. features: the
     exposures' feature rows; None: computed."""
     pairs = exposures.pairs
-    rows = feature_rows(dataset, pairs, every_offer) if features is None else features
+    rows = exposure_rows(dataset, exposures) if features is None else features
     needs = np.full((len(pairs), len(NEED_INPUTS)), np.nan)
     interested = bool(fits) and fits[-1].interest is not None
     if not interested:

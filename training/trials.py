@@ -19,12 +19,13 @@ from training.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A registered version whose bundle was loaded and tested; serving.commands.trials.Offered. files: by name."""
+    """See serving.commands.trials.Offered. files: by name."""
 
     version: str
     digest: str
     run_id: str
     files: Mapping[str, bytes]
+    serves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class Bench:
             self_test.check_recorded(loaded)
         else:
             self_test.check(loaded, compile_catalogue(stored, self.store.vocabulary), moment)
-        return Offered(found.version, bundle.digest(files), found.run_id, files)
+        champion, digest = self.registry.champion(), bundle.digest(files)
+        serves = champion is not None and (champion.version == found.version or champion.digest == digest)
+        return Offered(found.version, digest, found.run_id, files, serves)
 
     def judged(self, version: str, moment: int) -> Judgement:
         """By the gate of promotion; the verdict goes to the challenger's run. Raises StoreError, RegistryAway."""

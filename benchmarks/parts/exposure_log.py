@@ -11,8 +11,8 @@ import pyarrow as pa
 from features.event import Kind
 from features.history import EVENT, Records
 from features.stores import open_store
-from features.stores.people import LoggedEvent
-from features.stores.protocol import PersonEvents, StoredCatalogue
+from features.stores.people import LoggedEvent, PersonEvents
+from features.stores.protocol import StoredCatalogue
 from features.stores.shared import PriceChange
 from features.vocabulary import Vocabulary
 from models.catalogue_file import checked
@@ -46,6 +46,9 @@ class ExposureLog:
         nothing: Records = np.zeros(0, [("topic", "<i4"), ("channel", "u1")])
         for person, records in enumerate(self._histories):
             yield PersonEvents(person, f"c-{person}", records, {}, nothing)
+
+    def decided_by_earlier(self, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:  # noqa: ARG002
+        return iter(())
 
     def price_version(self) -> int:
         return 0

@@ -5,13 +5,14 @@ Held to by the contract suites like the rest of features.stores.protocol, whose 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from features.event import Event, Identifier, Kind
+from features.history import Records
 from features.instants import render_instant
 from features.links import ALWAYS
 
@@ -78,6 +79,25 @@ class Stretch:
     limit: int
     kinds: Collection[Kind] | None = None
     before: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEvents:
+    """All of one person's log, EVENT records by sequence. consents: as in CustomerRecord."""
+
+    person: int
+    customer_id: str
+    records: Records
+    traits: Mapping[str, object]
+    consents: Records
+
+
+class Histories(Protocol):
+    def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
+        """Every person whose number modulo `buckets` is `bucket`, by ascending person."""
+
+    def scan_of(self, people: Collection[int]) -> Iterator[PersonEvents]:
+        """The same of these alone; whoever is not there any more, or is another by now, is left out."""
 
 
 class IdentityStore(Protocol):

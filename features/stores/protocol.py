@@ -19,7 +19,7 @@ see every acknowledged write of every process. A store never reads a clock: ever
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from features.event import Event, Identifier, Kind
-from features.history import CustomerRecord, Records
+from features.history import CustomerRecord
 from features.published import NOTHING, Published
 from features.spending import Charge
-from features.stores.catalogues import ActionNaming, CatalogueVersion
+from features.stores.catalogues import ActionNaming, CatalogueVersion, DecidedBy
 from features.stores.desk import DeskStore
 from features.stores.keeping import BundleStore, KeyStore, Paced, Settings
-from features.stores.people import IdentityStore, RightsStore, Timeline
+from features.stores.people import Histories, IdentityStore, RightsStore, Timeline
 from features.stores.shared import SharedState
 from features.stores.trials import TrialStore
 
@@ -254,17 +254,6 @@ class AccessKey:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonEvents:
-    """All of one person's log, EVENT records by sequence. consents: as in CustomerRecord."""
-
-    person: int
-    customer_id: str
-    records: Records
-    traits: Mapping[str, object]
-    consents: Records
-
-
-@dataclass(frozen=True, slots=True)
 class BulkReceipt:
     """What a bulk import did. rows: given; stored: new; duplicates: already there."""
 
@@ -283,7 +272,7 @@ class CheckReport:
     faults: tuple[str, ...]
 
 
-class HistoryStore(Protocol):
+class HistoryStore(Histories, Protocol):
     """People, their events, and the projections."""
 
     @property
@@ -307,9 +296,6 @@ class HistoryStore(Protocol):
     def people(self) -> int:
         """How many people the store holds."""
 
-    def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
-        """Every person whose number modulo `buckets` is `bucket`, by ascending person."""
-
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
         """One transaction: `table` has the columns of features.columns.IMPORT_SCHEMA, times in ms UTC. Row r gets the
         message id "<source>:<r>" where message_id is null, so that an import repeated is an import once. Raises
@@ -324,7 +310,7 @@ class HistoryStore(Protocol):
     def close(self) -> None: ...
 
 
-class DecisionLog(Protocol):
+class DecisionLog(DecidedBy, Protocol):
     def log_decisions(self, writes: Sequence[LogDecision]) -> Future[tuple[DecisionReceipt, ...]]:
         """Durable together. The future raises DecisionConflict when an id stands for another request, and HistoryMoved
         when a decision that reserves was made from another version of its person than the present one, or beside

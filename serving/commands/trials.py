@@ -37,7 +37,8 @@ Value = Annotated[
 
 
 class Offered(Protocol):
-    """A registered version whose bundle was loaded and tested."""
+    """A registered version whose bundle was loaded and tested. serves: it is champion, or its bundle is the
+    champion's."""
 
     @property
     def version(self) -> str: ...
@@ -50,6 +51,9 @@ class Offered(Protocol):
 
     @property
     def files(self) -> Mapping[str, bytes]: ...
+
+    @property
+    def serves(self) -> bool: ...
 
 
 class Judgement(Protocol):
@@ -147,6 +151,9 @@ def shadow(lent: Lent) -> typer.Typer:
         with lent.foreseen(), the_store() as store:
             now = present_of(store)
             offered = lent.bench(store).offered(challenger, now)
+            if offered.serves:
+                why = "it is what serves, so that there is nothing to compare"
+                stop(f"challenger is {offered.version}; {why}; name another")
             _begin(store, TrialKind.SHADOW, offered, "", share, now, 0, by, reason)
             console.print(f"challenger {offered.version} scores {share:.1%} of the decisions")
 

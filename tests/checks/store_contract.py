@@ -262,6 +262,11 @@ class StoreContract(
         assert sorted(person.customer_id for person in met) == [f"c{number}" for number in range(10)]
         assert all((person.records["sequence"][1:] > person.records["sequence"][:-1]).all() for person in met)
         assert sum(len(person.records) for person in met) == 20
+        some = [met[7], met[2]]
+        again = list(store.scan_of([*(one.person for one in some), 10**9]))
+        assert [one.person for one in again] == sorted(one.person for one in some)
+        told = {one.person: (one.customer_id, one.records.tobytes(), one.traits) for one in again}
+        assert told == {one.person: (one.customer_id, one.records.tobytes(), one.traits) for one in some}
 
     # Catalogue, bundles, keys, settings, dead letters
 

@@ -124,6 +124,24 @@ class ReplayContract:
         assert store.newest_decisions(NOON, 3) == ("d-3", "d-2", "d-1")
         assert store.newest_decisions(NOON + 1, 3) == ()
 
+    def test_those_by_earlier_catalogues_are_listed_by_whose_they_are(self, store: Store) -> None:
+        """Somebody who turned out to be another is that other."""
+        for name in ("ann", "bob", "cid"):
+            append(store, name, viewed(name))
+        tell(store, user("bob"), event("in"), also=[user("cid")])
+        told = {("ann", "d-1"): 1, ("bob", "d-2"): 2, ("cid", "d-3"): 1, ("ann", "d-4"): 3, ("cid", "d-5"): 2}
+        writes = [log_decision(*one) for one in told]
+        made = [replace(one.decision, catalogue_version=by) for one, by in zip(writes, told.values(), strict=True)]
+        store.log_decisions([replace(one, decision=by) for one, by in zip(writes, made, strict=True)]).result()
+        everybody = {(0, 1): {(name, by) for (_, name), by in told.items() if by < 3}}
+        ann, bob, cid = (store.resolve(user(name)) for name in ("ann", "bob", "cid"))
+        assert ann is not None
+        assert bob == cid != ann
+        own = {(ann % 997, 997): {("d-1", 1)}, (bob % 997, 997): {("d-2", 2), ("d-3", 1), ("d-5", 2)}}
+        for where, expected in (everybody | own).items():
+            assert set(store.decided_by_earlier(3, *where)) == expected
+        assert list(store.decided_by_earlier(1, 0, 1)) == []
+
 
 def decided(store: Store, who: Identifier, decision_id: str, reserves: bool = False) -> CustomerRecord:
     """The record as it was read, a decision made from it logged."""

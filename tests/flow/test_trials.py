@@ -14,6 +14,7 @@ from msgspec.structs import replace as altered
 from features.progress import Silent
 from features.stores import open_store
 from features.stores.trials import Trial, TrialKind
+from models.bundle import load
 from models.policy.sides import takes
 from models.shadow import Choice, Scored, ShadowScores
 from tests.flow.test_operators import Done, one_line
@@ -23,7 +24,7 @@ from tests.training.draw_world import EXPECTED
 from training import shadow
 from training.offpolicy import sides
 from training.offpolicy.logged import Draw, Reward, read_draws
-from training.registry import CHALLENGER
+from training.registry import CHALLENGER, RunRecord
 
 __all__ = ["pytestmark"]
 
@@ -109,9 +110,9 @@ def test_a_shadow_ends_when_its_version_becomes_champion(home: Home) -> None:
     """By a promotion, and by the way back."""
     champion, newest = home.registry.champion(), home.registry.find(None).version
     assert champion is not None
-    assert nextbest(home.path, "shadow", "on", "--challenger", champion.version).returncode == 0
     promoted = home.promote(newest, "--force", "--reason", "a try", "--by", "Ann")
     assert (promoted.returncode, "shadow" in promoted.stderr) == (0, False)
+    assert nextbest(home.path, "shadow", "on", "--challenger", champion.version).returncode == 0
     back = nextbest(home.path, "rollback")
     assert back.returncode == 0
     said = f"version {champion.version} became champion"
@@ -122,6 +123,19 @@ def test_a_shadow_ends_when_its_version_becomes_champion(home: Home) -> None:
     assert "has ended" in home.promote(newest, "--force", "--reason", "a try", "--by", "Ann").stderr
     assert one_line(nextbest(home.path, "shadow", "off")).startswith("nothing is tried in shadow; ")
     assert nextbest(home.path, "rollback").returncode == 0
+
+
+def test_what_serves_already_is_not_shadowed(home: Home) -> None:
+    """Nor is the same bundle under another number."""
+    champion, before = home.registry.champion(), rows(home, "shadow", "status")
+    assert champion is not None
+    said = f"challenger is {champion.version}; it is what serves, so that there is nothing to compare; name another"
+    assert one_line(nextbest(home.path, "shadow", "on", "--challenger", champion.version)) == said
+    files = home.registry.bundle_files(champion.version)
+    again = home.registry.register(load(files), RunRecord({}, {}, {}, {}, {})).version
+    refused = one_line(nextbest(home.path, "shadow", "on", "--challenger", again))
+    assert refused.startswith(f"challenger is {again}; it is what serves, ")
+    assert rows(home, "shadow", "status") == before
 
 
 def test_what_each_side_earned_is_told_by_the_version_that_was_logged(home: Home) -> None:

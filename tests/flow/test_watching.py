@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import httpx
@@ -16,13 +17,14 @@ import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner, Result
 
+from features.definitions import names
 from features.event import Event, Identifier, Kind
 from features.instants import render_instant
 from features.stores import open_store
 from features.stores.protocol import Append
 from models.bundle import load, serialise
 from models.calibration import IDENTITY
-from models.drift import Rate, Reference, edges_of, histogram
+from models.drift import Histogram, Rate, Reference, drift, edges_of, histogram
 from models.forest import Forest
 from models.inputs import response_inputs
 from models.policy_rules import DAY
@@ -64,7 +66,8 @@ def learned(forest: Forest) -> Reference:
     made = [histogram(one, weight, whose, edges_of(one, weight)) for one in (IDENTITY.apply(forest.raw(rows)), looks)]
     assert made[0] is not None
     assert made[1] is not None
-    return Reference({"web": made[0]}, {READ: made[1]}, {"web": {"offer-washer": Rate(3000, 900)}})
+    rates = {"web": {"offer-washer": Rate(3000, 900)}}
+    return Reference({"web": made[0]}, {READ: made[1]}, rates, {"web": {READ: made[1]}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,33 @@ def test_what_was_decided_and_told_is_counted_over_all_workers(shop: Shop, befor
     assert ratio == pytest.approx(won / expected(answers))
 
 
+def slow_psi(shop: Shop, since: int) -> float:
+    """Decision by decision, from what each has logged."""
+    store = open_store(store_url(shop.home))
+    try:
+        logged = [store.decision(name) for name in store.newest_decisions(since, 10**6)]
+    finally:
+        store.close()
+    told = [np.load(BytesIO(one.feature_rows)) for one in logged if one is not None and one.feature_rows is not None]
+    reference = learned(forest_of_looks()).features[READ]
+    count = np.zeros(len(reference.share))
+    for rows in told:
+        for value in rows[:, names().index(READ)]:
+            place = sum(value > edge for edge in reference.edges) if np.isfinite(value) else len(count) - 1
+            count[place] += 1 / len(rows)
+    assert count.sum() == pytest.approx(len(told)) == PEOPLE
+    return drift(reference, Histogram(reference.edges, tuple(count / PEOPLE), float(PEOPLE))).psi
+
+
+def test_the_drift_of_features_is_that_of_a_slow_sum(shop: Shop, before: tuple[list[Answer], int]) -> None:
+    slowly = slow_psi(shop, FIRST)
+    assert len(before[0]) == PEOPLE
+    assert until(lambda: shop.metric("nextbest_feature_psi", channel="web", feature=READ) == pytest.approx(slowly))
+    assert slowly < 0.1
+    assert shop.metric("nextbest_feature_psi_greatest", channel="web") == pytest.approx(slowly)
+    assert "nextbest_window_features" not in httpx.get(f"{shop.running.url}/metrics").text
+
+
 def test_nothing_is_found_where_nothing_has_changed(shop: Shop, before: tuple[list[Answer], int]) -> None:
     found = shop.watch()
     assert found["findings"] == []
@@ -209,6 +239,9 @@ def test_what_has_drifted_is_found_and_kept(shop: Shop, before: tuple[list[Answe
     """And the contacts of before have matured by now: as many succeeded as were expected."""
     answers = decided(shop, THEN, "after", MORE_LOOKS, seed=5)
     assert until(lambda: shop.metric("nextbest_score_psi", channel="web") > 0.25)
+    slowly = slow_psi(shop, THEN)
+    assert until(lambda: shop.metric("nextbest_feature_psi", channel="web", feature=READ) == pytest.approx(slowly))
+    assert slowly > 0.25
     # What is older than a day is gone; the other worker's is published at its next look.
     assert until(lambda: shop.metric("nextbest_window_scores", channel="web") == len(answers))
     found = shop.watch()

@@ -18,19 +18,18 @@ from models.decide import decide
 from models.drift import Histogram, Rate, Reference, drift
 from models.notices import GROUP
 from serving import metrics
+from serving.hours import HOURS, Hours
 from serving.watching import (
     CHOSEN,
     CONTACTS,
     EXPECTED,
     FEWEST_EXPECTED,
     FEWEST_SCORES,
-    HOURS,
     KEPT,
     LABELLED,
     NOTICE,
     OTHER,
     SUCCESSES,
-    Hours,
     Known,
     Watch,
     compared,
@@ -74,7 +73,7 @@ def test_the_windows_are_of_the_model_in_force_by_itself() -> None:
         scorer, published = ByAction(otherwise=0.1, version=version), Published(lifts=lifts)
         question, dice = request("web", limit=1), np.random.default_rng(1)
         made = decide(question, customer([], VOCABULARY), SHOP, scorer, NOW, dice, published)
-        watch.decided(made, NOW, best=False)
+        watch.decided(made, NOW, best=False, sampled=False)
     told = {what: metrics.WINDOW_RESPONSES.labels("web", what) for what in KEPT}
     watch.publish(NOW)
     assert [told[what]._value.get() for what in (CHOSEN, EXPECTED)] == [1.0, 0.1]
@@ -104,7 +103,7 @@ def test_a_notice_is_counted_and_neither_expected_to_succeed_nor_compared() -> N
         made = decide(
             request("web", limit=1), customer([], VOCABULARY), compiled, ByAction(otherwise=0.1), NOW, dice, Published()
         )
-        watch.decided(made, NOW, best=False)
+        watch.decided(made, NOW, best=False, sampled=False)
         shown = Event("e", Kind.DISPLAYED, "Shown", NOW, NOW, channel="web", action="a-told", decision="d")
         taken = Event("f", Kind.CLICKED, "Taken", NOW, NOW, channel="web", action="a-told", decision="d")
         watch.told([Append(Identifier("user_id", "c"), (shown, taken))], [Appended(1, 2, 0, 2)])
@@ -147,7 +146,7 @@ def test_psi_is_of_the_sums_against_what_the_model_in_force_learned_from() -> No
     before = Histogram(EDGES, (0.5, 0.25, 0.25, 0.0), 1e6)
     reference = Reference({"web": before, "email": before}, {}, {"web": {"a": Rate(1, 0)}})
     counts = [200.0, 400.0, 400.0, 0.0]
-    drifted, _ = compared([window({"web": counts, "email": [100.0, 50.0, 50.0, 0.0], "app": counts})], reference)
+    drifted, *_ = compared([window({"web": counts, "email": [100.0, 50.0, 50.0, 0.0], "app": counts})], reference)
     (sample,) = drifted.samples  # too few on email, nothing learned on app
     now = Histogram(EDGES, (0.2, 0.4, 0.4, 0.0), 1000.0)
     assert sample.labels == {"channel": "web"}
@@ -162,6 +161,6 @@ def test_psi_is_of_the_sums_against_what_the_model_in_force_learned_from() -> No
 def test_calibration_is_per_contact_told(contacts: float, told: float | None) -> None:
     """Of half of what was chosen nobody told a contact: that is no failure."""
     amounts = responses(chosen=1000.0, expected=100.0, contacts=contacts, successes=50.0)
-    _, calibrated = compared([amounts], None)
+    _, calibrated, *_ = compared([amounts], None)
     assert [one.value for one in calibrated.samples] == ([] if told is None else [pytest.approx(told)])
     assert FEWEST_EXPECTED == 20.0

@@ -150,9 +150,9 @@ def _log(
     logged = LoggedDecision(
         decision_id=name, person=-1, customer_id=who.value, decided_at=at,
         request=json.dumps(told), request_digest=name, response=answer, seed=1,
-        arm=made.arm.value, history_version=0, catalogue_version=1, model_version=model, policy_version="p",
-        code_revision="r", feature_digest="", model_digest=digest, snapshot=0, subject=who.value, addresses=None,
-        expected=expected_text(expectations(made, shop.compiled)),
+        arm=made.arm.value, history_version=0, catalogue_version=made.catalogue_version, model_version=model,
+        policy_version="p", code_revision="r", feature_digest="", model_digest=digest, snapshot=0, subject=who.value,
+        addresses=None, expected=expected_text(expectations(made, shop.compiled)),
     )  # fmt: skip
     return LogDecision(who, logged, decision_events(made, shop.compiled.catalogue.channels, name, at, at))
 

@@ -22,7 +22,9 @@ from training.table import Exposures, Pairs
 
 PEOPLE, EACH, KINDS = 400, 4, 8
 NOTHING = np.zeros(0, np.int32)
-NO_PAIRS = Exposures(Pairs(NOTHING, NOTHING.astype(np.int64), NOTHING, NOTHING), NOTHING, NOTHING.astype(np.bool_))
+NO_PAIRS = Exposures(
+    Pairs(NOTHING, NOTHING.astype(np.int64), NOTHING, NOTHING), NOTHING, NOTHING.astype(np.bool_), NOTHING
+)
 
 
 def later(rng: np.random.Generator, spoiled: int | None = None, noise: float = 0.4) -> tuple[Later, list[Segment]]:

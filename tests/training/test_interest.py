@@ -70,7 +70,8 @@ def everything(dataset: Dataset) -> Exposures:
     person, row = (one.ravel().astype(np.int32) for one in np.indices((people, offers)))
     moment = np.full(len(row), dataset.known_at, np.int64)
     pairs = Pairs(person, moment, row, dataset.compiled.all.category[row])
-    return Exposures(pairs, moment, np.zeros(len(row), np.bool_))
+    version = np.full(len(row), dataset.compiled.version, np.int64)
+    return Exposures(pairs, moment, np.zeros(len(row), np.bool_), version)
 
 
 def true_interest(past: Past, pairs: Pairs) -> NDArray[np.float64]:

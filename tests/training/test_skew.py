@@ -57,9 +57,9 @@ def rows_in(logged: LoggedDecision) -> NDArray[np.float64]:
     return np.asarray(np.load(io.BytesIO(logged.feature_rows)), np.float64)
 
 
-def decided(path: Path, spoil: Spoil) -> Shop:
+def decided(path: Path, spoil: Spoil, before: Callable[[Shop], None] | None = None) -> Shop:
     """Everybody bought something, was decided for, and is told of late: of an order from before the decision. Every
-    decision logs its rows."""
+    decision logs its rows. before: what happens first."""
     learned = model(RATE, RATE, seed=1)
     files = bundle.serialise(learned)
     shop = open_shop(path, scorer=ModelScorer(learned, "1"))
@@ -67,6 +67,8 @@ def decided(path: Path, spoil: Spoil) -> Shop:
     shop.store.advance_present(NOW)
     digest, revision, rng = bundle.digest(files), code_revision(), np.random.default_rng(3)
     shop.store.put_bundle(digest, files)
+    if before is not None:
+        before(shop)
     people = [Identifier("user_id", f"c-{number}") for number in range(PEOPLE)]
     earlier = [bought(number, "before", AT - number * DAY, AT - number * DAY) for number in range(PEOPLE)]
     shop.store.append([Append(who, (event,)) for who, event in zip(people, earlier, strict=True)]).result(timeout=60)
@@ -146,11 +148,17 @@ def test_what_was_told_late_is_no_skew(places: Places) -> None:
     assert (found.decisions, found.sampled, found.other_digest, found.other_shape) == (PEOPLE, PEOPLE, 0, 0)
     assert found.rows > PEOPLE
     assert found.features == ()
-    assert found.judged() == Skewed(0.0, f"none of 40 logged decisions made again and {found.rows:,} logged rows")
+    assert (found.trained_rows, found.trained_features, found.untrained) == (found.rows, (), {})
+    told = (
+        f"40 logged decisions made again and {found.rows} logged rows, {found.rows} of them as training makes them, too"
+    )
+    assert found.judged() == Skewed(0.0, f"none of {told}")
     assert found.metrics == {
         "skew.decisions": 40.0,
         "skew.rows": float(found.rows),
         "skew.features": 0.0,
+        "skew.trained_rows": float(found.rows),
+        "skew.trained_features": 0.0,
         "skew.worst_share": 0.0,
     }
 
@@ -181,7 +189,7 @@ def test_planted_skew_is_seen_by_feature(places: Places) -> None:
     judged = found.judged()
     assert isinstance(judged, Skewed)
     assert judged.share == first.share
-    assert judged.sentence.startswith(f"rows with another {names()[FAR]} are ")
+    assert judged.sentence.startswith(f"rows with another {names()[FAR]} in serving are ")
 
 
 def test_without_decisions_of_this_code_nothing_is_judged(places: Places) -> None:
@@ -194,7 +202,7 @@ def test_the_command_tells_of_it_and_ends_with_1(places: Places) -> None:
     clean, found = (nextbest(path, "skew") for path in (places.clean, places.planted))
     assert (clean.returncode, clean.stdout.startswith("none of 40 logged decisions")) == (0, True)
     assert found.returncode == 1, found.stderr
-    assert f"| {names()[FAR]} | " in found.stdout
+    assert f"| serving | {names()[FAR]} | " in found.stdout
     assert "decisions by another revision of the code are 1; they are not judged by" in found.stderr
     told = nextbest(places.planted, "skew", "--json", "--days", "60")
     assert (told.returncode, json.loads(told.stdout)["features"][0]["name"]) == (1, names()[FAR])

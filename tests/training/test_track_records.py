@@ -34,7 +34,9 @@ def drawn(dataset: Dataset, seed: int, count: int = 400, rates: np.ndarray | Non
     moment = np.sort(rng.integers(NOW, size=count))
     chance = np.full(rows, 0.3) if rates is None else rates
     pairs = Pairs(np.zeros(count, np.int32), moment, candidate, dataset.compiled.all.category[candidate])
-    return Exposures(pairs, moment + rng.integers(1, 1_000, size=count), rng.random(count) < chance[candidate])
+    version = np.full(count, dataset.compiled.version, np.int64)
+    matured_at = moment + rng.integers(1, 1_000, size=count)
+    return Exposures(pairs, matured_at, rng.random(count) < chance[candidate], version)
 
 
 def looped(exposures: Exposures, dataset: Dataset, moment: int) -> dict[str, float]:

@@ -18,7 +18,8 @@ from features.event import Event, Identifier, Kind
 from features.live_response import Lift, Lifts
 from features.progress import Silent
 from features.published import Published
-from features.stores.protocol import Append, LoggedDecision, PersonEvents, Store
+from features.stores.people import PersonEvents
+from features.stores.protocol import Append, LoggedDecision, Store
 from models.bundle import load, serialise
 from models.drift import Reference, Shift
 from nextbest import app

@@ -71,7 +71,7 @@ def _drawn(rows: DecisionRows, seed: int) -> DecisionRows:
 
 
 def _exposures(rows: DecisionRows) -> Exposures:
-    return Exposures(rows.pairs, rows.matured_at, rows.bought)
+    return Exposures(rows.pairs, rows.matured_at, rows.bought, rows.version)
 
 
 def _shortage(treated: int, controls: int, left: int, why: str) -> str:

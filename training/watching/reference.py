@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
@@ -25,6 +26,8 @@ from training.train import Trained
 FEATURES = 40
 """So many are watched, those by which the response forest gains most."""
 QUESTIONS = 3_000
+BY_CHANNEL = 10
+"""Of them so many, the first, are watched on each channel by itself."""
 ROWS = 100_000
 """At most so many contacts, and rows of their candidates, are looked at for features."""
 OURS = 0.5
@@ -40,10 +43,12 @@ def reference_of(trained: Trained, seed: int) -> Reference:
     later = dataset.exposures.take(tested.splits.masks(dataset.exposures)["test"])
     if ours(dataset, later) < OURS:
         return Reference({}, {}, _rates(dataset))
+    features = _features(dataset, later, trained.bundle.response, np.random.default_rng([seed, FEATURES]))
     return Reference(
         scores=_scores(dataset, part.exposures, scores, part.sample.weight),
-        features=_features(dataset, later, trained.bundle.response, np.random.default_rng([seed, FEATURES])),
+        features=features.over_all,
         rates=_rates(dataset),
+        channels=features.by_channel,
     )
 
 
@@ -89,16 +94,34 @@ def _scores(
     return found
 
 
-def _features(
-    dataset: Dataset, exposures: Exposures, forest: Forest, rng: np.random.Generator
-) -> Mapping[str, Histogram]:
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """over_all: by feature. by_channel: by channel and feature."""
+
+    over_all: Mapping[str, Histogram]
+    by_channel: Mapping[str, Mapping[str, Histogram]]
+
+
+def _features(dataset: Dataset, exposures: Exposures, forest: Forest, rng: np.random.Generator) -> _Features:
     chosen = important(forest)
     places = np.array([names().index(name) for name in chosen], np.intp)
     pairs = _questions(dataset, exposures.pairs, rng)
     if not len(pairs) or not len(places):
-        return {}
+        return _Features({}, {})
     rows = feature_rows(dataset, pairs, every_offer, places)
-    weight, person = np.ones(len(pairs)), pairs.person.astype(np.int64)
+    person, compiled = pairs.person.astype(np.int64), dataset.compiled
+    channel = compiled.all.channel[pairs.candidate]
+    found = {}
+    for name in compiled.catalogue.channels:
+        here = channel == compiled.channel_codes[name]
+        if len(np.unique(person[here])) >= FEWEST_PEOPLE:
+            found[name] = _counted(chosen[:BY_CHANNEL], rows[here], person[here])
+    return _Features(_counted(chosen, rows, person), found)
+
+
+def _counted(chosen: Sequence[str], rows: NDArray[np.float64], person: NDArray[np.int64]) -> Mapping[str, Histogram]:
+    """chosen: what the first columns of rows are."""
+    weight = np.ones(len(rows))
     made = {name: counted(rows[:, column], weight, person) for column, name in enumerate(chosen)}
     return {name: one for name, one in made.items() if one is not None}
 

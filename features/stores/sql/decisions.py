@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 
@@ -54,6 +54,13 @@ def newest_decisions(session: Session, since: int, limit: int) -> tuple[str, ...
     """The ids of at most `limit` decisions of `since` (ms UTC) or later, the newest first."""
     query = "SELECT d.decision_id FROM decision d WHERE d.decided_at >= ? ORDER BY d.number DESC LIMIT ?"
     return tuple(str(one) for (one,) in session.rows(query, (since, limit)))
+
+
+def decided_by_earlier(session: Session, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:
+    """(id, version) of those by an earlier version of the catalogue; the session is a snapshot."""
+    query = """SELECT d.decision_id, d.catalogue_version FROM decision d CROSS JOIN person m
+               WHERE d.catalogue_version < ? AND m.person = d.person AND m.root % ? = ?"""
+    return ((str(name), int(by)) for name, by in session.stream(query, (version, buckets, bucket)))
 
 
 def decided_for(session: Session, decision_ids: Collection[str]) -> dict[str, bytes]:

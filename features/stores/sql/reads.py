@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from features.history import CustomerRecord, Records, page
 from features.identity import outside_name
 from features.partition import Person
 from features.stores import packed
-from features.stores.protocol import PersonEvents
+from features.stores.people import PersonEvents
 from features.stores.region import person_of
 from features.stores.sql.assembly import Until, assemble, logs_of
 from features.stores.sql.claims import CANDIDATES, Claims, ambiguous, answering, customer_ids
@@ -28,6 +28,7 @@ _CALLED = f"""SELECT {_COLUMNS} FROM claim c JOIN person m ON m.person = c.profi
               LEFT JOIN sealed s ON s.person = p.person WHERE c.digest = ? AND c.anchor IS NOT NULL"""  # noqa: S608
 _BY_NUMBER = f"""SELECT {_COLUMNS} FROM person m JOIN person p ON p.person = m.root
                  LEFT JOIN sealed s ON s.person = p.person WHERE m.person = ?"""  # noqa: S608
+_SCANNED = "p.person, p.customer_id, p.traits, p.tail, s.consents"
 _ADDRESSED_BY = frozenset({"user_id", "anonymous_id"})
 _TYPES = """SELECT DISTINCT i.type FROM person m JOIN claim c ON c.profile = m.person
             JOIN identifier i ON i.digest = c.digest
@@ -151,10 +152,21 @@ def members(session: Session, root: int) -> dict[int, int]:
 
 def scan(session: Session, vault: Vault, bucket: int, buckets: int) -> Iterator[PersonEvents]:
     """The session is a snapshot."""
-    query = """SELECT p.person, p.customer_id, p.traits, p.tail, s.consents FROM person p
-               LEFT JOIN sealed s ON s.person = p.person
-               WHERE p.person % ? = ? AND p.root = p.person ORDER BY p.person"""
-    people = session.stream(query, (buckets, bucket))
+    query = f"""SELECT {_SCANNED} FROM person p LEFT JOIN sealed s ON s.person = p.person
+                WHERE p.person % ? = ? AND p.root = p.person ORDER BY p.person"""  # noqa: S608
+    yield from _whole(session, vault, session.stream(query, (buckets, bucket)))
+
+
+def scan_of(session: Session, vault: Vault, people: Collection[int]) -> Iterator[PersonEvents]:
+    """The session is a snapshot."""
+    query = f"""SELECT {_SCANNED} FROM wanted w CROSS JOIN person p LEFT JOIN sealed s ON s.person = p.person
+                WHERE p.person = w.root AND p.root = p.person"""  # noqa: S608
+    found = session.wanted(_ROOT, query, [(one,) for one in sorted(set(people))])
+    yield from _whole(session, vault, iter(sorted(found, key=lambda row: int(row[0]))))
+
+
+def _whole(session: Session, vault: Vault, people: Iterator[Row]) -> Iterator[PersonEvents]:
+    """people: rows of _SCANNED."""
     while portion := list(islice(people, _PORTION)):
         linked = _linked(session, [person for person, *_ in portion])
         logs = logs_of(session, [profile for person, *_ in portion for profile in linked[person]])

@@ -16,7 +16,7 @@ from features.stores.acceptance import check_append, check_decision
 from features.stores.catalogues import CatalogueVersion
 from features.stores.export import document
 from features.stores.keeping import ServingModel
-from features.stores.people import AuditEntry, Identity, LoggedEvent, Stretch
+from features.stores.people import AuditEntry, Identity, LoggedEvent, PersonEvents, Stretch
 from features.stores.protocol import (
     AccessKey,
     Append,
@@ -28,7 +28,6 @@ from features.stores.protocol import (
     DecisionReceipt,
     LogDecision,
     LoggedDecision,
-    PersonEvents,
     StoredCatalogue,
     StoreError,
 )
@@ -49,7 +48,12 @@ from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import action_names, versions
 from features.stores.sql.check import check
-from features.stores.sql.decisions import newest_decisions, select_decisions, select_decisions_of
+from features.stores.sql.decisions import (
+    decided_by_earlier,
+    newest_decisions,
+    select_decisions,
+    select_decisions_of,
+)
 from features.stores.sql.desk import DeskTables
 from features.stores.sql.everybody import Everybody
 from features.stores.sql.group import Appends, Decisions, Letters, Process, write_group
@@ -156,6 +160,10 @@ class SQLStore(Everybody, DeskTables):
     def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:
         with self._engine.snapshot() as session:
             yield from reads.scan(session, self._vault, bucket, buckets)
+
+    def scan_of(self, people: Collection[int]) -> Iterator[PersonEvents]:
+        with self._engine.snapshot() as session:
+            yield from reads.scan_of(session, self._vault, people)
 
     def import_events(self, table: pa.Table, source: str) -> BulkReceipt:
         return self._writer.alone(lambda session: import_events(session, self._shared, self._rules, table, source))
@@ -283,6 +291,10 @@ class SQLStore(Everybody, DeskTables):
     def newest_decisions(self, since: int, limit: int) -> tuple[str, ...]:
         with self._engine.reading() as session:
             return newest_decisions(session, since, limit)
+
+    def decided_by_earlier(self, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:
+        with self._engine.snapshot() as session:
+            yield from decided_by_earlier(session, version, bucket, buckets)
 
     def record_of(self, decision_id: str) -> CustomerRecord | None:
         with self._engine.moment() as session:
