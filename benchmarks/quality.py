@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ from features.progress import Progress, Terminal
 from features.stores import open_store
 from training import table
 from training.errors import NothingToLearn
-from training.next_purchase.baskets import Baskets, baskets
+from training.next_purchase.baskets import Baskets, baskets, renumbered
 from training.next_purchase.counting import Method
 from training.next_purchase.judging import by_lot, compared, foretold, worth
 from training.next_purchase.ranker import Settings
@@ -82,9 +82,7 @@ def journey(levels: Sequence[str], people: int, progress: Progress) -> Iterator[
     category = dataset.compiled.facts.category
     things = {"categories": category, "products": np.arange(len(category), dtype=np.int32)}
     for level in levels:
-        everything = baskets(dataset.histories, things[level], FOREVER)
-        used, number = np.unique(everything.thing, return_inverse=True)
-        everything = replace(everything, thing=number.astype(np.int32), things=len(used))
+        everything, _ = renumbered(baskets(dataset.histories, things[level], FOREVER))
         yield task(f"The Complete Journey, {level}", everything, np.ones(everything.people, np.bool_), people)
 
 

@@ -87,7 +87,7 @@ def _add_arms(app: typer.Typer, house: House) -> None:
 
             reward, now = Reward.VALUE if value else Reward.SUCCESS, log.present
             remarks, table = report(log.store, now - days * DAY, now, reward, seed, Terminal(house.console))
-            _tell(house, remarks)
+            tell(house, remarks)
             print(table)
 
 
@@ -107,7 +107,7 @@ def _add_watch(app: typer.Typer, house: House) -> None:
             from training.watching import report as reports
 
             found = reports.look(log.store, log.present, days, limit, Terminal(house.console))
-            _tell(house, found.remarks)
+            tell(house, found.remarks)
             print(reports.as_json(found) if as_json else reports.markdown(found))
             if report:
                 from training.watching.recording import keep
@@ -167,12 +167,13 @@ def _show_skew(house: House, found: Skew, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**asdict(found), "sentence": judged.sentence if isinstance(judged, Skewed) else judged.why}))
     else:
-        _tell(house, remarks(found))
+        tell(house, remarks(found))
         print(markdown(found))
     if isinstance(judged, Skewed) and judged.share > Limits().skew:
         raise typer.Exit(1)
 
 
-def _tell(house: House, remarks: tuple[str, ...]) -> None:
+def tell(house: House, remarks: tuple[str, ...]) -> None:
+    """Lines for people."""
     for remark in remarks:
         house.console.print(remark, markup=False, highlight=False)
