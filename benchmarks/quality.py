@@ -120,7 +120,7 @@ def judge(one: Task, settings: Settings, progress: Progress) -> str:
     each: dict[str, NDArray[np.float64]] = {}
     notes = []
     begun = time.perf_counter()
-    each[OURS] = foretold(one.baskets, one.judged, settings, progress).worth
+    each[OURS] = foretold(one.baskets, one.judged, settings, progress, None).worth[0]
     notes.append(f"{OURS} took {time.perf_counter() - begun:,.0f} s to learn and to rank")
     with progress.step("Ask the peers", total=len(OPTIONS)) as advance:
         for name, options in OPTIONS.items():

@@ -275,7 +275,7 @@ def ranker() -> Ranker:
 def test_habits_and_successions_are_learned(ranker: Ranker) -> None:
     shop = habitual(200, 4)
     everything = read(shop)
-    listed = rank(ranker, everything.without_last(1), np.arange(200), 2, Silent()).thing
+    listed = rank(ranker, everything.without_last(1), np.arange(200), 2, Silent(), None)[0].thing
     right = np.mean([set(row) == one[-1] for row, one in zip(listed.tolist(), shop, strict=True)])
     assert right > 0.95
 
@@ -288,7 +288,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(ranker: Ran
 
 def test_a_list_ends_where_candidates_do(ranker: Ranker) -> None:
     known = read(habitual(20, 5))
-    listed = rank(ranker, known, np.array([2, 7]), THINGS_THERE + 3, Silent()).thing
+    listed = rank(ranker, known, np.array([2, 7]), THINGS_THERE + 3, Silent(), None)[0].thing
     assert listed.shape == (2, THINGS_THERE + 3)
     for row in listed.tolist():
         assert sorted(row) == [-1, -1, -1, *range(THINGS_THERE)]
@@ -301,8 +301,9 @@ def test_a_list_is_the_order_without_what_is_withheld(ranker: Ranker, seed: int,
     drawn = np.random.default_rng(seed)
     why = np.where(drawn.random((20, THINGS_THERE)) < share, drawn.integers(1, len(Why), (20, THINGS_THERE)), 0)
     asked = np.array([2, 7, 19])
-    whole = rank(ranker, known, asked, THINGS_THERE, Silent())
-    found = rank(ranker, known, asked, 3, Silent(), lambda person: why[person].astype(np.int8))
+    (whole,) = rank(ranker, known, asked, THINGS_THERE, Silent(), None)
+    beside, found = rank(ranker, known, asked, 3, Silent(), None, lambda person: why[person].astype(np.int8))
+    assert beside.thing.tolist() == whole.thing[:, :3].tolist()
     counted = np.zeros(len(Why), np.int64)
     for row, person in enumerate(asked.tolist()):
         order = zip(whole.thing[row].tolist(), whole.score[row].tolist(), strict=True)
@@ -322,7 +323,7 @@ def test_many_people_are_ranked_through_as_many_as_the_walk_may_meet() -> None:
     known = read(shop)
     first, again = (fit(known.without_last(1), bounded, Silent()) for _ in range(2))
     assert [one.text for one in first.forests] == [one.text for one in again.forests]
-    listed = rank(first, known.without_last(1), np.arange(300), 2, Silent()).thing
+    listed = rank(first, known.without_last(1), np.arange(300), 2, Silent(), None)[0].thing
     right = np.mean([set(row) == one[-1] for row, one in zip(listed.tolist(), shop, strict=True)])
     assert right > 0.95
     assert len(crowd_of(known, bounded).walk.met) == 40

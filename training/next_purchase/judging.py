@@ -22,10 +22,11 @@ RESAMPLES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """ranker: learned from what was known before each last basket. worth: float64[asked, METRICS] of its lists."""
+    """ranker: learned from what was known before each last basket. worth: float64[asked, METRICS] of its lists, for
+    each way of withholding."""
 
     ranker: Ranker
-    worth: NDArray[np.float64]
+    worth: tuple[NDArray[np.float64], ...]
 
 
 def by_lot(people: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
@@ -35,18 +36,19 @@ def by_lot(people: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64
     return np.sort(np.random.default_rng(seed).choice(people, count, replace=False))
 
 
-def foretold(everything: Baskets, asked: NDArray[np.int64], settings: Settings, progress: Progress) -> Foretold:
-    """asked: people with two baskets at least, ascending. Raises NothingToLearn."""
-    ranker = fit(everything.without_last(1), settings, progress)
-    return Foretold(ranker, relisted(ranker, everything, asked, None, progress))
-
-
-def relisted(
-    ranker: Ranker, everything: Baskets, asked: NDArray[np.int64], withheld: Withheld | None, progress: Progress
-) -> NDArray[np.float64]:
-    """float64[asked, METRICS], of lists that leave out what is withheld."""
-    listed = rank(ranker, everything.without_last(1), asked, DEPTH, progress, withheld)
-    return worth(everything, asked, listed.thing)
+def foretold(
+    everything: Baskets,
+    asked: NDArray[np.int64],
+    settings: Settings,
+    progress: Progress,
+    *withheld: Withheld | None,
+) -> Foretold:
+    """asked: people with two baskets at least, ascending. withheld: as of before the last basket; None: nothing is.
+    Raises NothingToLearn."""
+    known = everything.without_last(1)
+    ranker = fit(known, settings, progress)
+    listed = rank(ranker, known, asked, DEPTH, progress, *withheld)
+    return Foretold(ranker, tuple(worth(everything, asked, one.thing) for one in listed))
 
 
 def worth(everything: Baskets, asked: NDArray[np.int64], listed: NDArray[np.int64]) -> NDArray[np.float64]:

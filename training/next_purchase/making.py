@@ -22,13 +22,13 @@ from training.errors import InvalidList, NothingToLearn
 from training.next_purchase import lists, report
 from training.next_purchase.baskets import Baskets, baskets, renumbered
 from training.next_purchase.counting import COUNTING
-from training.next_purchase.judging import by_lot, compared, foretold, relisted, worth
+from training.next_purchase.judging import by_lot, compared, foretold, worth
 from training.next_purchase.lists import Lists
 from training.next_purchase.ranker import Ranked, Ranker, Settings, Why, rank
 from training.next_purchase.report import Counts, Judged, Windows
 from training.next_purchase.shelf import Shelf, ShelfStore, shelf_of
 from training.registry import Registry
-from training.tables import OURS, Table
+from training.tables import OURS
 
 JUDGED = 10_000
 """At most so many customers, by lot, are judged: more would narrow no interval that anybody acts on."""
@@ -83,7 +83,7 @@ def make(store: ListingStore, registry: Registry, wanted: Wanted, progress: Prog
     if not judged.clearly_ahead:
         names = _everybody(store) if named is None else named.names
         asked = _asked(shop, names)
-        ranked = rank(ranker, shop.baskets, asked, wanted.limit, progress, shop.shelf)
+        (ranked,) = rank(ranker, shop.baskets, asked, wanted.limit, progress, shop.shelf)
         made = _lists(shop, asked, ranked, names, store.vocabulary)
         lists.write(made, wanted.out)
         digest = hashlib.sha256(wanted.out.read_bytes()).hexdigest()
@@ -116,14 +116,12 @@ def judge(shop: Shop, settings: Settings, progress: Progress) -> tuple[Ranker, J
     """Raises NothingToLearn."""
     everything = shop.baskets
     asked = by_lot(np.flatnonzero(everything.count() > 1), JUDGED, settings.seed)
-    ours = foretold(everything, asked, settings, progress)
-    known = everything.without_last(1)
+    then, known = shop.shelf.before_last(everything), everything.without_last(1)
+    ours = foretold(everything, asked, settings, progress, None, then)
     others = {name: worth(everything, asked, method(known, asked)) for name, method in COUNTING.items()}
-    told = ("next basket", everything, asked)
-    found = compared(*told, {OURS: ours.worth, **others}, settings.seed)
-    then = shop.shelf.before_last(everything)
-    listed = relisted(ours.ranker, everything, asked, then, progress)
-    as_listed: Table = compared(*told, {OURS: listed, **others}, settings.seed)
+    found, as_listed = (
+        compared("next basket", everything, asked, {OURS: one, **others}, settings.seed) for one in ours.worth
+    )
     return ours.ranker, Judged(found, as_listed.figures[OURS], _windows(everything, asked, then))
 
 

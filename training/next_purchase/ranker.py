@@ -125,27 +125,37 @@ def rank(
     asked: NDArray[np.int64],
     depth: int,
     progress: Progress,
-    withheld: Withheld | None = None,
-) -> Ranked:
-    """The things likeliest next. asked: people with a basket at least, ascending. withheld: None,
-    nothing is."""
+    *withheld: Withheld | None,
+) -> tuple[Ranked, ...]:
+    """The things likeliest next, for each of `withheld`, None where nothing is. asked: people with a basket at least,
+    ascending."""
     shape = len(asked), depth
-    found = Ranked(np.full(shape, -1, np.int64), np.full(shape, np.nan), np.zeros(len(Why), np.int64))
-    with progress.step("Rank things for everybody", total=len(asked)) as advance:
+    found = tuple(
+        Ranked(np.full(shape, -1, np.int64), np.full(shape, np.nan), np.zeros(len(Why), np.int64)) for _ in withheld
+    )
+    with progress.step(f"Rank things for {len(asked):,} people", total=len(asked)) as advance:
         for part in questions(evidence(crowd_of(known, ranker.settings), asked)):
-            advance(_place(part, ranker.score(part.columns), withheld, asked, found))
+            score = ranker.score(part.columns)
+            order = np.lexsort((part.thing, -score, part.person))
+            ordered = part.person[order], part.thing[order], score[order]
+            for one, lists in zip(withheld, found, strict=True):
+                _place(*ordered, one, asked, lists)
+            advance(len(np.unique(part.person)))
     return found
 
 
 def _place(
-    part: Questions, score: NDArray[np.float64], withheld: Withheld | None, asked: NDArray[np.int64], found: Ranked
-) -> int:
-    """Of how many people."""
-    order = np.lexsort((part.thing, -score, part.person))
-    person, thing, score = part.person[order], part.thing[order], score[order]
-    people, begins = np.unique(person, return_index=True)
+    person: NDArray[np.int64],
+    thing: NDArray[np.int64],
+    score: NDArray[np.float64],
+    withheld: Withheld | None,
+    asked: NDArray[np.int64],
+    found: Ranked,
+) -> None:
+    """person, thing, score: of all candidates, by person, best first."""
     why, depth = np.zeros(len(person), np.int8), found.thing.shape[1]
     if withheld is not None:
+        people, begins = np.unique(person, return_index=True)
         each = zip(people.tolist(), np.split(thing, begins[1:]), strict=True)
         why = np.concatenate([withheld(one)[things] for one, things in each])
     found.withheld[:] += np.bincount(why[_places(person) < depth], minlength=len(Why))
@@ -154,7 +164,6 @@ def _place(
     kept = place < depth
     row = np.searchsorted(asked, person[kept])
     found.thing[row, place[kept]], found.score[row, place[kept]] = thing[kept], score[kept]
-    return len(people)
 
 
 def _places(person: NDArray[np.int64]) -> NDArray[np.int64]:
