@@ -40,7 +40,6 @@ from serving.commands.serving import mlflow, serve
 from serving.commands.shell import console, moment, present_of, settings, stop, the_store, the_store_or_an_empty_one
 from serving.commands.touring import what_to_try
 from training import commands
-from training.next_purchase import command as next_items
 from training.options import Evaluated, Minutes, Seed, Trees, Trials, Until
 from training.simulation.command import simulate
 from training.sources.demos import Demo, history_of
@@ -376,9 +375,7 @@ def demo(
             stop(str(error))
 
 
-HOUSE = commands.House(open_log, one_line, moment, console, registry)
-commands.add_to(app, HOUSE)
-next_items.add_to(app, HOUSE)
+commands.add_to(app, commands.House(open_log, one_line, moment, console, registry))
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
