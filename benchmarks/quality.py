@@ -2,10 +2,10 @@
 
     python benchmarks/quality.py --ta-feng FOLDER
 
-Next purchase: what is in a customer's last basket, from all the baskets before? Ours is the ranker that
-training/next_purchase learns from histories of our own event log. What has a setting got it from earlier baskets than
-the judged, or (ours) from other customers; docs/evaluation.md says which. Judged are recall and NDCG of the best ten,
-and the intervals are over customers. Data: Ta-Feng in the two published splits (a folder; see
+Next purchase: what is in a customer's last basket, from all the baskets before? Ours is what `nextbest next-items` fits
+and judges, by the same functions, from histories of our own event log. What has a setting got it from earlier baskets
+than the judged, or (ours) from other customers; docs/evaluation.md says which. Judged are recall and NDCG of the best
+ten, and the intervals are over customers. Data: Ta-Feng in the two published splits (a folder; see
 benchmarks/parts/next_basket_files.py), and The Complete Journey (extra `demo`), categories and products.
 --small: tiny SYNTHETIC baskets instead, which measure nothing.
 """
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +28,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.parts import next_basket_files
 from benchmarks.parts.next_basket_files import NotThere
-from benchmarks.parts.next_basket_peers import DEPTH, OPTIONS, SEED, Peer
+from benchmarks.parts.next_basket_peers import OPTIONS, SEED
 from features.progress import Progress, Terminal
 from features.stores import open_store
 from training import table
 from training.errors import NothingToLearn
-from training.metrics import listed_ndcg, listed_recall
-from training.next_purchase.baskets import Baskets, baskets
-from training.next_purchase.ranker import Settings, fit, rank
+from training.next_purchase.baskets import Baskets, baskets, renumbered
+from training.next_purchase.counting import Method
+from training.next_purchase.judging import by_lot, compared, foretold, worth
+from training.next_purchase.ranker import Settings
 from training.sources import complete_journey
 from training.sources.errors import SourceMissing
-from training.tables import OURS, people_weights, tabulate
+from training.tables import OURS
 
-METRICS = ("recall@10", "NDCG@10")
-RESAMPLES, TUNED_ON = 1_000, 400
+TUNED_ON = 400
 SPLITS: Mapping[str, str | None] = {
     "reality-check split": "tafeng",
     "fair split": "fair_tafeng",
@@ -82,9 +82,7 @@ def journey(levels: Sequence[str], people: int, progress: Progress) -> Iterator[
     category = dataset.compiled.facts.category
     things = {"categories": category, "products": np.arange(len(category), dtype=np.int32)}
     for level in levels:
-        everything = baskets(dataset.histories, things[level], FOREVER)
-        used, number = np.unique(everything.thing, return_inverse=True)
-        everything = replace(everything, thing=number.astype(np.int32), things=len(used))
+        everything, _ = renumbered(baskets(dataset.histories, things[level], FOREVER))
         yield task(f"The Complete Journey, {level}", everything, np.ones(everything.people, np.bool_), people)
 
 
@@ -102,33 +100,18 @@ def synthetic() -> Task:
 
 def task(name: str, everything: Baskets, judged: NDArray[np.bool_], people: int) -> Task:
     """Those who have a basket before the last; at most `people` of them, by lot."""
-    return Task(name, everything, _by_lot(np.flatnonzero(judged & (everything.count() > 1)), people))
+    return Task(name, everything, by_lot(np.flatnonzero(judged & (everything.count() > 1)), people, SEED))
 
 
-def _by_lot(people: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    if len(people) <= count:
-        return people
-    return np.sort(np.random.default_rng(SEED).choice(people, count, replace=False))
-
-
-def tuned(known: Baskets, options: Mapping[str, Peer]) -> tuple[str, Peer]:
+def tuned(known: Baskets, options: Mapping[str, Method]) -> tuple[str, Method]:
     """The option with the best NDCG on the last basket of `known`."""
     if len(options) == 1:
         return next(iter(options.items()))
-    asked = _by_lot(np.flatnonzero(known.count() > 1), TUNED_ON)
+    asked = by_lot(np.flatnonzero(known.count() > 1), TUNED_ON, SEED)
     before = known.without_last(1)
-    worth = {name: float(_worth(known, asked, peer(before, asked))[:, 1].mean()) for name, peer in options.items()}
-    chosen = max(worth, key=worth.__getitem__)
+    found = {name: float(worth(known, asked, peer(before, asked))[:, 1].mean()) for name, peer in options.items()}
+    chosen = max(found, key=found.__getitem__)
     return chosen, options[chosen]
-
-
-def _worth(everything: Baskets, asked: NDArray[np.int64], listed: NDArray[np.int64]) -> NDArray[np.float64]:
-    """float64[asked, METRICS] of lists, int64[asked, DEPTH], against the last basket of each."""
-    truth = everything.last()[asked]
-    row = np.broadcast_to(np.arange(len(asked))[:, None], listed.shape)
-    found = (np.asarray(truth[row.ravel(), np.maximum(listed, 0).ravel()]).reshape(listed.shape) > 0) & (listed >= 0)
-    relevant = np.diff(truth.indptr).astype(np.int64)
-    return np.column_stack([listed_recall(found, relevant), listed_ndcg(found, relevant, DEPTH)])
 
 
 def judge(one: Task, settings: Settings, progress: Progress) -> str:
@@ -137,22 +120,17 @@ def judge(one: Task, settings: Settings, progress: Progress) -> str:
     each: dict[str, NDArray[np.float64]] = {}
     notes = []
     begun = time.perf_counter()
-    ranker = fit(known, settings, progress)
-    each[OURS] = _worth(one.baskets, one.judged, rank(ranker, known, one.judged, DEPTH, progress))
+    each[OURS] = foretold(one.baskets, one.judged, settings, progress, None).worth[0]
     notes.append(f"{OURS} took {time.perf_counter() - begun:,.0f} s to learn and to rank")
     with progress.step("Ask the peers", total=len(OPTIONS)) as advance:
         for name, options in OPTIONS.items():
             chosen, peer = tuned(known, options)
-            each[name] = _worth(one.baskets, one.judged, peer(known, one.judged))
+            each[name] = worth(one.baskets, one.judged, peer(known, one.judged))
             notes += [f"{name}: {chosen}"] if chosen else []
             advance()
-    draws = people_weights(len(one.judged), RESAMPLES, np.random.default_rng(SEED))
-    drawn = {name: draws @ values / draws.sum(axis=1, keepdims=True) for name, values in each.items()}
-    size = len(one.judged), len(one.judged), int(one.baskets.last()[one.judged].sum())
-    found = tabulate(one.name, METRICS, drawn, *size)
-    about = (
-        f"{size[0]:,} customers judged of {one.baskets.people:,}; {known.things:,} things; {len(known):,} baskets known"
-    )
+    found = compared(one.name, one.baskets, one.judged, each, SEED)
+    of = f"{len(one.judged):,} customers judged of {one.baskets.people:,}"
+    about = f"{of}; {known.things:,} things; {len(known):,} baskets known"
     return "\n\n".join([found.markdown(), f"{about}. {'; '.join(notes)}."])
 
 

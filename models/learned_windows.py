@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.vocabulary import Vocabulary
 from models.columns import CompiledCatalogue
@@ -31,18 +32,20 @@ def with_learned_windows(compiled: CompiledCatalogue, model: Learned, vocabulary
     again = model.repurchase
     return replace(
         compiled,
-        curves=None if again is None else _curves(compiled, again, vocabulary),
+        curves=None if again is None else curves_of(compiled, compiled.promotions.heads, again, vocabulary),
         policy=replace(compiled.policy, rests=rests(compiled.catalogue, model.cool_off)),
     )
 
 
-def _curves(compiled: CompiledCatalogue, model: RepurchaseModel, vocabulary: Vocabulary) -> Curves:
-    """Things as in Promotions: items, then every category."""
+def curves_of(
+    compiled: CompiledCatalogue, heads: NDArray[np.int32], model: RepurchaseModel, vocabulary: Vocabulary
+) -> Curves:
+    """Things as in Promotions: items, whose codes are `heads`, then every category."""
     number = {name: place for place, name in enumerate(model.categories)}
     known = {name: place for place, name in enumerate(model.items)}
     names, count = list(compiled.catalogue.categories), len(model.categories)
     rows, factors = list[int](), list[float]()
-    for code in compiled.promotions.heads.tolist():
+    for code in heads.tolist():
         place, category = known.get(vocabulary.text("item", code) or ""), int(compiled.facts.category[code])
         home = _nearest(_lineage(compiled, names[category] if category >= 0 else None), number)
         row = _within(home, count) if home >= 0 else -1
@@ -53,7 +56,7 @@ def _curves(compiled: CompiledCatalogue, model: RepurchaseModel, vocabulary: Voc
         rows.append(here if name in number or here < 0 else count + here)
         factors.append(1.0)
     rate = np.concatenate([model.own, model.below, model.within])
-    paces = [model.item_pace] * len(compiled.promotions.heads) + [model.category_pace] * len(names)
+    paces = [model.item_pace] * len(heads) + [model.category_pace] * len(names)
     return Curves(
         rate=rate,
         before=expected_before(rate),

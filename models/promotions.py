@@ -77,7 +77,7 @@ def promotions(
         category=np.array(categories, np.int32),
         start=np.array(start, np.int32),
         thing=np.array(things, np.int32),
-        window=np.array([_window(rule) for rule in rules], np.int64),
+        window=np.array([window_of(rule) for rule in rules], np.int64),
         chance=np.array([rule.chance for rule in rules], np.float64),
         needs_all=np.array([action.suppression.match == "all" for action in catalogue.actions], np.bool_),
         thing_of_item=thing_of_head[head],
@@ -104,7 +104,8 @@ def rule_for(catalogue: Catalogue, action: Action, category: str | None) -> Repu
     return rule
 
 
-def _window(rule: RepurchaseRule) -> int:
+def window_of(rule: RepurchaseRule) -> int:
+    """ms, as in Promotions."""
     if rule.repurchase in (Repurchase.AFTER, Repurchase.LEARNED):
         return int(rule.days * DAY)
     return FOREVER if rule.repurchase is Repurchase.NEVER else NO_WINDOW

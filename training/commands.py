@@ -1,4 +1,4 @@
-"""What the command line shows of the log that decisions and their outcomes leave: arms, training table, skew, drift."""
+"""What the command line makes of the log: arms, training table, skew, drift, lists of next items."""
 
 from __future__ import annotations
 
@@ -64,11 +64,12 @@ def skew_of(log: Log, days: int, until: int | None, console: Console) -> Skew:
 
 
 def add_to(app: typer.Typer, house: House) -> None:
-    """The commands arms, watch, table and skew."""
+    """The commands arms, watch, table, skew and next-items."""
     _add_arms(app, house)
     _add_watch(app, house)
     _add_table(app, house)
     _add_skew(app, house)
+    _add_next_items(app, house)
 
 
 def _add_arms(app: typer.Typer, house: House) -> None:
@@ -171,6 +172,39 @@ def _show_skew(house: House, found: Skew, *, as_json: bool) -> None:
         print(markdown(found))
     if isinstance(judged, Skewed) and judged.share > Limits().skew:
         raise typer.Exit(1)
+
+
+def _add_next_items(app: typer.Typer, house: House) -> None:
+    @app.command("next-items", epilog="nextbest next-items --out next_items.parquet --limit 10")
+    def next_items(
+        out: Annotated[
+            Path, typer.Option(help="The .parquet or .jsonl file to make; its columns are in docs/next-items.md.")
+        ],
+        limit: Annotated[int, typer.Option(min=1, max=100, help="Items of a customer at most.")] = 10,
+        customers: Annotated[
+            Path | None,
+            typer.Option(help="Only these: a file of customer ids (text, .csv, .parquet). Default: everybody."),
+        ] = None,
+        seed: Annotated[
+            int, typer.Option(min=0, help="Of every draw; the same seed and history give the same file.")
+        ] = DEFAULT_SEED,
+        overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    ) -> None:
+        """List the items that each customer is likeliest to buy next, from everybody's baskets, never one that was
+        bought and is not to be bought again yet. Judges itself first, on each customer's last basket beside counting;
+        the table goes to standard output, a run to MLflow. Exit code 1, and no file, when counting foretells clearly
+        better."""
+        with house.one_line(), house.open_log() as log:
+            from features.progress import Terminal
+            from training.next_purchase.making import Wanted, make
+            from training.next_purchase.ranker import Settings
+
+            wanted = Wanted(out, limit, customers, overwrite, Settings(seed=seed))
+            made = make(log.store, house.registry(), wanted, Terminal(house.console))
+            print(made.judged.table.markdown())
+            _tell(house, (*made.remarks, f"kept as run {made.run_id}, see `nextbest mlflow`"))
+            if made.counts is None:
+                raise typer.Exit(1)
 
 
 def _tell(house: House, remarks: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ TrainingError
 +-- InvalidLimits       a verdict cannot go by these limits
 +-- InvalidSettings     no model can be trained by these settings
 +-- InvalidGrounds      nobody can tell later why somebody was made champion
++-- InvalidList         a list of next items cannot be made of this, or written there
 +-- InvalidTable        a training table cannot be written there, or what is there is none
 +-- ServiceRefused      a simulation's service answers otherwise than it should, or not at all
 +-- Overtaken           somebody else became champion while a verdict was being found
@@ -55,6 +56,10 @@ class InvalidGrounds(TrainingError):
 
 class Overtaken(TrainingError):
     """Somebody else became champion while a verdict was being found."""
+
+
+class InvalidList(TrainingError):
+    """A list of next items cannot be made for these customers, or written there."""
 
 
 class InvalidTable(TrainingError):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.drift import GREAT, SOME
 from models.forest import Forest
 from training.metrics import BINS, bins
+from training.tables import Table
 
 _SHOWN = 25
 
@@ -145,6 +146,20 @@ def psi(found: Mapping[str, tuple[float, float]]) -> Figure:
     for limit in (SOME, GREAT):
         axes.axvline(limit, linestyle="--", color="grey")
     axes.set_yticks(places, [_plain(name) for name in found])
+    axes.legend()
+    return figure
+
+
+def foretold(found: Table) -> Figure:
+    """Each metric of each method with its interval, the first method on top."""
+    figure, axes = _sheet(f"{found.title}, {found.people:,} customers", "", "")
+    methods = list(found.figures)[::-1]
+    for number, metric in enumerate(found.metrics):
+        ends = np.array([(one.value, one.low, one.high) for one in (found.figures[name][metric] for name in methods)])
+        middle, low, high = ends.T
+        places = np.arange(len(methods)) + 0.1 * (number - len(found.metrics) / 2)
+        axes.errorbar(middle, places, xerr=(middle - low, high - middle), linestyle="", marker="o", label=metric)
+    axes.set_yticks(np.arange(len(methods)), [_plain(name) for name in methods])
     axes.legend()
     return figure
 

@@ -7,7 +7,7 @@ last basket of the history, never on the one that is judged.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -20,48 +20,10 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.parts.next_basket_neighbours import Tifuknn, UpCf, in_chunks
 from training.next_purchase.baskets import Baskets
+from training.next_purchase.counting import COUNTING, DEPTH, Method, best, personal
 from training.next_purchase.frequency import Decay
 
-SEED, DEPTH = 20240229, 10
-
-Peer = Callable[[Baskets, NDArray[np.int64]], NDArray[np.int64]]
-"""int64[asked, DEPTH]: things, best first, -1 where it has no more; for int64[asked] people as of the baskets known."""
-
-
-def best(score: sp.csr_array) -> NDArray[np.int64]:
-    """int64[rows, DEPTH]: the columns with the largest values above 0; among equals the lower number first."""
-    found = np.full((score.shape[0], DEPTH), -1, np.int64)
-    for row in range(score.shape[0]):
-        part = slice(score.indptr[row], score.indptr[row + 1])
-        column, value = score.indices[part], score.data[part]
-        order = np.lexsort((column, -value))[:DEPTH]
-        order = order[value[order] > 0.0]
-        found[row, : len(order)] = column[order]
-    return found
-
-
-def _reach(known: Baskets) -> NDArray[np.float64]:
-    return np.asarray(known.ever().sum(axis=0)).ravel() / known.people
-
-
-def popularity(known: Baskets, asked: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.tile(np.argsort(-_reach(known), kind="stable")[:DEPTH], (len(asked), 1))
-
-
-def personal(known: Baskets, asked: NDArray[np.int64], half_life: float = np.inf) -> NDArray[np.int64]:
-    """Baskets with it, each halved for every `half_life` later ones; ties by popularity. Only things bought before."""
-    counted = known.profile(0.5 ** (known.age() / half_life))[asked]
-    counted.data += 1e-6 * _reach(known)[counted.indices]
-    return best(counted)
-
-
-def combined(known: Baskets, asked: NDArray[np.int64], half_life: float = np.inf) -> NDArray[np.int64]:
-    """The personal list, filled up with what is popular."""
-    own, popular = personal(known, asked, half_life), np.argsort(-_reach(known), kind="stable")[: 2 * DEPTH]
-    for row in own:
-        free = np.flatnonzero(row < 0)
-        row[free] = popular[~np.isin(popular, row)][: len(free)]
-    return own
+SEED = 20240229
 
 
 def tifuknn(known: Baskets, asked: NDArray[np.int64], model: Tifuknn) -> NDArray[np.int64]:
@@ -98,13 +60,13 @@ def _logarithms(known: Baskets) -> sp.csr_matrix:
     return sp.csr_matrix((np.log1p(count.data).astype(np.float32), count.indices, count.indptr), shape=count.shape)
 
 
-OPTIONS: Mapping[str, Mapping[str, Peer]] = {
-    "global frequency": {"": popularity},
+OPTIONS: Mapping[str, Mapping[str, Method]] = {
+    "global frequency": {"": COUNTING["global frequency"]},
     "personal frequency": {"": personal},
     "recency-weighted personal frequency": {
         f"half-life {count} baskets": partial(personal, half_life=float(count)) for count in (2, 5, 15)
     },
-    "combined frequency": {"": combined},
+    "combined frequency": {"": COUNTING["combined frequency"]},
     "TIFUKNN": {
         "as published for Ta-Feng": partial(tifuknn, model=Tifuknn()),
         "as published for Dunnhumby": partial(tifuknn, model=Tifuknn(Decay(3, 0.9, 0.6), 900, 0.2)),

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
+from features.customer_lists import COLUMN, NotAList, names_in
 from features.identity import IdentityError, customer_identifier
 from features.progress import Progress
 from features.stores import Store
@@ -25,7 +24,6 @@ from serving.audience.rows import parquet
 from serving.audience.run import AudienceError, Folder, Run, write_whole
 
 ALL = "all"
-COLUMN = "customer_id"
 _PORTION = 10_000
 
 
@@ -129,30 +127,8 @@ def _people(store: Store) -> Iterator[tuple[int, str]]:
 
 
 def _names(path: Path) -> Iterator[str]:
-    """Lines of a text, or the column customer_id of a .parquet or .csv; blank ones left out."""
+    """Raises AudienceError."""
     try:
-        for batch in _batches(path):
-            yield from (name for name in batch if name and name.strip())
-    except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, UnicodeDecodeError) as error:
-        line = str(error).splitlines()[0]
-        raise AudienceError(
-            f"audience is {path}; it must be a text of one id a line, or a .parquet or .csv with the column "
-            f"{COLUMN} ({line}); correct it"
-        ) from error
-
-
-def _batches(path: Path) -> Iterator[list[str | None]]:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_PORTION, columns=[COLUMN]):
-                yield batch.column(COLUMN).cast(pa.string()).to_pylist()
-    elif kind == ".csv":
-        convert = pyarrow.csv.ConvertOptions(include_columns=[COLUMN], column_types={COLUMN: pa.string()})
-        with pyarrow.csv.open_csv(path, convert_options=convert) as reader:
-            for batch in reader:
-                yield batch.column(COLUMN).to_pylist()
-    else:
-        with path.open(encoding="utf-8-sig") as file:
-            while portion := list(islice(file, _PORTION)):
-                yield [line.strip() for line in portion]
+        yield from names_in(path)
+    except NotAList as error:
+        raise AudienceError(f"audience is {path}; {error}") from error

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import JsonValue
 
+from features.customer_lists import COLUMN
 from features.identity import IdentityError, customer_identifier
 from features.stores.protocol import AmbiguousIdentifier, Store, StoreError
 from features.vault import VaultError
 from models.bundle import BundleError
 from models.policy.version import POLICY
-from serving.audience.listing import COLUMN
 from serving.audience.rows import SCHEMA, parquet, table_of
 from serving.audience.run import Folder, Run, Versions, changed, write_whole
 from serving.deciding import batch_at_hand

@@ -3,6 +3,8 @@ finds what there is to find in synthetic baskets."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,10 +17,10 @@ from features.history import EVENT, NO_CHANNEL, Records
 from features.progress import Silent
 from training.errors import NothingToLearn
 from training.next_purchase.baskets import Baskets, baskets
-from training.next_purchase.crowd import THINGS, crowd, foretelling, past
+from training.next_purchase.crowd import THINGS, Crowd, crowd, foretelling, past
 from training.next_purchase.frequency import Decay
 from training.next_purchase.questions import INPUTS, evidence, questions
-from training.next_purchase.ranker import Ranker, Settings, fit, rank
+from training.next_purchase.ranker import Ranker, Settings, Why, crowd_of, fit, rank
 from training.next_purchase.walk import ENTRY, EXIT, LATE, walk
 
 DAY = 86_400_000
@@ -55,6 +57,10 @@ def history(baskets_of: list[set[int]], *, recorded_later: int = 0) -> Records:
 
 def read(shop: list[list[set[int]]], known_at: int = 100 * DAY) -> Baskets:
     return baskets([history(one) for one in shop], np.arange(THINGS_THERE, dtype=np.int32), known_at)
+
+
+def of_all(known: Baskets) -> Crowd:
+    return crowd(known, np.flatnonzero(known.count() > 0))
 
 
 def as_lists(found: Baskets) -> list[list[set[int]]]:
@@ -181,19 +187,22 @@ def test_up_cf_is_its_definition(shop: list[list[set[int]]]) -> None:
         assert np.allclose(score[row], slow)
 
 
-def slow_walk(shop: list[list[set[int]]], asked: int, start: set[int], *, oneself: bool) -> NDArray[np.float64]:
-    """From each thing of start to each purchase of it by anybody, and on to one thing of their baskets."""
+def slow_walk(
+    shop: list[list[set[int]]], asked: int, start: set[int], *, oneself: bool, met: list[int] | None = None
+) -> NDArray[np.float64]:
+    """From each thing of start to each purchase of it by anybody (of `met`), and on to one thing of their baskets."""
+    may = range(len(shop)) if met is None else met
     often = {thing: sum(thing in basket for one in shop for basket in one) for thing in range(THINGS_THERE)}
     total = np.zeros(THINGS_THERE)
-    met = 0.0
+    weight_met = 0.0
     for other, one in enumerate(shop):
-        if one and (oneself or other != asked):
+        if one and other in may and (oneself or other != asked):
             share = sum(sum(thing in basket for basket in one) * often[thing] ** -ENTRY for thing in start)
             lines = [(thing, LATE**age) for age, basket in enumerate(reversed(one)) for thing in basket]
             for thing, weight in lines:
                 total[thing] += share * weight / sum(each for _, each in lines) * often[thing] ** -EXIT
-            met += share
-    return total / met if met > 0.0 else total
+            weight_met += share
+    return total / weight_met if weight_met > 0.0 else total
 
 
 @given(shops)
@@ -201,11 +210,27 @@ def slow_walk(shop: list[list[set[int]]], asked: int, start: set[int], *, onesel
 def test_a_walk_leads_to_what_those_bought_who_bought_the_same(shop: list[list[set[int]]]) -> None:
     found = read(shop)
     asked = np.flatnonzero(found.count() > 0)
-    everybody, others = walk(found).ends(found.last()[asked], asked)
+    everybody, others = walk(found, asked).ends(found.last()[asked], asked)
     for row, person in enumerate(asked.tolist()):
         start = shop[person][-1]
         assert np.allclose(everybody[row], slow_walk(shop, person, start, oneself=True)[: found.things])
         assert np.allclose(others[row], slow_walk(shop, person, start, oneself=False)[: found.things])
+
+
+@given(shops, st.integers(0, 5))
+@LAW
+def test_a_walk_meets_nobody_but_whom_it_may(shop: list[list[set[int]]], left_out: int) -> None:
+    """Those left out are there as things that are bought often, and as who asks."""
+    found = read(shop)
+    asked = np.flatnonzero(found.count() > 0)
+    met = asked[asked != asked[left_out % len(asked)]]
+    everybody, others = walk(found, met).ends(found.last()[asked], asked)
+    for row, person in enumerate(asked.tolist()):
+        start = shop[person][-1]
+        slow = slow_walk(shop, person, start, oneself=True, met=met.tolist())
+        assert np.allclose(everybody[row], slow[: found.things])
+        slow = slow_walk(shop, person, start, oneself=False, met=met.tolist())
+        assert np.allclose(others[row], slow[: found.things])
 
 
 def test_foretelling_knows_what_follows_what() -> None:
@@ -222,7 +247,7 @@ def test_adding_later_baskets_changes_no_column(shop: list[list[set[int]]]) -> N
     asked = np.flatnonzero([len(one) > 0 for one in shop])
     now, later = read(shop), read(longer).without_last(1)
     rows = [
-        np.vstack([part.columns for part in questions(evidence(crowd(known), asked))])
+        np.vstack([part.columns for part in questions(evidence(of_all(known), asked))])
         for known in (Baskets(now.start, now.at, now.first, now.thing, later.things), later)
     ]
     assert rows[0].shape[1] == len(INPUTS)
@@ -231,7 +256,7 @@ def test_adding_later_baskets_changes_no_column(shop: list[list[set[int]]]) -> N
 
 def test_columns_read_as_they_are_described() -> None:
     known = read([[{0}, {1}, {0, 2}, {3}], [{1}, {1, 5}]])
-    (part,) = questions(evidence(crowd(known), np.array([0, 1])))
+    (part,) = questions(evidence(of_all(known), np.array([0, 1])))
     value = dict(zip(INPUTS, part.columns[(part.person == 0) & (part.thing == 0)][0], strict=True))
     wanted = {"count": 2, "newest": 2, "oldest": 4, "days": 1.001, "gap": 2, "overdue": 1, "share": 0.5, "baskets": 4}
     wanted |= {"reach": 0.5, "reach_last": 0.0, "times": 2.0, "basket_size": 1.5, "variety": 4, "days_between": 1.0}
@@ -250,7 +275,7 @@ def ranker() -> Ranker:
 def test_habits_and_successions_are_learned(ranker: Ranker) -> None:
     shop = habitual(200, 4)
     everything = read(shop)
-    listed = rank(ranker, everything.without_last(1), np.arange(200), 2, Silent())
+    listed = rank(ranker, everything.without_last(1), np.arange(200), 2, Silent(), None)[0].thing
     right = np.mean([set(row) == one[-1] for row, one in zip(listed.tolist(), shop, strict=True)])
     assert right > 0.95
 
@@ -263,10 +288,45 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(ranker: Ran
 
 def test_a_list_ends_where_candidates_do(ranker: Ranker) -> None:
     known = read(habitual(20, 5))
-    listed = rank(ranker, known, np.array([2, 7]), THINGS_THERE + 3, Silent())
+    listed = rank(ranker, known, np.array([2, 7]), THINGS_THERE + 3, Silent(), None)[0].thing
     assert listed.shape == (2, THINGS_THERE + 3)
     for row in listed.tolist():
         assert sorted(row) == [-1, -1, -1, *range(THINGS_THERE)]
+
+
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0))
+@LAW
+def test_a_list_is_the_order_without_what_is_withheld(ranker: Ranker, seed: int, share: float) -> None:
+    known = read(habitual(20, 5))
+    drawn = np.random.default_rng(seed)
+    why = np.where(drawn.random((20, THINGS_THERE)) < share, drawn.integers(1, len(Why), (20, THINGS_THERE)), 0)
+    asked = np.array([2, 7, 19])
+    (whole,) = rank(ranker, known, asked, THINGS_THERE, Silent(), None)
+    beside, found = rank(ranker, known, asked, 3, Silent(), None, lambda person: why[person].astype(np.int8))
+    assert beside.thing.tolist() == whole.thing[:, :3].tolist()
+    counted = np.zeros(len(Why), np.int64)
+    for row, person in enumerate(asked.tolist()):
+        order = zip(whole.thing[row].tolist(), whole.score[row].tolist(), strict=True)
+        left = [(thing, score) for thing, score in order if not why[person, thing]][:3]
+        assert found.thing[row].tolist() == [*(thing for thing, _ in left), *[-1] * (3 - len(left))]
+        assert found.score[row, : len(left)].tolist() == [score for _, score in left]
+        assert np.isnan(found.score[row, len(left) :]).all()
+        for thing in whole.thing[row, :3].tolist():
+            counted[why[person, thing]] += 1
+    assert found.withheld.tolist() == counted.tolist()
+
+
+def test_many_people_are_ranked_through_as_many_as_the_walk_may_meet() -> None:
+    """By the same lot in learning and in ranking, and the same again."""
+    shop = habitual(300, 3)
+    bounded = replace(FEW, met=40)
+    known = read(shop)
+    first, again = (fit(known.without_last(1), bounded, Silent()) for _ in range(2))
+    assert [one.text for one in first.forests] == [one.text for one in again.forests]
+    listed = rank(first, known.without_last(1), np.arange(300), 2, Silent(), None)[0].thing
+    right = np.mean([set(row) == one[-1] for row, one in zip(listed.tolist(), shop, strict=True)])
+    assert right > 0.95
+    assert len(crowd_of(known, bounded).walk.met) == 40
 
 
 @pytest.mark.parametrize("shop", [[[{0}], [{1}]], [[], [{2}]]])

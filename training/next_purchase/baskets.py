@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -83,6 +83,13 @@ class Baskets:
     def last(self) -> sp.csr_array:
         """float64[people, things]: 1 for what is in the person's last basket."""
         return self.profile((self.age() == 0).astype(np.float64))
+
+
+def renumbered(found: Baskets) -> tuple[Baskets, NDArray[np.int32]]:
+    """The same with only the things that are in some basket, and what each of them was called before: int32[things],
+    ascending."""
+    used, number = np.unique(found.thing, return_inverse=True)
+    return replace(found, thing=number.astype(np.int32), things=len(used)), used
 
 
 def baskets(histories: Sequence[Records], thing: NDArray[np.int32], known_at: int) -> Baskets:

@@ -45,9 +45,9 @@ class Crowd:
     foretelling: sp.csr_array
 
 
-def crowd(known: Baskets) -> Crowd:
-    """Of everybody who had bought anything."""
-    return Crowd(known, _of_things(known), walk(known), foretelling(known))
+def crowd(known: Baskets, met: NDArray[np.int64]) -> Crowd:
+    """Of everybody who had bought anything. met: int64[met], those through whom the walk goes, ascending."""
+    return Crowd(known, _of_things(known), walk(known, met), foretelling(known))
 
 
 def _of_things(known: Baskets) -> NDArray[np.float64]:

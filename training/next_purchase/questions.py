@@ -90,7 +90,7 @@ def questions(found: Evidence) -> Iterator[Questions]:
         np.argsort(-of_things[:, THINGS.index(name)], kind="stable")[:POPULAR] for name in ("reach", "reach_last")
     ]
     known = found.crowd.known
-    chunk = max(1, CELLS // max(known.things, known.people))
+    chunk = max(1, CELLS // max(known.things, len(found.crowd.walk.met)))
     for first in range(0, len(found.asked), chunk):
         people = found.asked[first : first + chunk]
         part = slice(first, first + chunk)

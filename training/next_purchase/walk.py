@@ -23,9 +23,10 @@ LATE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """buyers: float64[things, people], the weight of each who bought a thing. lately: float64[people, things], where
-    the walk goes from each of them."""
+    """met: int64[met], the people whom it may meet, ascending. buyers: float64[things, met], the weight of each who
+    bought a thing. lately: float64[met, things], where the walk goes from each of them."""
 
+    met: NDArray[np.int64]
     buyers: sp.csr_array
     lately: sp.csr_array
 
@@ -35,17 +36,19 @@ class Walk:
         met = sp.csr_array(start @ self.buyers)
         everybody = (shares(met) @ self.lately).toarray()
         row = np.repeat(np.arange(len(people)), np.diff(met.indptr))
-        met.data[met.indices == people[row]] = 0.0
+        met.data[self.met[met.indices] == people[row]] = 0.0
         return everybody, (shares(met) @ self.lately).toarray()
 
 
-def walk(known: Baskets) -> Walk:
+def walk(known: Baskets, met: NDArray[np.int64]) -> Walk:
+    """met: int64[met], the people whom it may meet, ascending."""
     bought = known.profile(np.ones(len(known)))
     often = np.maximum(np.asarray(bought.sum(axis=0), np.float64).ravel(), 1.0)
     lately = shares(known.profile(np.power(LATE, known.age().astype(np.float64))))
     return Walk(
-        sp.csr_array(sp.diags_array(often**-ENTRY) @ bought.T),
-        sp.csr_array(lately @ sp.diags_array(often**-EXIT)),
+        met,
+        sp.csr_array(sp.diags_array(often**-ENTRY) @ bought[met].T),
+        sp.csr_array(lately[met] @ sp.diags_array(often**-EXIT)),
     )
 
 

@@ -9,24 +9,62 @@ subscription count as bought now; what came back, and a subscription that has en
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.candidates import ItemFacts
 from features.compiled import compiled
 from features.consent import objects_to_profiling
 from features.event import Kind
-from features.history import Records
+from features.history import CustomerRecord, Records
 from features.ledger import lines_kept, owned
 from models.document_fields import text_of
+from models.item_relations import ItemRelations
 from models.policy.basket import in_basket
 from models.policy.gate import Account
 from models.policy.situation import Situation
-from models.promotions import DAY, FOREVER
+from models.promotions import DAY, FOREVER, Promotions
 from models.repurchase import EDGES, HORIZON_DAYS, NEVER, Curves, Evidence, evidence
 
 _DAYS_AHEAD = np.arange(1.0, EDGES[-1])
 """Looked through for the day from which on something is likely enough again."""
+
+
+class Goods(Protocol):
+    """Of a CompiledCatalogue, or of anything else that promotes things."""
+
+    @property
+    def promotions(self) -> Promotions: ...
+
+    @property
+    def facts(self) -> ItemFacts: ...
+
+    @property
+    def relations(self) -> ItemRelations: ...
+
+    @property
+    def curves(self) -> Curves | None: ...
+
+
+class Looked(Protocol):
+    """Of a Situation, what the verdict rests on. known, kinds: as there."""
+
+    @property
+    def compiled(self) -> Goods: ...
+
+    @property
+    def customer(self) -> CustomerRecord: ...
+
+    @property
+    def moment(self) -> int: ...
+
+    @property
+    def known(self) -> Records: ...
+
+    @property
+    def kinds(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +90,9 @@ class AlreadyPurchased:
 
     def refuses(self, situation: Situation) -> NDArray[np.bool_]:
         minds = situation.compiled.policy.minds_basket
-        refused = _verdict(situation, _bought(situation, minding=True))
+        refused = refused_by(situation, minding=True)
         if Kind.BASKET_ADDED in situation.kinds and not minds.all():
-            refused = np.where(minds, refused, _verdict(situation, _bought(situation, minding=False)))
+            refused = np.where(minds, refused, refused_by(situation, minding=False))
         return refused[situation.candidates.action]
 
     def account(self, situation: Situation, place: int) -> Account:
@@ -74,9 +112,9 @@ class AlreadyPurchased:
         return _account_of_purchase(name, situation, newest, bought)
 
 
-def _verdict(situation: Situation, bought: _Bought) -> NDArray[np.bool_]:
-    """bool[actions]."""
-    promoted = situation.compiled.promotions
+def refused_by(situation: Looked, *, minding: bool) -> NDArray[np.bool_]:
+    """bool[actions of the promotions]. minding: the basket."""
+    promoted, bought = situation.compiled.promotions, _bought(situation, minding)
     counts = _counts(bought.last, bought.likely, promoted.thing, promoted.window, promoted.chance, situation.moment)
     return _refused(counts, promoted.start, promoted.needs_all)
 
@@ -128,7 +166,7 @@ def _name(situation: Situation, number: int, place: int) -> str:
     return f"category {action.categories[place - len(action.items)]}"
 
 
-def _bought(situation: Situation, minding: bool) -> _Bought:
+def _bought(situation: Looked, minding: bool) -> _Bought:
     """minding: the basket."""
     things = situation.compiled.promotions.things
     held, running = np.full(things, NEVER, np.int64), np.full(things, NEVER, np.int64)
@@ -161,7 +199,7 @@ def _bought(situation: Situation, minding: bool) -> _Bought:
     return _Bought(held, last, lying, running, likely, found)
 
 
-def _evidence(situation: Situation, have: Records, known: Curves) -> Evidence:
+def _evidence(situation: Looked, have: Records, known: Curves) -> Evidence:
     """Of somebody who objects to profiling only what was bought last and when; the rest is as of anybody."""
     facts, promoted = situation.compiled.facts, situation.compiled.promotions
     line, item = situation.compiled.relations.bought_with(np.ascontiguousarray(have["item"]))
@@ -174,7 +212,7 @@ def _evidence(situation: Situation, have: Records, known: Curves) -> Evidence:
     return found
 
 
-def _raise_to(last: NDArray[np.int64], item: NDArray[np.int32], at: NDArray[np.int64], situation: Situation) -> None:
+def _raise_to(last: NDArray[np.int64], item: NDArray[np.int32], at: NDArray[np.int64], situation: Looked) -> None:
     facts, promoted = situation.compiled.facts, situation.compiled.promotions
     line, bought = situation.compiled.relations.bought_with(np.ascontiguousarray(item))
     _mark(
