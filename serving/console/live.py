@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
+from features.history import CustomerRecord
 from features.stores.desk import KeptAnswer
 from features.stores.protocol import StoreError
 from models.catalogue import Catalogue
@@ -65,27 +66,37 @@ _bounds: Final = _Bounds()
 async def live(visit: Visit, known: Known) -> Response:
     query = visit.request.query_params
     last = visit.request.headers.get("last-event-id") or query.get("since", "")
-    since = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else 0
+    since = _number(last) or 0
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_told(visit, known, since), media_type="text/event-stream", headers=headers)
+    looks = Looks(visit.runtime, known, _number(query.get("person", "")))
+    return StreamingResponse(_told(visit, looks, since), media_type="text/event-stream", headers=headers)
+
+
+def _number(told: str) -> int | None:
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 19 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """newest: what was told last. version: of what decisions read. said: what was answered to which suggestion."""
+    """newest: what was told last. version: of what decisions read. said: what was answered to which suggestion. gone:
+    whoever the page shows was erased; the rest says nothing then."""
 
     newest: int
     version: int
     said: bytes
+    gone: bool = False
 
 
-async def _told(visit: Visit, known: Known, since: int) -> AsyncIterator[bytes]:
-    runtime, looking, said, told, today = visit.runtime, Looks(visit.runtime, known), b"", "", ""
+async def _told(visit: Visit, looking: Looks, since: int) -> AsyncIterator[bytes]:
+    runtime, said, told, today = visit.runtime, b"", "", ""
     yield f"retry: {_AGAIN_AFTER}\n\n".encode()
     for looks in range(_LOOKS):
         if runtime.leaving.is_set() or (looks % 40 == 39 and person_of(runtime, visit.request) is None):
             return
         look = looking.look()
+        if look is not None and look.gone:
+            yield b"event: gone\ndata: erased\n\n"
+            return
         if look is not None and look.said != said:
             said = look.said
             yield b"event: answered\ndata: " + said + b"\n\n"
@@ -136,8 +147,10 @@ class _Basis:
 class Looks:
     """Of one open page. What was answered is made out again only when something that it depends on is another."""
 
-    def __init__(self, runtime: Runtime, known: Known) -> None:
+    def __init__(self, runtime: Runtime, known: Known, person: int | None = None) -> None:
+        """person: whom the page shows, by number; None for whoever it is now."""
         self._runtime, self._identifier = runtime, known.identifier
+        self._person = known.record.person if person is None else person
         self._basis: _Basis | None = None
         self._said = b""
         self._whose: tuple[tuple[int, int], tuple[str, ...]] = (0, 0), ()
@@ -148,6 +161,8 @@ class Looks:
         try:
             told = runtime.store.newest_told(self._identifier)  # first: what comes between is told with the next look
             record = runtime.store.read(self._identifier)
+            if self._is_gone(record):
+                return Look(told, record.version, b"", gone=True)
             known = Known(self._identifier, record, runtime.in_force.clock.present(None))
             basis = self._basis_of(known, told)
             if basis != self._basis:
@@ -157,6 +172,13 @@ class Looks:
             return Look(max(told, record.version), record.version, self._said)
         except (StoreError, Refusal):
             return None
+
+    def _is_gone(self, record: CustomerRecord) -> bool:
+        """Erased; also where something was told under the same name since, which is of somebody new. Whoever was found
+        to be one with another keeps their number beside that one's."""
+        if not record.known:
+            return True
+        return record.person != self._person and not self._runtime.store.numbers_of(self._person)
 
     def _basis_of(self, known: Known, told: int) -> _Basis:
         """Raises Refusal."""

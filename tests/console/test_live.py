@@ -160,3 +160,23 @@ def test_how_much_has_begun_or_ended_is_counted_of_the_catalogue_that_is_asked_a
         for spans, catalogue in zip((one, other), made, strict=True):
             passed = sum(at is not None and at <= moment for span in spans for at in span)
             assert running(catalogue, moment) == running(catalogue, moment) == f"12.{passed}"
+
+
+def test_whoever_comes_again_under_the_name_of_somebody_erased_is_somebody_else(tmp_path: Path) -> None:
+    with begun(tmp_path) as runtime:
+        publish(runtime)
+        before = known_now(runtime)
+        looks = Looks(runtime, before)
+        assert not is_gone(looks)
+        runtime.store.erase(customer_identifier(CUSTOMER), 1, "test")
+        assert is_gone(looks)
+        told(runtime, Kind.IDENTIFIED, None)
+        assert is_gone(looks)
+        assert is_gone(Looks(runtime, known_now(runtime), before.record.person))
+        assert not is_gone(Looks(runtime, known_now(runtime)))
+
+
+def is_gone(looks: Looks) -> bool:
+    found = looks.look()
+    assert found is not None
+    return found.gone

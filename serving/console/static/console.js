@@ -336,11 +336,40 @@
       if (shown && shown.dataset.state !== (told[card.dataset.key] || "open")) htmx.trigger(card, "console:changed");
     }
   };
+  // Of somebody who was erased nothing stays on the page but what whoever sits before it has typed.
+  const gone = () => {
+    const main = document.getElementById("main"), shown = document.getElementById("gone").content.cloneNode(true);
+    const typed = [...main.querySelectorAll("textarea, input:not([type=hidden], [type=date])")].filter((one) => one.value !== one.defaultValue);
+    const unsent = shown.getElementById("unsent");
+    unsent.value = typed.map((one) => one.value).join("\n");
+    unsent.parentElement.hidden = !typed.length;
+    if (source) source.close();
+    source = null;
+    over = true;
+    main.replaceChildren(shown);
+    main.querySelector("h1").focus();
+    document.title = "Erased · nextbest";
+    document.getElementById("fault").textContent = "";
+    document.getElementById("told").textContent = "This customer was erased.";
+  };
+  // A stream that was refused (429, 503, none is signed in) is asked for again, where the browser itself gives up.
+  let over = false, patience = 2000;
+  const refused = async (told) => {
+    if (told.target !== source || source.readyState !== EventSource.CLOSED) return;
+    const asked = new AbortController();
+    const status = await fetch(source.url, {signal: asked.signal}).then((answer) => answer.status, () => 0);
+    asked.abort();
+    if (status === 404) gone();
+    else setTimeout(() => { if (told.target === source) listen(); }, patience = Math.min(2 * patience, 60000));
+  };
   // A hidden window listens to nothing: browsers allow a site few connections at a time.
   const listen = () => {
     if (source) { source.close(); source = null; }
-    if (document.hidden) return;
+    if (document.hidden || over) return;
     source = new EventSource(newest ? desk.dataset.live.replace(/since=\d+/, "since=" + newest) : desk.dataset.live);
+    source.addEventListener("gone", gone);
+    source.addEventListener("error", refused);
+    source.addEventListener("open", () => { patience = 2000; });
     source.addEventListener("changed", changed);
     source.addEventListener("answered", answered);
     source.addEventListener("running", said);
