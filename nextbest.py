@@ -331,7 +331,7 @@ def told(seed: int | None, trees: str = "") -> TrainingSettings:
     from training.settings import DEFAULT_SEED, TrainingSettings, read_trees
 
     chosen = DEFAULT_SEED if seed is None else seed
-    return TrainingSettings(seed=chosen, threads=os.cpu_count() or 1, response=read_trees(trees))
+    return TrainingSettings(chosen, os.cpu_count() or 1, settings().training_people, response=read_trees(trees))
 
 
 @app.command()

@@ -262,7 +262,7 @@ def _later(
     since = max(_until(them.model), _until(them.its_model))
     if terms.known_at - since <= _shortest_window(store):  # nothing later has matured, and reading takes long
         return None
-    dataset = table.read(store, terms.known_at, progress)
+    dataset = table.read_share(store, terms.known_at, progress, settings.people)
     later = holdout.later_contacts(dataset, them.model, them.its_model, settings)
     return None if later is None else _Contacts(dataset, later)
 

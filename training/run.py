@@ -82,7 +82,7 @@ def learn(
     trees of the response model than those told; None: none is made. tell: takes what the search chose as soon as that
     is known, for what follows may fail. Where too few contacts have succeeded it is a first model, which is not judged
     and for which nothing is searched. Raises TrainingError, StoreError."""
-    dataset = table.read(store, known_at, progress)
+    dataset = table.read_share(store, known_at, progress, settings.people)
     try:
         drawn, tuned = drawn_parts(dataset, settings, progress), None
     except TooFewSuccesses as why:
@@ -121,7 +121,7 @@ def learn(
         kept = report.added(_with_cool_offs(record, rests), against_none, CARD)
         registered = registry.register(bundle, with_search(kept, tuned, CARD))
     remarks = (learned.remark, again.remark, rests.remark, late.remark, against_none.remark)
-    return Run(registered, evaluation, (*trained.dataset.remarks, *remarks))
+    return Run(registered, evaluation, (*_remarks(store, trained.dataset, settings), *remarks))
 
 
 def _first(
@@ -156,7 +156,19 @@ def _first(
     record = RunRecord(params, {}, _identity(dataset.digest, settings), {}, card)
     record = _with_cool_offs(_with_windows(record, again), rests)
     registered = registry.register(bundle, record)
-    return Run(registered, None, (*dataset.remarks, remark, learned.remark, again.remark, rests.remark))
+    return Run(
+        registered, None, (*_remarks(store, dataset, settings), remark, learned.remark, again.remark, rests.remark)
+    )
+
+
+def _remarks(store: table.TrainingStore, dataset: table.Dataset, settings: TrainingSettings) -> tuple[str, ...]:
+    shares = table.shares(store, settings.people)
+    if shares == 1:
+        return dataset.remarks
+    told = (
+        f"people are {store.people():,}; one in {shares} is learned from, {dataset.people:,} (NEXTBEST_TRAINING_PEOPLE)"
+    )
+    return (told, *dataset.remarks)
 
 
 def judge(
@@ -168,7 +180,7 @@ def judge(
 ) -> Evaluation:
     """The tables alone, without a new version; added to the runs that learned from the very same dataset and
     settings. Raises TrainingError."""
-    dataset = table.read(store, known_at, progress)
+    dataset = table.read_share(store, known_at, progress, settings.people)
     evaluation = evaluate(dataset, backtest(dataset, settings, progress), settings, progress)
     found = (_prefixed("baseline", evaluation.settings), evaluation.flat(), {TABLES: evaluation.markdown()})
     registry.attach(_identity(dataset.digest, settings), *found)

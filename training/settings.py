@@ -89,7 +89,8 @@ def trees_of(given: Mapping[str, float]) -> ResponseTrees:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """seed: of every draw. threads: LightGBM's and implicit's; the result does not depend on it.
+    """seed: of every draw. threads: LightGBM's and implicit's; the result does not depend on it. people: about how many
+    people's histories are held and learned from at most, see training.table.read_share; None: everybody's.
 
     affinity_moments: moments, 28 days apart, that one affinity model learns from; affinity_people: at most how many are
     drawn at each. affinity_rounds, interest_rounds: trees. refits: at most how many affinity models that saw earlier
@@ -102,6 +103,7 @@ class TrainingSettings:
 
     seed: int = DEFAULT_SEED
     threads: int = 2
+    people: int | None = None
     affinity_moments: int = 3
     affinity_people: int = 10_000
     affinity_rounds: int = 160

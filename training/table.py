@@ -127,6 +127,17 @@ def read(store: TrainingStore, known_at: int | None, progress: Progress, bucket:
     return _dataset(store, people, then, digest, known_at, store.logged(LABELLED))
 
 
+def read_share(store: TrainingStore, known_at: int | None, progress: Progress, people: int | None) -> Dataset:
+    """Of everybody; where the store has more than `people`, of every second, third and so on by their numbers, the same
+    ones each time, so that about so many are left at most. Raises NothingToLearn."""
+    return read(store, known_at, progress, 0, shares(store, people))
+
+
+def shares(store: TrainingStore, people: int | None) -> int:
+    """Into how many everybody is divided, of which one is read."""
+    return 1 if people is None else max(1, -(-store.people() // people))
+
+
 def read_of(store: TrainingStore, known_at: int, people: Collection[int]) -> Dataset:
     """The same of these people alone, by their numbers in the store, without reasons of contacts. Raises
     NothingToLearn."""
