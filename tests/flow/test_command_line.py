@@ -7,10 +7,15 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
+import nextbest as command_line
 from tests.serving.running import replica_path
 from tests.serving.synthetic import make_shop
 from tests.training.small_shop import open_shop
@@ -55,30 +60,31 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "import",
-        "train",
-        "evaluate",
-        "arms",
-        "table",
-        "skew",
-        "off-policy",
-        "promote",
-        "serve",
-        "recommend",
-        "demo",
-        "check",
-        "keys",
-        "audit",
-        "catalogue",
-    ],
-)
-def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
-    done = nextbest(tmp_path, command, "--help")
+@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--help")])
+def test_it_says_what_it_can_do(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = nextbest(tmp_path, *arguments)
     assert done.returncode == 0
-    assert f"{command} [OPTIONS]" in done.stdout
+    assert "serve" in done.stdout
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words that begin each, groups of them too."""
+    yield path
+    for name, one in getattr(command, "commands", {}).items():
+        yield from commands(one, (*path, name))
+
+
+COMMANDS = [path for path in commands(get_command(command_line.app)) if path]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_and_its_options(path: tuple[str, ...]) -> None:
+    """In this process: a start of its own takes a second for each."""
+    done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(command_line.app, [*path, "--help"])
+    assert done.exit_code == 0
+    usage, said, *_ = (line.strip() for line in done.stdout.splitlines() if line.strip())
+    assert f"nextbest {' '.join(path)} [OPTIONS]" in usage.replace("root", "nextbest")
+    assert len(said.split()) > 3
 
 
 @pytest.mark.parametrize(
