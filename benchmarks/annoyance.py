@@ -1,5 +1,5 @@
 """What is recommended though nobody buys it again, and what is withheld though somebody does, on The Complete Journey:
-`python benchmarks/annoyance.py [--out FOLDER]`.
+`python benchmarks/annoyance.py [--out FOLDER]`; `--small` shows that it runs, on a few SYNTHETIC households.
 
 Questions are (household, thing that it had bought), asked at four moments, 28 days apart, of the last 112 days; things
 are categories, and items. A rule answers each: recommend or suppress. Annoyance is the share of the recommended that
@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.parts import bought_again
 from features.progress import Silent
-from features.stores import open_store
+from features.stores import Store, open_store
 from models.affinity import HORIZON
 from training import table
 from training.repurchase import Kind, kept_as_of, kinds, learn
@@ -187,11 +188,13 @@ def plotted(found: Mapping[str, NDArray[np.float64]], name: str, share: float) -
 def main() -> int:
     reading = argparse.ArgumentParser(description="Annoyance against wrong suppression on The Complete Journey")
     reading.add_argument("--out", type=Path, help="a folder for annoyance.json and the plots")
-    out: Path | None = reading.parse_args().out
+    reading.add_argument("--small", action="store_true", help="a few SYNTHETIC households: does it run at all?")
+    told = reading.parse_args()
+    out: Path | None = told.out
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{folder}/store.db")
         try:
-            present = complete_journey.import_into(store, Silent()).present
+            present = _filled(store, small=told.small)
         except SourceMissing as error:
             print(error)
             return 0
@@ -201,6 +204,14 @@ def main() -> int:
     if out is not None:
         (out / "annoyance.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _filled(store: Store, *, small: bool) -> int:
+    """The present, ms UTC. Raises SourceMissing."""
+    if not small:
+        return complete_journey.import_into(store, Silent()).present
+    print("SYNTHETIC households, of which nothing is measured\n")
+    return bought_again.filled(store, SEED)
 
 
 def questions(store: table.TrainingStore, present: int) -> dict[str, Questions]:

@@ -2,6 +2,7 @@
 offer and chance, estimated by IPS from offers that went out at random.
 
     python benchmarks/offers.py DIR        # the folder of offers_received.parquet
+    python benchmarks/offers.py --small    # a few SYNTHETIC members, of whom nothing is measured
 
 SIMULATED members of a coffee chain (benchmarks/parts/rewards.py), not real customers. Everybody learns from what was
 known when the last two waves went out and is judged on those; ours through the product's own import, training table and
@@ -40,6 +41,9 @@ from training.train import Trained, response_rows, train
 
 SINCE = 504
 """Hour of the first wave that everybody is judged on."""
+SMALL = 300
+FEW = TrainingSettings(rounds=10, affinity_rounds=5, refits=1, negatives=2_000, judged=2_000)
+"""Members and settings of --small."""
 OURS, BEST, CHANCE = "nextbest", "best single offer", "random"
 
 
@@ -145,12 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="folder of offers_received.parquet")
     parser.add_argument("--customers", type=int, metavar="N", help="only the first so many: does it run at all?")
+    parser.add_argument("--small", action="store_true", help="a few SYNTHETIC members: does it run at all?")
     told = parser.parse_args(arguments)
-    if told.folder is None:
+    if told.folder is None and not told.small:
         print("The rewards offers were not given; nothing was measured. Give the folder of offers_received.parquet.")
         return 0
     try:
-        log = rewards.read(told.folder)
+        log = rewards.invented(SMALL, np.random.default_rng(1)) if told.small else rewards.read(told.folder)
     except rewards.NotThere as error:
         print(error, file=sys.stderr)
         return 2
@@ -158,15 +163,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log = rewards.sample(log, told.customers)
     these, progress = judged(log), Terminal(Console(stderr=True))
     with tempfile.TemporaryDirectory() as folder:
-        ours = by_nextbest(log, these, Path(folder), TrainingSettings(), progress)
+        ours = by_nextbest(log, these, Path(folder), FEW if told.small else TrainingSettings(), progress)
     policies = {OURS: ours, **rabbit.policies(log, these.place, SINCE)}
     policies[BEST] = best_single(log, these)
     policies[CHANCE] = np.full(these.feedback.candidates, 1.0 / len(log.names))
     kinds = f"{len(these.place):,} offers of {len(np.unique(these.feedback.person)):,} customers"
-    print(f"\nSIMULATED rewards offers; judged on {kinds} in the last two waves\n")
+    print(f"\n{'SYNTHETIC' if told.small else 'SIMULATED'} rewards offers; judged on {kinds} in the last two waves\n")
     if not rabbit.INSTALLED:
         print("Vowpal Wabbit is not installed (package vowpalwabbit); it is left out\n")
-    report(policies, these.feedback, 200 if told.customers else 2_000)
+    report(policies, these.feedback, 200 if told.customers or told.small else 2_000)
     return 0
 
 

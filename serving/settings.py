@@ -23,8 +23,13 @@ class Settings(BaseSettings):
     expect to wait for its turn, else it is answered 429; max_background_wait: of events, feedback and batches. timeout:
     seconds for one request; batch_timeout: for a /recommend_batch, which makes up to 1,000 decisions.
     fast_lane: answer the declared endpoints in front of BentoML's stack. feature_sample: the share of decisions whose
+<<<<<<< HEAD
     feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at. training_people:
     about how many people's histories training and its judging hold at most; None: everybody's.
+=======
+    feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at; a
+    swap is noticed within two.
+>>>>>>> loop
     identity_key: the secret that keeps identifiers unreadable (32 bytes in hex or base64), "" for the one in the file
     identity.key of home, made on first use. identifiers: whether their values are kept encrypted beside their digests,
     or omitted. region: of phone numbers written without country code, ISO 3166 alpha-2. strong_identifiers: types of
@@ -52,7 +57,7 @@ class Settings(BaseSettings):
     timeout: float = Field(default=2.0, gt=0)
     batch_timeout: float = Field(default=60.0, gt=0)
     body_timeout: float = Field(default=10.0, gt=0)
-    poll_seconds: float = Field(default=1.0, gt=0)
+    poll_seconds: float = Field(default=1.0, gt=0, le=2)
     fast_lane: bool = True
     feature_sample: float = Field(default=0.01, ge=0, le=1)
     training_people: int | None = Field(default=None, ge=100)

@@ -181,6 +181,35 @@ def test_next_purchase_is_judged_beside_its_peers() -> None:
     assert "60 customers judged of 60" in ended.stdout
 
 
+@pytest.mark.long
+def test_offers_are_judged_beside_the_best_single_one_and_chance() -> None:
+    """Beside Vowpal Wabbit where that is installed."""
+    ended = ran("offers.py", "--small", seconds=280)
+    assert "SYNTHETIC rewards offers; judged on 600 offers of 300 customers" in ended.stdout
+    names = [line.split("|")[1].strip() for line in ended.stdout.splitlines() if line.startswith("| ")][1:]
+    assert {"nextbest", "best single offer", "random"} <= set(names)
+    assert ("Vowpal Wabbit is not installed" in ended.stdout) == (len(names) == 3)
+
+
+def test_without_the_offers_a_line_says_so(tmp_path: Path) -> None:
+    assert "nothing was measured" in ran("offers.py", seconds=200).stdout
+    told = ran("offers.py", str(tmp_path), seconds=200, code=2).stderr
+    assert "offers_received.parquet is absent" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.long
+def test_annoyance_is_judged_beside_simple_rules(tmp_path: Path) -> None:
+    ended = ran("annoyance.py", "--small", "--out", str(tmp_path), seconds=280)
+    assert ended.stdout.startswith("SYNTHETIC households")
+    for name in ("categories", "items"):
+        assert f" questions on {name} of 150 households; " in ended.stdout
+        assert (tmp_path / f"annoyance_{name}.png").stat().st_size > 0
+    assert ended.stdout.count("| learned, chance 0.1 |") == ended.stdout.count("| never again | 100.0% |") == 2
+    told = json.loads((tmp_path / "annoyance.json").read_text())
+    assert {one["rule"] for one in told["items"]["leads"]} == {"N days", "unless within N days"}
+
+
 def test_next_purchase_says_what_it_cannot_read(tmp_path: Path) -> None:
     ended = ran("quality.py", "--only", "fair split", "--ta-feng", str(tmp_path), seconds=200, code=2)
     assert "fair_tafeng_history.json.gz" in ended.stderr

@@ -32,6 +32,8 @@ from training.purchases import Purchases, purchases
 
 TOGETHER = 100
 """People whose rows are worked out by one call."""
+FILLED = 20_000
+"""Rows by another catalogue that are beside the whole at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +265,17 @@ def exposure_rows(dataset: Dataset, exposures: Exposures) -> NDArray[np.float64]
         row = then.candidate_indices(every.action[pairs.candidate], every.channel[pairs.candidate])
         had, candidate = row >= 0, row[row >= 0].astype(np.int32)
         asked = replace(pairs.take(had), candidate=candidate, category=then.all.category[candidate])
-        rows[place[had]] = feature_rows(replace(dataset, compiled=then), asked, every_offer)
+        _fill(rows, place[had], replace(dataset, compiled=then), asked)
         newest[place[had]] = False
-    rows[newest] = feature_rows(dataset, exposures.pairs.take(newest), every_offer)
+    _fill(rows, np.flatnonzero(newest), dataset, exposures.pairs.take(newest))
     return rows
+
+
+def _fill(rows: NDArray[np.float64], place: NDArray[np.intp], dataset: Dataset, pairs: Pairs) -> None:
+    """pairs: of those places; some at a time, for the rows of many are large."""
+    for first in range(0, len(place), FILLED):
+        some = np.arange(first, min(first + FILLED, len(place)))
+        rows[place[some]] = feature_rows(dataset, pairs.take(some), every_offer)
 
 
 def _rows_at(

@@ -77,6 +77,25 @@ def read(folder: Path) -> Log:
     )
 
 
+def invented(customers: int, rng: np.random.Generator) -> Log:
+    """SYNTHETIC members who get an offer in each wave, and complete what has the reward that they like."""
+    waves = np.array([0, 168, 336, 408, 504, 576])
+    facts = np.zeros((10, 8))
+    facts[:, 0], facts[:, 1], facts[:, 2] = rng.integers(0, 11, 10), rng.integers(5, 21, 10), 168.0
+    facts[:, 3:6] = rng.random((10, 3)) < 0.6
+    facts[:5, 6] = facts[5:8, 7] = 1.0
+    person = np.repeat(np.arange(customers), len(waves))
+    hour, offer = np.tile(waves, customers), rng.integers(0, 10, customers * len(waves))
+    liked = rng.uniform(0.0, 10.0, customers)[person]
+    done = rng.random(len(person)) < np.exp(-np.abs(liked - facts[offer, 0]) / 3.0)
+    completed = np.where(done, hour + rng.uniform(1.0, WINDOW_HOURS - 1.0, len(person)), np.nan)
+    profile = np.column_stack([rng.uniform(18, 90, customers), rng.uniform(3e4, 1e5, customers)])
+    more = np.column_stack([rng.random((customers, 2)) < 0.5, rng.uniform(0, 2_000, customers)])
+    told = np.column_stack([profile, more])[person]
+    names = tuple(f"offer-{place}" for place in range(10))
+    return Log(np.array([f"m{one:05}" for one in person]), offer.astype(np.intp), hour, completed, told, names, facts)
+
+
 def sample(log: Log, customers: int) -> Log:
     """The offers of the first so many customers."""
     kept = np.isin(log.customer, np.unique(log.customer)[:customers])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import permutations, product
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_
 
 from features.event import CONTACTS, Event, Kind
 from features.live_response import Contact, Expectation, Lift, Lifts, expected_text, tally_of
@@ -116,6 +118,42 @@ class ResponseContract:
         Said("c-1", Kind.CLICKED, 5, "d-1", "store").told(store, "where nothing was chosen")
         assert sums(store, channel="app") == of(Contact(NOON + 3 * HOUR, 0.1, True))
 
+    def test_an_outcome_is_of_the_channel_that_it_names_in_whatever_order_all_is_told(self, store: Store) -> None:
+        """Every way in which two channels are contacted before, after or never, against an oracle that sees all at
+        once: to the channel it names where that was contacted before it, else to the other where that was."""
+        every = product((None, 1, 5), (None, 2, 6), ("web", "email"), (Kind.CLICKED, Kind.CONVERTED))
+        number = 0
+        for web, email, named, success in every:
+            contacts = {"web": web, "email": email}
+            said = [(one, at) for one, at in contacts.items() if at is not None]
+            came = _credited(contacts, named)
+            for order in permutations([*said, (None, 4)]):
+                number += 1
+                who, decision, model = f"c-{number}", f"d-{number}", f"m-{number}"
+                both = [replace_(offer(0.5, one), success=int(success)) for one in contacts]
+                store.log_decisions([expecting(who, decision, *both, model=model)]).result()
+                for place, (channel, at) in enumerate(order):
+                    kind = success if channel is None else Kind.DISPLAYED
+                    Said(who, kind, at, decision, channel or named).told(store, f"{number}-{place}")
+                expected = {
+                    one: of(Contact(NOON + at * HOUR, 0.5, one == came))
+                    for one, at in contacts.items()
+                    if at is not None
+                }
+                found = {one: sums(store, channel=one, model=model) for one in expected}
+                assert found == expected, (contacts, named, order)
+
+    def test_an_outcome_waits_for_the_contact_of_its_own_decision(self, store: Store) -> None:
+        """It is no success of an earlier decision, of which somebody was shown the same."""
+        for number in (1, 2):
+            store.log_decisions([expecting("c-1", f"d-{number}", offer(number / 10))]).result()
+        Said("c-1", Kind.DISPLAYED, 1, "d-1").told(store, "seen first")
+        Said("c-1", Kind.CLICKED, 3, "d-2").told(store, "clicked")
+        first = Contact(NOON + HOUR, 0.1, False)
+        assert sums(store) == of(first)
+        Said("c-1", Kind.DISPLAYED, 2, "d-2").told(store, "seen again")
+        assert sums(store) == of(first, Contact(NOON + 2 * HOUR, 0.2, True))
+
     def test_it_is_of_the_person_whichever_name_they_were_told_under(self, store: Store) -> None:
         store.log_decisions([expecting("c-1", "d-1", offer())]).result()
         Said("c-1", Kind.DISPLAYED, 1, "d-1").told(store, "seen")
@@ -206,6 +244,12 @@ class ResponseContract:
 def _seen(decision: str) -> Event:
     fields = {"action": "a-1", "channel": "web", "decision": decision}
     return event(f"seen {decision}", Kind.DISPLAYED, NOON + HOUR, recorded_at=LATER, **fields)
+
+
+def _credited(contacts: Mapping[str, int | None], named: str) -> str | None:
+    """The channel, of one outcome at 4 o'clock."""
+    before = {one: at for one, at in contacts.items() if at is not None and at <= 4}
+    return named if named in before else next(iter(before), None)
 
 
 def _oracle(expected: dict[str, Expectation], said: Iterable[Said]) -> Sequence[float]:

@@ -24,13 +24,13 @@ from tests.models.shop import DAY, NOW, customer
 from tests.models.test_bundle import effects, made  # noqa: F401 a bundle of every part
 from tests.training.draw_world import ITEM_OF_B, Shop, decide_for, open_shop
 from training.decided import ARMS as DECIDED_ARMS
-from training.decision_rows import read_decision_rows
+from training.decision_rows import DecisionRows, read_decision_rows
 from training.incremental import report
 from training.incremental.learning import Learned, learn
 from training.incremental.rows import comparable
 from training.registry import RunRecord
 from training.settings import TrainingSettings
-from training.table import Dataset, read
+from training.table import read
 
 AT = NOW - 30 * DAY
 PEOPLE = 900
@@ -43,7 +43,7 @@ USUAL, NOISE = 10.0, 2.0
 @dataclass(frozen=True, slots=True)
 class World:
     shop: Shop
-    dataset: Dataset
+    rows: DecisionRows
     learned: Learned
 
 
@@ -71,21 +71,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     shop = open_shop(tmp_path_factory.mktemp("log"), ARMS, scorer=NoModel())
     decide_for(shop, PEOPLE, 1, seed=1, at=AT, across="best")
     buy(shop, np.random.default_rng(3))
-    dataset = read(shop.store, NOW, Silent())
-    learned = learn(dataset, (), (), shop.store, withheld(Replayer(shop.store, "r")), TrainingSettings(), Silent())
-    yield World(shop, dataset, learned)
+    dataset, again = read(shop.store, NOW, Silent()), withheld(Replayer(shop.store, "r"))
+    learned = learn(dataset, (), (), shop.store, again, TrainingSettings(), Silent())
+    yield World(shop, read_decision_rows(shop.store, dataset, again, Silent()).rows, learned)
     shop.store.close()
 
 
 def test_the_average_is_the_known_effect_and_a_line_says_so(world: World) -> None:
-    """Of the actions that were drawn or withheld, each as often as it was."""
+    """Of the actions that were drawn or withheld, each as often as it was; and as sure as two means of so many people
+    would be, or surer, for the offer's worth tells the actions apart."""
     chosen = world.learned.chosen
     assert chosen is not None
     origin = chosen.model.origin
     assert origin.rows == origin.people == PEOPLE
     assert 0.4 < origin.treated / origin.rows < 0.6
-    assert min(EFFECT.values()) < chosen.average.value < max(EFFECT.values())
-    assert chosen.average.error < 1.0
+    rows, actions = world.rows, world.shop.compiled.catalogue.actions
+    effect = np.array([EFFECT[action.id] for action in actions])[world.shop.compiled.action[rows.pairs.candidate]]
+    assert set(effect.tolist()) == set(EFFECT.values())
+    assert abs(chosen.average.value - effect.mean()) < 4.0 * chosen.average.error
+    simply = np.sqrt(
+        sum(sales.var() / len(sales) for sales in (rows.net_sales[rows.treated], rows.net_sales[~rows.treated]))
+    )
+    assert 0.5 * simply < chosen.average.error < simply
     assert world.learned.remark.startswith(f"incremental value: a contact adds {chosen.average.value:,.3f} EUR")
 
 

@@ -3,8 +3,9 @@
 A row of `exposure` is one contact per (decision, action, channel), or what is known of one before it is reported: what
 was expected, when it was first sent or displayed, and outcomes. It succeeded when one came within its window.
 An outcome is credited once: to the contact of its own decision, action and channel, else to the latest of its decision
-and action, else to the latest of that action with the same person; one that is told before its contact waits for it,
-when it names the decision. The tallies are the sum over these rows: what changes is taken back and counted anew.
+and action, else to the latest of that action with the same person. One that names its decision and is told before its
+contact waits for it: meanwhile it counts for another channel of that decision and action where one was contacted, and
+for no other decision. The tallies are the sum over these rows: what changes is taken back and counted anew.
 
 Every process adds to tallies of its own `part`, so that two hardly ever wait for one another; whoever reads adds up.
 They are locked in their order, last of all, until the group is committed.
@@ -98,8 +99,17 @@ class _Exposure:
         return any(self.fits(one) for one in self._outcomes())
 
     def with_outcome(self, at: int) -> _Exposure:
-        kept = sorted({*self._outcomes(), at})[-_OUTCOMES:]
-        return dataclasses.replace(self, outcomes=",".join(map(str, kept)))
+        return self._with({*self._outcomes(), at})
+
+    def without(self, outcomes: Collection[int]) -> _Exposure:
+        return self._with({*self._outcomes()}.difference(outcomes))
+
+    def fitting(self, other: _Exposure) -> list[int]:
+        """Outcomes of the other that are successes of this one."""
+        return [at for at in other._outcomes() if self.fits(at)]
+
+    def _with(self, outcomes: set[int]) -> _Exposure:
+        return dataclasses.replace(self, outcomes=",".join(map(str, sorted(outcomes)[-_OUTCOMES:])))
 
     def _outcomes(self) -> list[int]:
         return [int(one) for one in self.outcomes.split(",") if one]
@@ -153,22 +163,39 @@ class Responses:
 
     def _contacted(self, event: Event) -> None:
         """The first of sent and displayed, whichever is told first."""
-        for one, exposure in self._of_decision(event):
+        own = self._of_decision(event)
+        for one, exposure in own:
             if one[2] == event.channel:
                 before = exposure.contacted_at
                 at = event.occurred_at if before is None else min(before, event.occurred_at)
                 self._become(one, dataclasses.replace(exposure, contacted_at=at))
+                self._settle(one, [other for other, _ in own if other != one])
+
+    def _settle(self, one: _Contact, others: Sequence[_Contact]) -> None:
+        """What had waited for this contact counts for it alone; what no contact that is told has counts for it, too,
+        until its own is told."""
+        told = {other: self.exposures[other] for other in others if self.exposures[other].contacted_at is not None}
+        mine = self.exposures[one]
+        for other, exposure in told.items():
+            self._become(other, exposure.without(mine.fitting(mine)))
+        counted = {at for exposure in told.values() for at in exposure.fitting(exposure)}
+        free = {at for other in others for at in mine.fitting(self.exposures[other])} - counted
+        for at in sorted(free) if not mine.succeeded else ():
+            mine = mine.with_outcome(at)
+        self._become(one, mine)
 
     def _came(self, event: Event, profile: ProfileState) -> None:
         own = [(one, exposure) for one, exposure in self._of_decision(event) if exposure.success == event.kind]
         there = [(one, exposure) for one, exposure in own if one[2] == event.channel]
-        among = (there, own, self._with(event, profile))
+        waiting = [(one[2] != event.channel, one) for one, exposure in own if exposure.contacted_at is None]
+        among = (there, own, () if waiting else self._with(event, profile))
         credited = next(filter(None, (_latest(some, event.occurred_at) for some in among)), None)
-        waiting = ((exposure.contacted_at is not None, one[2] != event.channel, one) for one, exposure in own)
         if credited is None and own:
-            credited = min(waiting)[2]
-        if credited is not None and not self.exposures[credited].succeeded:
-            self._become(credited, self.exposures[credited].with_outcome(event.occurred_at))
+            credited = min(waiting)[1] if waiting else min((one[2] != event.channel, one) for one, _ in own)[1]
+        its_own = {one for elsewhere, one in waiting if not elsewhere}
+        for one in sorted(its_own | ({credited} if credited is not None else set())):
+            if not self.exposures[one].succeeded:
+                self._become(one, self.exposures[one].with_outcome(event.occurred_at))
 
     def _of_decision(self, event: Event) -> list[tuple[_Contact, _Exposure]]:
         """Of its action; made where nothing was told of them before."""
