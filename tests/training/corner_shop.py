@@ -12,7 +12,7 @@ from features.event import Event, Identifier, Kind
 from features.stores import open_store
 from features.stores.protocol import Append, Store
 from features.stores.shared import ItemState
-from models.catalogue_file import checked
+from models.catalogue_file import CatalogueSource, checked
 from tests.models.shop import items_table
 from tests.serving.synthetic import store_url
 from tests.training.small_shop import BEGIN, DAY, as_table
@@ -30,7 +30,7 @@ SOAP_DAYS = 11
 OBJECTING, ERASED = "p-3", "p-4"
 
 
-def catalogue() -> tuple[str, bytes]:
+def source() -> CatalogueSource:
     """An action for each item, and its category: what the gate says of it is what it says of the item."""
     offer = {"kind": "offer", "group": "g", "value": 1, "success": "converted", "suppression": {"rule": "by_category"}}
     actions = [
@@ -47,8 +47,12 @@ def catalogue() -> tuple[str, bytes]:
         ],
         "actions": actions,
     }
-    source = checked(document, items_table(GOODS))
-    return source.document, source.items_ipc()
+    return checked(document, items_table(GOODS))
+
+
+def catalogue() -> tuple[str, bytes]:
+    found = source()
+    return found.document, found.items_ipc()
 
 
 def basket(person: int, day: int, rng: np.random.Generator) -> set[str]:
