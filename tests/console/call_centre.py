@@ -14,6 +14,8 @@ import httpx
 from features.instants import render_instant
 from features.stores import open_store
 from features.stores.desk import Account
+from features.stores.protocol import Store
+from features.vault import Vault
 from models.catalogue_file import read_text
 from serving.console.accounts import hashed, new_link
 from serving.security import RIGHTS, new_key
@@ -117,13 +119,20 @@ actions:
 
 @dataclass(slots=True)
 class CallCentre:
-    """now: ms UTC, what the next event says; only forward. key: of the shop's own systems, with every right."""
+    """now: ms UTC, what the next event says; only forward. key: of the shop's own systems, with every right. url,
+    vault: of its store."""
 
     running: Running
     client: httpx.Client
     key: str
+    url: str
+    vault: Vault | None
     now: int = PUBLISHED_AT
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def store(self) -> Store:
+        """The one that it serves from, opened beside it."""
+        return open_store(self.url, vault=self.vault)
 
     def later(self, span: int) -> None:
         self.now += span
@@ -179,7 +188,7 @@ class CallCentre:
 
 def link(centre: CallCentre, account: str) -> str:
     """A path that signs in, once."""
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         return f"/console/link/{new_link(store, account)}"
     finally:
@@ -187,10 +196,12 @@ def link(centre: CallCentre, account: str) -> str:
 
 
 @contextmanager
-def call_centre(home: Path, **settings: str) -> Iterator[CallCentre]:
-    make_shop(home, driven=True)
+def call_centre(home: Path, url: str = "", vault: Vault | None = None, **settings: str) -> Iterator[CallCentre]:
+    """url: of the store, "" for a file in `home`. vault: None for the key file there."""
+    url = url or store_url(home)
+    make_shop(home, driven=True, url=url, vault=vault)
     source = read_text(CATALOGUE)
-    store = open_store(store_url(home))
+    store = open_store(url, vault=vault)
     key, record = new_key(RIGHTS, PUBLISHED_AT, "test: the shop's systems")
     try:
         store.publish_catalogue(source.document, source.items_ipc(), None, PUBLISHED_AT, "test", "synthetic")
@@ -205,4 +216,4 @@ def call_centre(home: Path, **settings: str) -> Iterator[CallCentre]:
         server(home, workers=int(settings.pop("NEXTBEST_WORKERS", "2")), **settings) as running,
         running.client() as client,
     ):
-        yield CallCentre(running, client, key)
+        yield CallCentre(running, client, key, url, vault)
