@@ -49,7 +49,7 @@ ASKED: Sequence[tuple[frozenset[Kind], int]] = (
 NOTES = 20
 """Notes that are shown, the newest; and beyond them every promise that is open."""
 NOTES_READ = 1_000
-"""The newest, among which such a promise is looked for."""
+"""The newest, among which such a promise is looked for; of older notes among as many that are about promises."""
 
 _HOUR = 3_600_000
 
@@ -92,8 +92,16 @@ def context_from(
     contacts = context_shown.shown_actions(
         _of(events, context_shown.SHOWN_KINDS), catalogue, runtime.store.decision, known.moment
     )
-    notes = context_parts.notes(newest_notes, NOTES)
+    notes = context_parts.notes(with_promises(runtime, known, newest_notes), NOTES)
     return context_answer(known, events, channel, catalogue, runtime.store.vocabulary, names, contacts, notes)
+
+
+def with_promises(runtime: Runtime, known: Known, newest: Sequence[LoggedEvent]) -> Sequence[LoggedEvent]:
+    """newest: the NOTES_READ newest notes. Where there may be more, those about promises beside them, newest first."""
+    if len(newest) < NOTES_READ:
+        return newest
+    every = {one.sequence: one for one in (*newest, *runtime.store.promises_to(known.identifier, NOTES_READ))}
+    return sorted(every.values(), key=lambda one: (one.event.occurred_at, one.sequence), reverse=True)
 
 
 def check_channel(field: str, channel: str, catalogue: Catalogue) -> None:

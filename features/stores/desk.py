@@ -190,6 +190,9 @@ class DeskStore(Protocol):
         """The newest notes that hold a promise of the account (None: of whomever), or say that one of its promises was
         kept, each with the outside name of whom it is about. Whose promise it is stands in the event's `decision`."""
 
+    def promises_to(self, identifier: Identifier, limit: int) -> tuple[LoggedEvent, ...]:
+        """The same of whomever to one person, the newest first; () of nobody. Raises AmbiguousIdentifier."""
+
     def decided_lately(self, since: int, limit: int) -> Lately:
         """Of at most `limit` decisions of `since` (ms UTC) or later."""
 

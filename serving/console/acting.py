@@ -27,7 +27,7 @@ from serving.console.pressing import pressing
 from serving.console.record import speaking
 from serving.console.visit import Visit
 from serving.console.wording import date_at, day_of
-from serving.context import NOTES, NOTES_READ, check_channel
+from serving.context import NOTES, NOTES_READ, check_channel, with_promises
 from serving.errors import conflict, invalid
 from serving.know_answers import CaseAnswer, NoteAnswer
 from serving.person import Known
@@ -133,7 +133,8 @@ async def kept(visit: Visit, known: Known) -> Response:
 
 
 def _notes(runtime: Runtime, known: Known) -> Sequence[LoggedEvent]:
-    return runtime.store.timeline(known.identifier, None, NOTES_READ, context_parts.NOTE_KINDS)
+    newest = runtime.store.timeline(known.identifier, None, NOTES_READ, context_parts.NOTE_KINDS)
+    return with_promises(runtime, known, newest)
 
 
 def _keeping(visit: Visit, known: Known, note: NoteAnswer) -> Event:

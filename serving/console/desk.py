@@ -303,13 +303,10 @@ async def _note_use(runtime: Runtime, person: Person) -> None:
 
 
 def _to_sign_in(visit: Visit) -> Response:
-    """A part of a page cannot become another page by itself: htmx is told to go there, but where somebody may have
-    written something, which would be lost."""
+    """A part of a page cannot become another page: somebody may have written something there, which would be lost."""
     request = visit.request
     if is_partial(request):
-        if request.method != "GET" or is_by_itself(request):
-            return answering.page("signed_out.html", visit, HTTPStatus.UNAUTHORIZED.value)
-        return Response(status_code=401, headers={"HX-Redirect": f"{CONSOLE}/sign-in"})
+        return answering.page("signed_out.html", visit, HTTPStatus.UNAUTHORIZED.value)
     there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return answering.redirect(
         f"{CONSOLE}/sign-in?next={quote(there)}" if request.method == "GET" else f"{CONSOLE}/sign-in"

@@ -51,8 +51,14 @@ _UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u20
 """Signs without a shape that come along with what is copied from a web page."""
 _DIGITS = re.compile(r"\d")
 _ADDRESS = re.compile(r"[^\s<>(),;:\"]+@[^\s<>(),;:\"]+")
-_ORDER_NAMED = re.compile(r"(?:order(?:\s*(?:no|nr|number|id)\b)?[\s.:#]+|#\s*)(?=\S)", re.IGNORECASE)
-"""What stands before an order number where somebody names it: "Order: ", "order no. ", "#"."""
+_CALLED = r"(?:\s*(?:no|nr|number|id)\b)?[\s.:#]+"
+_NAMED: Final = {
+    "order_number": re.compile(rf"(?:order{_CALLED}|#\s*)(?=\S)", re.IGNORECASE),
+    "loyalty_card": re.compile(rf"(?:loyalty\s*)?card{_CALLED}(?=\S)", re.IGNORECASE),
+    USER_ID: re.compile(rf"customer{_CALLED}(?=\S)", re.IGNORECASE),
+}
+"""What stands before one where somebody names it: "Order: ", "order no. ", "#", "Loyalty card "."""
+_NAME = re.compile(r"[^\W\d_]{2,}[\s,]+\w")
 _ABROAD = re.compile(r"\s*00")
 """What is dialled for the + in most countries."""
 
@@ -81,12 +87,15 @@ async def find(visit: Visit) -> Response:
     if not asked:
         open_ = await asyncio.to_thread(waiting, visit.runtime.store, visit.who.name)
         today = wording.date_at(visit.runtime.in_force.clock.present(None), visit.zone)
-        return page("find.html", visit, asked="", tried=(), promised=len(open_), overdue=overdue(open_, today))
+        return page(
+            "find.html", visit, asked="", tried=(), named=False, promised=len(open_), overdue=overdue(open_, today)
+        )
     found = await asyncio.to_thread(_found, visit.runtime.store, attempts)
     if len(found) == 1:
         return redirect(customer_address(found[0].customer_id))
     if not found:
-        return page("find.html", visit, 404, asked=asked, tried=[*dict.fromkeys(one.words for one in attempts)])
+        tried = [*dict.fromkeys(one.words for one in attempts)]
+        return page("find.html", visit, 404, asked=asked, tried=tried, named=_NAME.match(asked) is not None)
     return await _choose(visit, asked, found)
 
 
@@ -96,7 +105,7 @@ async def _by_name(visit: Visit, name: str, postcode: str) -> Response:
     shown = f"{name}, {postcode}"
     found = [] if key is None else await asyncio.to_thread(_called, visit.runtime.store, key)
     if not found:
-        return page("find.html", visit, 404, asked=shown, tried=["last name with postcode"])
+        return page("find.html", visit, 404, asked=shown, tried=["last name with postcode"], named=True)
     return await _choose(visit, shown, found)
 
 
@@ -140,13 +149,14 @@ def clean(text: str) -> str:
 def readings(text: str, region: str | None, declared: frozenset[str] = frozenset()) -> Iterator[Attempt]:
     """Everything that it may be. A text with an @ holds an address before all; one of seven digits may be a telephone
     number. declared: types of external ids that are of one person alone."""
-    address, named = _ADDRESS.search(text), _ORDER_NAMED.match(text)
+    address = _ADDRESS.search(text)
     if address is not None:
         yield from _reading("email", address[0], region)
     elif len(_DIGITS.findall(text)) >= 7 and not re.search(r"[A-Za-z]{3}", text):
         yield from _reading("phone", text, region)
-    if named is not None:
-        yield from _reading("order_number", text[named.end() :], region)
+    for type_, told in _NAMED.items():
+        if named := told.match(text):
+            yield from _reading(type_, text[named.end() :], region)
     for type_ in ("order_number", "loyalty_card", USER_ID, *sorted(declared)):
         yield from _reading(type_, text, region)
 

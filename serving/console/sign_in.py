@@ -34,10 +34,13 @@ async def enter(visit: Visit, hashing: Hashing) -> Response:
     except Refusal as refusal:
         fault = refusal.body.rule
         shown = _shown(visit, following, name[:64], fault)
-        answer = page("sign_in.html", visit, refusal.status.value, **shown)
+        template = "not_entered.html" if visit.partial else "sign_in.html"
+        answer = page(template, visit, refusal.status.value, **shown)
         answer.headers.update(dict(refusal.headers))
         return answer
-    return await opened(visit, account.name, _inside(following))
+    answer = await opened(visit, account.name, _inside(following))
+    # A page that stays open (base.html) goes on with the new session.
+    return Response(status_code=204, headers={"Set-Cookie": answer.headers["set-cookie"]}) if visit.partial else answer
 
 
 async def by_link(visit: Visit) -> Response:

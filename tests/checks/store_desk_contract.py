@@ -149,6 +149,18 @@ class DeskContract:
         assert found("ada") == [("ann", "n-1")]
         assert store.check().faults == ()
 
+    def test_what_was_promised_to_one_is_found_however_much_was_noted_since(self, store: Store, other: Store) -> None:
+        note = partial(event, kind=Kind.NOTE_WRITTEN, at=NOON)
+        append(store, "ann", note("n-1", decision="ada"), note("n-2", decision="bo"), note("n-3"), event("m-1"))
+        append(store, "bob", note("n-4", at=NOON + 9, decision="ada"), event("m-2", kind=Kind.VIEWED, decision="ada"))
+
+        def found(name: str, limit: int = 9) -> list[str]:
+            return [one.event.message_id for one in other.promises_to(user(name), limit)]
+
+        assert (found("ann"), found("ann", 1), found("bob"), found("nobody")) == (["n-2", "n-1"], ["n-2"], ["n-4"], [])
+        store.erase(user("bob"), NOON + 10, "dpo")
+        assert found("bob") == []
+
     def test_what_was_decided_lately_is_read_with_what_came_of_it(self, store: Store, other: Store) -> None:
         assert other.decided_lately(0, 10) == Lately((), ())
         expected = expected_text([Expectation("a-1", "email", 0.25, int(Kind.CLICKED), DAY)])

@@ -6,16 +6,19 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psycopg
 
 from features.instants import render_instant
 from features.stores import open_store
 from features.stores.desk import Account
+from features.stores.protocol import Store
 from features.stores.sql.kept_answers import WAITS
+from features.vault import Vault
 from models.catalogue_file import read_text
 from serving.console.accounts import hashed, new_link
 from serving.console.answers import UNDO_TIME
@@ -120,13 +123,20 @@ actions:
 
 @dataclass(slots=True)
 class CallCentre:
-    """now: ms UTC, what the next event says; only forward. key: of the shop's own systems, with every right."""
+    """now: ms UTC, what the next event says; only forward. key: of the shop's own systems, with every right. url,
+    vault: of its store."""
 
     running: Running
     client: httpx.Client
     key: str
+    url: str
+    vault: Vault | None
     now: int = PUBLISHED_AT
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def store(self) -> Store:
+        """The one that it serves from, opened beside it."""
+        return open_store(self.url, vault=self.vault)
 
     def later(self, span: int) -> None:
         self.now += span
@@ -177,8 +187,11 @@ class CallCentre:
 
     def undo_time_passes(self) -> None:
         """Of every answer that was given by now: so much earlier it was given."""
-        with closing(sqlite3.connect(self.running.home / "store.db", timeout=30.0)) as store, store:
-            store.execute(f"UPDATE desk_answer SET due_at = due_at - ? WHERE claimed = {WAITS}", (UNDO_TIME,))  # noqa: S608
+        earlier = f"UPDATE desk_answer SET due_at = due_at - {UNDO_TIME} WHERE claimed = {WAITS}"  # noqa: S608
+        path = self.url.removeprefix("sqlite:///")
+        with sqlite3.connect(path, timeout=30.0) if path != self.url else psycopg.connect(self.url) as store:
+            store.execute(earlier)
+        store.close()
 
     @staticmethod
     def phone(customer: str) -> str:
@@ -187,7 +200,7 @@ class CallCentre:
 
 def link(centre: CallCentre, account: str) -> str:
     """A path that signs in, once."""
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         return f"/console/link/{new_link(store, account)}"
     finally:
@@ -195,10 +208,12 @@ def link(centre: CallCentre, account: str) -> str:
 
 
 @contextmanager
-def call_centre(home: Path, **settings: str) -> Iterator[CallCentre]:
-    make_shop(home, driven=True)
+def call_centre(home: Path, url: str = "", vault: Vault | None = None, **settings: str) -> Iterator[CallCentre]:
+    """url: of the store, "" for a file in `home`. vault: None for the key file there."""
+    url = url or store_url(home)
+    make_shop(home, driven=True, url=url, vault=vault)
     source = read_text(CATALOGUE)
-    store = open_store(store_url(home))
+    store = open_store(url, vault=vault)
     key, record = new_key(RIGHTS, PUBLISHED_AT, "test: the shop's systems")
     try:
         store.publish_catalogue(source.document, source.items_ipc(), None, PUBLISHED_AT, "test", "synthetic")
@@ -213,4 +228,4 @@ def call_centre(home: Path, **settings: str) -> Iterator[CallCentre]:
         server(home, workers=int(settings.pop("NEXTBEST_WORKERS", "2")), **settings) as running,
         running.client() as client,
     ):
-        yield CallCentre(running, client, key)
+        yield CallCentre(running, client, key, url, vault)

@@ -25,7 +25,7 @@ from tests.serving.synthetic import store_url
 
 
 def events(centre: CallCentre, customer: str, kind: Kind) -> list[Event]:
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         return [one.event for one in store.timeline(customer_identifier(customer), None, 50, frozenset({kind}))]
     finally:

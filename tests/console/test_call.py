@@ -23,7 +23,7 @@ from tests.serving.synthetic import store_url
 
 def logged(centre: CallCentre, customer: str, *kinds: Kind) -> list[tuple[str, str | None]]:
     """(kind, action) of what the log has of these kinds, the oldest first."""
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         told = store.timeline(customer_identifier(customer), None, 500, frozenset(kinds))
     finally:

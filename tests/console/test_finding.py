@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
@@ -181,6 +182,11 @@ def test_a_text_is_read_as_everything_that_it_may_be() -> None:
         ("order no. sim-1-40541", "order_number", "sim-1-40541"),
         ("Order number #sim-1-40541", "order_number", "sim-1-40541"),
         ("order-17", "order_number", "order-17"),
+        ("Card: sim-000001", "loyalty_card", "SIM000001"),
+        ("Loyalty card #SIM 000001", "loyalty_card", "SIM000001"),
+        ("Customer id: c-17", "user_id", "c-17"),
+        ("customer c-17", "user_id", "c-17"),
+        ("card", "order_number", "card"),
         ("order", "order_number", "order"),
     ],
 )
@@ -218,6 +224,14 @@ def test_a_name_is_found_under_whatever_it_is_sent() -> None:
         "note": "card number ending in 1111",
         "vip": "yes",
     }
+
+
+def test_who_types_a_name_is_shown_where_names_are_looked_for(sign_in: SignedIn) -> None:
+    page = sign_in("agent")
+    for asked, shown in (("Anna Smith", True), ("Smith SW1A 1AA", True), ("A-17", False), ("+44 20 7946 0018", False)):
+        page.goto("/console/find?" + urlencode({"q": asked}))
+        last_name = page.get_by_label("Last name")
+        expect(last_name).to_be_visible() if shown else expect(last_name).to_be_hidden()
 
 
 def test_what_was_looked_for_in_vain_is_written_over(sign_in: SignedIn) -> None:

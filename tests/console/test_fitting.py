@@ -59,6 +59,22 @@ def test_no_page_scrolls_sideways(sign_in: SignedIn, centre: CallCentre, width: 
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
+def test_figures_can_be_read_on_a_telephone(sign_in: SignedIn, centre: CallCentre) -> None:
+    """Rows keep their names in sight whichever column is looked at, and what is written in a plot is no smaller."""
+    report(centre, decide(centre, centre.customer()), "displayed", "accepted")
+    page = sign_in("marketer")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/console/actions")
+    table = page.locator(".rows").first
+    before = table.locator("tbody th").first.bounding_box()
+    assert table.evaluate("one => { one.scrollLeft = 900; return one.scrollLeft }") > 100
+    assert table.locator("tbody th").first.bounding_box() == before
+    assert table.locator("td").last.evaluate("one => one.getBoundingClientRect().right <= innerWidth")
+    sizes = page.locator(".plot text").evaluate_all("all => all.map(one => 12 * one.getScreenCTM().a)")
+    assert sizes
+    assert min(sizes) > 10
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (820, 1180), (390, 844)])
 def test_nothing_of_the_row_of_forms_moves_when_one_is_opened(
     sign_in: SignedIn, centre: CallCentre, width: int, height: int

@@ -8,13 +8,15 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from features.event import Event, Kind
 from features.identity import customer_identifier
 from features.stores.people import LoggedEvent
 from features.stores.protocol import Append, Store
 from serving.console import promises
-from tests.console.test_live import CUSTOMER, begun, publish
+from serving.context import NOTES_READ, context_of
+from tests.console.test_live import CUSTOMER, begun, known_now, publish
 from tests.console.test_one_person import Desk
 from tests.serving.synthetic import PUBLISHED_AT
 
@@ -61,3 +63,23 @@ def test_the_promises_of_all_are_asked_for_at_once(tmp_path: Path) -> None:
         found = promises.of_team(store, dt.date(2026, 1, 1))  # type: ignore[arg-type]
     assert store.asked == [None]
     assert sum(one.open for one in found.givers) == promises.TEAM
+
+
+def test_a_promise_is_seen_however_much_was_noted_since_and_no_more_once_it_is_kept(tmp_path: Path) -> None:
+    with begun(tmp_path) as runtime:
+        publish(runtime)
+
+        def noted(*events: Event) -> list[str]:
+            runtime.store.append([Append(customer_identifier(CUSTOMER), events)]).result(60)
+            catalogue = runtime.catalogue().catalogue
+            return [
+                one.note_id for one in context_of(runtime, known_now(runtime), None, catalogue).notes if one.is_open
+            ]
+
+        said = [
+            Event(f"n-{at}", Kind.NOTE_WRITTEN, "Note Written", PUBLISHED_AT + 1, PUBLISHED_AT + 1, properties="{}")
+            for at in range(NOTES_READ)
+        ]
+        assert noted(promised_by("ada"), *said) == ["ada"]
+        kept = json.dumps({"keeps": "ada", "promised_by": "ada", "agent_id": "bo"})
+        assert noted(replace(promised_by("ada"), message_id="kept", properties=kept)) == []

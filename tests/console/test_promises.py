@@ -27,7 +27,6 @@ from tests.console.test_access import violations
 from tests.console.test_acting import events, opened
 from tests.console.test_answered import PATIENCE, token_of
 from tests.console.test_sign_in import HERE, entered, proof
-from tests.serving.synthetic import store_url
 
 LISTED = "lead"
 """An account that no other test promises anything for."""
@@ -71,7 +70,7 @@ def test_promises_are_listed_and_kept_and_everybody_sees_it(sign_in: SignedIn, c
     expect(agent).to_have_url(re.compile(f"/customers/{other}$"))
     (note,) = centre.get(f"/customers/{customer}/context")["notes"]  # type: ignore[misc]
     assert (note["promised"], note["kept_by"]) == ("a call back", LISTED)
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         seen = [(one.account, one.what) for one in store.views(9, customer)]
     finally:
@@ -103,7 +102,7 @@ def test_a_team_lead_sees_everybodys_by_who_gave_them(sign_in: SignedIn, centre:
     expect(zoe.locator("li").first).to_contain_text("Kept")
     lead.reload()
     expect(zoe.locator("strong")).to_have_text(["zoe's gift"])
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         assert ("lead", "listed") in {(one.account, one.what) for one in store.views(9, customer)}
     finally:
@@ -191,7 +190,7 @@ def test_what_another_desk_says_in_whatever_order_leaves_no_promise_open_for_eve
     centre.tell("track", {**early, "properties": {"promised": "a reply", "agent_id": "ada"}})
     centre.tell("track", {**early, "messageId": "late", "properties": {"promised": "a visit", "agent_id": "admin"}})
     centre.tell("track", {"userId": other, "event": "Note Written", "properties": keeping("late", "admin")})
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         assert waiting(store, "ada") == []
         assert [(who, one.promised) for who, one in waiting(store, "admin")] == [(customer, "a visit")]
@@ -276,7 +275,7 @@ def test_what_a_page_asks_for_by_itself_keeps_no_session_alive(centre: CallCentr
     address = f"/console/customers/{customer}"
     seen_at = now - 5 * MINUTE
     left = DeskSession(accounts.digest("left"), "agent", now - 9 * MINUTE, seen_at, now + DAY)
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     with entered(centre, "second") as other:
         token = token_of(other, customer)
 
@@ -315,7 +314,7 @@ def test_who_types_is_not_signed_out(sign_in: SignedIn, centre: CallCentre) -> N
     assert asked.count("/console/here") == 1
     seen_at = accounts.now() - 5 * MINUTE
     left = DeskSession(accounts.digest("here"), "agent", seen_at - MINUTE, seen_at, accounts.now() + DAY)
-    store = open_store(store_url(centre.running.home))
+    store = centre.store()
     try:
         store.open_session(left)
         with httpx.Client(base_url=centre.running.url, cookies={COOKIE: "here"}, timeout=20.0) as client:

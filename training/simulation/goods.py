@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from features.instants import render_instant
 from models.catalogue_file import CatalogueSource, checked
+from training.simulation import spoken
 
 DAY: Final = 86_400_000
 BEGIN: Final = 1_735_689_600_000
@@ -109,6 +110,7 @@ class Action:
 
 
 _SALES: Final = ("email", "sms", "push", "mail", "web", "app", "agent", "store")
+_SPOKEN_ON: Final = frozenset({"agent", "store"})
 _TALK: Final = ("email", "push", "web", "app", "ivr", "agent", "store")
 
 
@@ -191,25 +193,29 @@ def _category(one: Category) -> JsonValue:
 def _action(one: Action) -> JsonValue:
     return {
         "id": one.id,
-        "name": f"{one.id.replace('-', ' ')} (SYNTHETIC)",
+        "name": spoken.called(one.id, _category_of(one), one.kind, one.bargain),
         "kind": one.kind,
         "group": one.group,
         "categories": [] if one.category == SERVICE else [CATEGORIES[one.category].id],
         "value": one.value,
         "success": one.success,
         "starts_at": None if one.from_day is None else render_instant(BEGIN + one.from_day * DAY),
-        "treatments": [{"id": name, "channel": name, "content": {"text": _words(one)}} for name in one.channels],
+        "treatments": [{"id": name, "channel": name, "content": _content(one, name)} for name in one.channels],
     }
 
 
-def _words(one: Action) -> str:
-    """What is said of it."""
-    if one.category == SERVICE:
-        return f"{one.id.replace('-', ' ').capitalize()}?"
-    thing = CATEGORIES[one.category].id.replace("-", " ")
-    if one.kind == "message":
-        return f"How to choose: our guide for whoever looks for a {thing}."
-    return f"{one.bargain:.0%} off every {thing} this week." if one.bargain else f"Our {thing} is there for you today."
+def _category_of(one: Action) -> str | None:
+    return None if one.category == SERVICE else CATEGORIES[one.category].id
+
+
+def _content(one: Action, channel: str) -> JsonValue:
+    """What is said of it where somebody speaks, else what is written."""
+    category = _category_of(one)
+    if channel in _SPOKEN_ON:
+        return {"talk_track": spoken.said(one.id, category, one.bargain)}
+    if category is None:
+        return {"text": f"{one.id.replace('-', ' ').capitalize()}?"}
+    return {"text": spoken.written(category, one.kind, one.bargain)}
 
 
 def _items() -> pa.Table:
@@ -219,7 +225,10 @@ def _items() -> pa.Table:
         {
             "id": [item_id(*place) for place in places],
             "category": [CATEGORIES[number].id for number, _ in places],
-            "name": [f"{CATEGORIES[number].id} {tier + 1} (SYNTHETIC)" for number, tier in places],
+            "name": [
+                f"{CATEGORIES[number].id.replace('-', ' ').capitalize()} {tier + 1} (SYNTHETIC)"
+                for number, tier in places
+            ],
             "price": [price_of(*place) for place in places],
         }
     )

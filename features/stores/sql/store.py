@@ -226,6 +226,10 @@ class SQLStore(Everybody, DeskTables):
         with self._engine.moment() as session:
             return timeline.promises(session, self._shared, self._vault, account, limit)
 
+    def promises_to(self, identifier: Identifier, limit: int) -> tuple[LoggedEvent, ...]:
+        with self._engine.moment() as session:
+            return timeline.promises_to(session, self._shared, self._vault, identifier, limit)
+
     # Rights of the person
 
     def export(self, identifier: Identifier, at: int, author: str) -> str | None:

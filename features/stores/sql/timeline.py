@@ -126,6 +126,19 @@ def promises(
     return tuple((names[about], words.logged(name, tuple(row))) for about, name, *row in rows)
 
 
+def promises_to(
+    session: Session, shared: SharedVocabulary, vault: Vault, identifier: Identifier, limit: int
+) -> tuple[LoggedEvent, ...]:
+    """See features.stores.desk.DeskStore."""
+    found = find(session, vault, identifier)
+    query = f"""SELECT p.name, {_TEXTS} FROM person p CROSS JOIN event e
+                WHERE p.root = ? AND e.person = p.person AND {is_note(session.dialect, "e.record")}
+                AND e.decision_id IS NOT NULL ORDER BY e.sequence DESC LIMIT ?"""  # noqa: S608
+    words = _Words(session, shared, vault)
+    rows = () if found is None else session.rows(query, (found[0], limit))
+    return tuple(words.logged(name, tuple(row)) for name, *row in rows)
+
+
 class _Words:
     """What codes and short keys stand for; knows all that rows read before it was made can hold."""
 
