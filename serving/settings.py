@@ -23,13 +23,9 @@ class Settings(BaseSettings):
     expect to wait for its turn, else it is answered 429; max_background_wait: of events, feedback and batches. timeout:
     seconds for one request; batch_timeout: for a /recommend_batch, which makes up to 1,000 decisions.
     fast_lane: answer the declared endpoints in front of BentoML's stack. feature_sample: the share of decisions whose
-<<<<<<< HEAD
-    feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at. training_people:
-    about how many people's histories training and its judging hold at most; None: everybody's.
-=======
-    feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at; a
-    swap is noticed within two.
->>>>>>> loop
+    feature rows are logged whole. poll_seconds: how often catalogue, keys and model are looked at; a swap is noticed
+    within two. training_people: about how many people's histories training and its judging hold at most; None:
+    everybody's.
     identity_key: the secret that keeps identifiers unreadable (32 bytes in hex or base64), "" for the one in the file
     identity.key of home, made on first use. identifiers: whether their values are kept encrypted beside their digests,
     or omitted. region: of phone numbers written without country code, ISO 3166 alpha-2. strong_identifiers: types of

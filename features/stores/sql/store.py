@@ -34,6 +34,7 @@ from features.stores.protocol import (
 from features.stores.sql import (
     admin,
     audit,
+    decisions,
     identities,
     letters,
     omission,
@@ -48,12 +49,6 @@ from features.stores.sql.audit import Note
 from features.stores.sql.bulk import import_customers, import_events
 from features.stores.sql.catalogue_versions import action_names, versions
 from features.stores.sql.check import check
-from features.stores.sql.decisions import (
-    decided_by_earlier,
-    newest_decisions,
-    select_decisions,
-    select_decisions_of,
-)
 from features.stores.sql.desk import DeskTables
 from features.stores.sql.everybody import Everybody
 from features.stores.sql.group import Appends, Decisions, Letters, Process, write_group
@@ -286,19 +281,19 @@ class SQLStore(Everybody, DeskTables):
 
     def decision(self, decision_id: str) -> LoggedDecision | None:
         with self._engine.reading() as session:
-            return next(iter(select_decisions(session, self._vault, [decision_id])), None)
+            return next(iter(decisions.select_decisions(session, self._vault, [decision_id])), None)
 
     def decisions_of(self, person: int, limit: int) -> tuple[LoggedDecision, ...]:
         with self._engine.reading() as session:
-            return tuple(select_decisions_of(session, self._vault, person, limit))
+            return tuple(decisions.select_decisions_of(session, self._vault, person, limit))
 
     def newest_decisions(self, since: int, limit: int) -> tuple[str, ...]:
         with self._engine.reading() as session:
-            return newest_decisions(session, since, limit)
+            return decisions.newest_decisions(session, since, limit)
 
     def decided_by_earlier(self, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:
         with self._engine.snapshot() as session:
-            yield from decided_by_earlier(session, version, bucket, buckets)
+            yield from decisions.decided_by_earlier(session, version, bucket, buckets)
 
     def record_of(self, decision_id: str) -> CustomerRecord | None:
         with self._engine.moment() as session:
