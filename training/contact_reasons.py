@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from features.progress import Progress
+from features.zone_history import zone_at
 from models.contact_moment import known_records
 from models.contact_ranking import contact_row
 from models.contact_reason import ContactReasonModel, contact_reason_inputs, softmax, told_inputs
@@ -113,7 +114,8 @@ def contact_rows(dataset: Dataset) -> NDArray[np.float64]:
     for number, person in enumerate(dataset.contacts.person.tolist()):
         asked = dataset.contacts.question(number)
         known = known_records(dataset.histories[person], asked)
-        rows[number] = contact_row(known, asked.moment, dataset.zones[person], dataset.compiled)[0]
+        zone = zone_at(dataset.zones[person], asked.heard_at)
+        rows[number] = contact_row(known, asked.moment, zone, dataset.compiled)[0]
     return rows
 
 

@@ -1,8 +1,7 @@
 """What training makes of the rows that a decision logged: by the code and the histories that models are learned from.
 
 Where it must be another there is nothing to compare: of somebody of whom nothing is learned, or who was ranked as a
-stranger; of a decision that had not heard yet of a price that had been told; and of somebody whose time zone was told
-since. Such are counted.
+stranger; and of a decision that had not heard yet of a price that had been told. Such are counted.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from features.event import LOG_ONLY, Kind
 from features.history import Records
 from features.stores.protocol import LoggedDecision
+from features.zone_history import zone_at
 from models.rows_of_then import RowsOfThen
 from training.table import Dataset, Exposures, Pairs, TrainingStore, exposure_rows, read_of
 from training.table_parts import rows_as_read
@@ -31,7 +31,6 @@ class Other(Enum):
     NOT_LEARNED = "of people of whom nothing is learned"
     STRANGER = "ranked as of a stranger"
     UNHEARD = "that had not heard of a price yet"
-    MOVED = "of people whose time zone was told since"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +68,8 @@ class Training:
         )
         pairs = Pairs(np.full(count, place, np.int32), moment, candidate, dataset.compiled.all.category[candidate])
         made = [rows_as_read(dataset, pairs, version, read)]
-        if _read_all(dataset.histories[place], logged):
+        zone = zone_at(dataset.zones[place], logged.decided_at)
+        if zone == then.time_zone and _read_all(dataset.histories[place], logged):
             exposures = Exposures(pairs, moment, np.zeros(count, np.bool_), version)
             made.append(exposure_rows(dataset, exposures))
         return AsTrained(kept, tuple(made))
@@ -81,9 +81,7 @@ def _other(dataset: Dataset, place: int, logged: LoggedDecision, then: RowsOfThe
         return Other.NOT_LEARNED
     if not then.personalised:
         return Other.STRANGER
-    if told != then.prices:
-        return Other.UNHEARD
-    return Other.MOVED if dataset.zones[place] != then.time_zone else None
+    return Other.UNHEARD if told != then.prices else None
 
 
 def _read_all(history: Records, logged: LoggedDecision) -> bool:

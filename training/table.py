@@ -19,6 +19,7 @@ from features.progress import Progress, Silent
 from features.stores.people import LoggedEvent, PersonEvents, Timeline
 from features.stores.protocol import HistoryStore
 from features.stores.shared import PriceStore
+from features.zone_history import ZoneTold, zone_at
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.contact_moment import LABELLED
 from models.local_time import utc_offset
@@ -74,15 +75,19 @@ class Exposures:
         return Exposures(self.pairs.take(chosen), *rest)
 
 
+Zones = tuple[ZoneTold, ...]
+"""By sequence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """known_at: ms UTC, the latest clock in the store unless said otherwise; nothing recorded later is seen.
     histories: EVENT records by person, sorted by (occurred_at, sequence). numbers: int64[people], the store's own
-    number of each person, ascending. zones: IANA names, None unknown. prices: what the item feed told of
-    them by then. withdrawn: contacts left out because the catalogue has no such action on that channel any more, or
-    only tells it; unmatured: contacts left out because their reward windows have not passed. objecting: how many people
-    object to profiling as of known_at; nothing is learned of them nor judged by them, their histories are empty.
-    then: the catalogues that decisions were made by. digest: hex, of the catalogue, those of what was decided by
+    number of each person, ascending. zones: of each, what was told of their time zone by then. prices: what the item
+    feed told of them by then. withdrawn: contacts left out because the catalogue has no such action on that channel any
+    more, or only tells it; unmatured: contacts left out because their reward windows have not passed. objecting: how
+    many people object to profiling as of known_at; nothing is learned of them nor judged by them, their histories are
+    empty. then: the catalogues that decisions were made by. digest: hex, of the catalogue, those of what was decided by
     earlier ones, everybody else's events and zone as of known_at, prices, and labels."""
 
     known_at: int
@@ -90,7 +95,7 @@ class Dataset:
     then: CataloguesThen
     histories: tuple[Records, ...]
     numbers: NDArray[np.int64]
-    zones: tuple[str | None, ...]
+    zones: tuple[Zones, ...]
     exposures: Exposures
     purchases: Purchases
     contacts: LabelledContacts
@@ -165,9 +170,10 @@ def _dataset(
     reasons: Iterable[tuple[int, LoggedEvent]],
 ) -> Dataset:
     """catalogue: digest of the newest."""
-    compiled, histories, zones = then.newest, people.histories, people.zones
+    compiled, histories = then.newest, people.histories
     last = max((int(records["recorded_at"].max()) for records in histories if len(records)), default=0)
     moment = last if known_at is None else known_at
+    zones = [tuple(one for one in told if one.recorded_at <= moment) for told in people.zones]
     objecting = [person for person, said in people.profiling.items() if objects_to_profiling(said, moment)]
     for person in objecting:
         histories[person] = empty()
@@ -201,7 +207,7 @@ class _People:
 
     histories: list[Records]
     numbers: list[int]
-    zones: list[str | None]
+    zones: list[Zones]
     profiling: dict[int, Records]
 
 
@@ -212,8 +218,7 @@ def _people(every: Iterator[PersonEvents], total: float, progress: Progress) -> 
             ordered = np.lexsort((entry.records["sequence"], entry.records["occurred_at"]))
             found.histories.append(entry.records[ordered])
             found.numbers.append(entry.person)
-            zone = entry.traits.get("time_zone")
-            found.zones.append(zone if isinstance(zone, str) else None)
+            found.zones.append(entry.zones)
             said = entry.consents[entry.consents["topic"] == PROFILING]
             if len(said):
                 found.profiling[place] = said
@@ -307,7 +312,8 @@ def _rows_at(
 def _utc_offsets(dataset: Dataset, person: NDArray[np.int32], moment: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[n]: of these people at these moments."""
     home, zones = dataset.compiled.catalogue.time_zone, dataset.zones
-    told = [utc_offset(zones[one], home, at) for one, at in zip(person.tolist(), moment.tolist(), strict=True)]
+    pairs = zip(person.tolist(), moment.tolist(), strict=True)
+    told = [utc_offset(zone_at(zones[one], at), home, at) for one, at in pairs]
     return np.array(told, np.int64)
 
 
@@ -341,11 +347,18 @@ def _decided_by(exposures: Exposures, then: CataloguesThen) -> bytes:
     return repr(sorted(then.digests.items())).encode() + exposures.version.tobytes()
 
 
+def _zone(told: Zones) -> object:
+    """The name alone of what was always known."""
+    if len(told) > 1 or any(one.recorded_at > 0 for one in told):
+        return [(one.recorded_at, one.zone) for one in told]
+    return told[0].zone if told else None
+
+
 def _digest(
     catalogue: str,
     known_at: int,
     histories: Sequence[Records],
-    zones: Sequence[str | None],
+    zones: Sequence[Zones],
     then: CataloguesThen,
     exposures: Exposures,
     bought: Purchases,
@@ -355,11 +368,11 @@ def _digest(
     """Of everything that was seen and what was made of it; somebody of whom nothing was recorded yet was not seen. An
     event's number in the log counts by its order only."""
     whole = hashlib.sha256(f"{catalogue}:{known_at}".encode() + _decided_by(exposures, then))
-    for records, zone in zip(histories, zones, strict=True):
+    for records, told in zip(histories, zones, strict=True):
         seen = as_of(records, known_at)
         if len(seen) == 0:
             continue
-        whole.update(repr((len(seen), zone)).encode())
+        whole.update(repr((len(seen), _zone(told))).encode())
         for name in EVENT.names or ():
             if name != "sequence":
                 whole.update(seen[name].tobytes())

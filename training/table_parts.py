@@ -19,6 +19,7 @@ from features import build
 from features.candidates import take
 from features.definitions import names
 from features.progress import Silent
+from features.zone_history import zone_at
 from models.columns import CompiledCatalogue
 from models.local_time import utc_offset
 from models.repricing import repriced
@@ -115,7 +116,8 @@ def _of_decision(dataset: Dataset, asked: Pairs, read_up_to: int, then: Compiled
     history = dataset.histories[person]
     known = history[history["sequence"] <= read_up_to]
     candidates = [_row_then(then, dataset.compiled, row) for row in asked.candidate.tolist()]
-    offset = utc_offset(dataset.zones[person], then.catalogue.time_zone, moment)
+    zone = zone_at(dataset.zones[person], moment, read_up_to)
+    offset = utc_offset(zone, then.catalogue.time_zone, moment)
     return build.rows(known, moment, offset, take(then.all, np.array(candidates, np.intp)), then.facts)
 
 

@@ -45,7 +45,7 @@ class ExposureLog:
     def scan(self, bucket: int, buckets: int) -> Iterator[PersonEvents]:  # noqa: ARG002
         nothing: Records = np.zeros(0, [("topic", "<i4"), ("channel", "u1")])
         for person, records in enumerate(self._histories):
-            yield PersonEvents(person, f"c-{person}", records, {}, nothing)
+            yield PersonEvents(person, f"c-{person}", records, {}, nothing, ())
 
     def decided_by_earlier(self, version: int, bucket: int, buckets: int) -> Iterator[tuple[str, int]]:  # noqa: ARG002
         return iter(())

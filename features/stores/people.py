@@ -15,6 +15,7 @@ from features.event import Event, Identifier, Kind
 from features.history import Records
 from features.instants import render_instant
 from features.links import ALWAYS
+from features.zone_history import ZoneTold
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class PersonEvents:
-    """All of one person's log, EVENT records by sequence. consents: as in CustomerRecord."""
+    """All of one person's log, EVENT records by sequence. consents: as in CustomerRecord. zones: by sequence, what was
+    told of their time zone; the last is in the traits."""
 
     person: int
     customer_id: str
     records: Records
     traits: Mapping[str, object]
     consents: Records
+    zones: tuple[ZoneTold, ...]
 
 
 class Histories(Protocol):

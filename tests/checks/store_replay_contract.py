@@ -10,7 +10,7 @@ from msgspec import structs
 
 from features.event import Identifier, Kind
 from features.history import CustomerRecord
-from features.stores.protocol import AmbiguousIdentifier, LogDecision, Store
+from features.stores.protocol import AmbiguousIdentifier, Append, LogDecision, Store
 from tests.checks.store_examples import NOON, append, customer_table, decision, event, import_table, log_decision, user
 from tests.checks.store_people_examples import MAIL, PHONE, anonymous, granted, story_of, tell, viewed, withdrawn
 
@@ -123,6 +123,28 @@ class ReplayContract:
         store.log_decisions([log_decision("ann", f"d-{number}") for number in range(4)]).result()
         assert store.newest_decisions(NOON, 3) == ("d-3", "d-2", "d-1")
         assert store.newest_decisions(NOON + 1, 3) == ()
+
+    def test_what_was_told_of_a_time_zone_is_told_of_everybody(self, store: Store) -> None:
+        """In the order in which it was told; of a profile that turned out to be somebody's from then on; what a file of
+        customers says was always known."""
+        said = [("ann", NOON, "Asia/Tokyo"), ("ann", NOON + 2, None), ("bob", NOON + 1, "Europe/Paris")]
+        for name, at, zone in said:
+            append(store, name, event(f"{name}-{at}", at=at), traits={"time_zone": zone, "city": "York"})
+        append(store, "ann", event("moved", at=NOON + 3), traits={"city": "Leeds"})
+        store.import_customers(customer_table([{"customer_id": "cid", "time_zone": "Asia/Seoul"}]), "crm")
+        tell(store, user("ann"), event("joined", at=NOON + 9), also=[anonymous("x")])
+        tell(store, anonymous("y"), event("unnamed", at=NOON))
+        append_ = Append(anonymous("y"), (event("zoned", at=NOON + 1),), traits={"time_zone": "Asia/Dubai"})
+        store.append([append_]).result()
+        tell(store, user("ann"), event("it is me", at=NOON + 20), also=[anonymous("y")])
+        found = {one.customer_id: one for one in store.scan(0, 1)}
+        told = {name: [(one.recorded_at, one.zone) for one in each.zones] for name, each in found.items()}
+        assert told["bob"] == [(NOON + 1, "Europe/Paris")]
+        assert told["ann"] == [(NOON, "Asia/Tokyo"), (NOON + 2, None), (NOON + 20, "Asia/Dubai")]
+        ((known_at, zone),) = told["cid"]
+        assert (known_at <= 0, zone) == (True, "Asia/Seoul")
+        for each in found.values():
+            assert (each.zones[-1].zone if each.zones else None) == store.read(user(each.customer_id)).time_zone
 
     def test_those_by_earlier_catalogues_are_listed_by_whose_they_are(self, store: Store) -> None:
         """Somebody who turned out to be another is that other."""

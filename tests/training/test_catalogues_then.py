@@ -18,6 +18,7 @@ from features.history import Records, text_code
 from features.progress import Silent
 from features.stores.protocol import Append, Store
 from features.stores.shared import ItemState
+from features.zone_history import zone_at
 from models.catalogue_file import checked
 from models.columns import CompiledCatalogue, compile_catalogue
 from models.local_time import utc_offset
@@ -121,7 +122,7 @@ def one_by_one(world: World) -> NDArray[np.float64]:
         bare = bare if bare.candidate_indices(*codes)[0] >= 0 else newest
         compiled = repriced(bare, dataset.prices, int(dataset.prices.numbers_at(np.array([moment]))[0]))
         asked = take(compiled.all, compiled.candidate_indices(*codes).astype(np.intp))
-        offset = utc_offset(dataset.zones[person], compiled.catalogue.time_zone, moment)
+        offset = utc_offset(zone_at(dataset.zones[person], moment), compiled.catalogue.time_zone, moment)
         known = history[history["recorded_at"] <= moment]
         rows.append(build.rows(known, moment, offset, asked, compiled.facts)[0])
     return np.array(rows)

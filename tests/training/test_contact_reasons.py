@@ -15,6 +15,7 @@ from features.event import Kind
 from features.identity import customer_identifier
 from features.progress import Silent
 from features.stores.protocol import Store
+from features.zone_history import zone_at
 from models import bundle
 from models.contact_moment import HOLD, known_events, known_records, question
 from models.contact_ranking import contact_row
@@ -165,7 +166,7 @@ def test_what_is_recorded_later_changes_no_row(world: World) -> None:
         person, asked = int(dataset.contacts.person[number]), dataset.contacts.question(number)
         records = dataset.histories[person]
         known = known_records(records[records["recorded_at"] <= asked.heard_at], asked)
-        taken = contact_row(known, asked.moment, dataset.zones[person], dataset.compiled)
+        taken = contact_row(known, asked.moment, zone_at(dataset.zones[person], asked.heard_at), dataset.compiled)
         assert taken[0].tobytes() == rows[number].tobytes()
         later += (records["recorded_at"] > asked.heard_at).sum()
         column = contact_reason_inputs().index("customer.calls.last")

@@ -14,6 +14,7 @@ from features.definitions import names
 from features.progress import Silent
 from features.stores.protocol import Store
 from features.stores.shared import ItemState
+from features.zone_history import zone_at
 from models.local_time import utc_offset
 from models.repricing import repriced
 from serving.model_loader import NoModel
@@ -64,7 +65,7 @@ def test_a_row_has_the_prices_of_its_moment(dataset: Dataset, untold: Dataset) -
         number = told[1] if moment >= SECOND else told[0] if moment >= FIRST else 0
         then = repriced(dataset.compiled, dataset.prices, number)
         asked = take(then.all, np.array([pairs.candidate[place]], np.intp))
-        offset = utc_offset(dataset.zones[person], home, moment)
+        offset = utc_offset(zone_at(dataset.zones[person], moment), home, moment)
         known = dataset.histories[person][dataset.histories[person]["recorded_at"] <= moment]
         np.testing.assert_array_equal(rows[place], build.rows(known, moment, offset, asked, then.facts)[0])
     price = rows[:, names().index("candidate.price")]

@@ -22,6 +22,7 @@ from features.stores.sql.claims import CANDIDATES, Claims, ambiguous, answering,
 from features.stores.sql.session import Row, Session, columns
 from features.stores.together import shown
 from features.vault import Vault
+from features.zone_history import ZoneTold
 
 _COLUMNS = "p.person, p.customer_id, p.version, p.traits, p.tail, s.page, s.ledger, s.consents"
 _CALLED = f"""SELECT {_COLUMNS} FROM claim c JOIN person m ON m.person = c.profile JOIN person p ON p.person = m.root
@@ -35,6 +36,8 @@ _TYPES = """SELECT DISTINCT i.type FROM person m JOIN claim c ON c.profile = m.p
             WHERE m.root = ? AND (c.severed = 0 OR c.anchor IS NOT NULL)"""
 _DIGEST = columns(digest="bytes")
 _ROOT = columns(root="integer")
+_PERSON = columns(person="integer")
+_ZONE = "time_zone"
 
 _INTENT = np.isin(np.arange(256), sorted(INTENTS))
 
@@ -169,11 +172,33 @@ def _whole(session: Session, vault: Vault, people: Iterator[Row]) -> Iterator[Pe
     """people: rows of _SCANNED."""
     while portion := list(islice(people, _PORTION)):
         linked = _linked(session, [person for person, *_ in portion])
-        logs = logs_of(session, [profile for person, *_ in portion for profile in linked[person]])
+        everybody = [profile for person, *_ in portion for profile in linked[person]]
+        logs, zones = logs_of(session, everybody), _zones_told(session, everybody)
         for person, customer_id, traits, tail, sealed in portion:
             log = _joined(logs, linked[person])
             said = packed.read_consents(sealed or b"", tail)
-            yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits), said)
+            told = _zones(zones, linked[person])
+            yield PersonEvents(person, vault.open(customer_id), log, json.loads(traits), said, told)
+
+
+def _zones_told(session: Session, profiles: Sequence[int]) -> dict[int, list[ZoneTold]]:
+    query = """SELECT t.person, t.recorded_at, t.sequence, t.changes FROM wanted w CROSS JOIN trait_change t
+               WHERE t.person = w.person"""
+    found: dict[int, list[ZoneTold]] = {}
+    for profile, recorded_at, sequence, told in session.wanted(_PERSON, query, [(one,) for one in profiles]):
+        if _ZONE in told and _ZONE in (changes := json.loads(told)):
+            found.setdefault(profile, []).append(ZoneTold(recorded_at, sequence, time_zone(changes)))
+    return found
+
+
+def _zones(told: Mapping[int, Sequence[ZoneTold]], linked: Mapping[int, int]) -> tuple[ZoneTold, ...]:
+    """By sequence, none shown as recorded before its profile was linked."""
+    if not any(one in told for one in linked):
+        return ()
+    every = [
+        one._replace(recorded_at=max(one.recorded_at, at)) for own, at in linked.items() for one in told.get(own, ())
+    ]
+    return tuple(sorted(every, key=lambda one: one.sequence))
 
 
 def _linked(session: Session, roots: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -202,5 +227,5 @@ def is_known(version: int, events: Records, traits: Mapping[str, object], *other
 
 
 def time_zone(traits: dict[str, Any]) -> str | None:
-    zone = traits.get("time_zone")
+    zone = traits.get(_ZONE)
     return zone if isinstance(zone, str) else None
