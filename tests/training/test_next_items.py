@@ -39,7 +39,7 @@ from tests.training.corner_shop import (
     lines,
     open_corner_shop,
 )
-from tests.training.small_shop import BEGIN, DAY, as_table
+from tests.training.small_shop import BEGIN, DAY, as_table, open_shop
 from training.errors import InvalidList
 from training.next_purchase.lists import Lists, require_writable, write
 from training.next_purchase.report import EXPERIMENT
@@ -164,6 +164,9 @@ def test_it_is_judged_beside_counting_and_kept_in_mlflow(home: Path, listed: Don
     assert run.data.params["limit"] == "20"
     kept = {one.path for one in client.list_artifacts(run.info.run_id)}
     assert kept == {"next_items.md", "next_items.png", "ranker_1.txt"}
+    texts = [path.read_bytes() for path in (home / "artifacts").rglob("*.*") if path.suffix in {".md", ".txt"}]
+    assert texts
+    assert not any(re.search(rb"\bp-[0-9]", text) for text in texts)  # nobody is named
 
 
 @pytest.mark.usefixtures("listed")
@@ -213,6 +216,14 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     named.with_suffix(".csv").write_text("id\n1\n")
     told = one_line(nextbest(tmp_path, "next-items", "--out", out, "--customers", str(named.with_suffix(".csv"))))
     assert f"customers is {named.with_suffix('.csv')}; it must be a text of one id a line, or a .parquet" in told
+
+
+def test_a_catalogue_that_does_not_say_when_things_are_bought_again_makes_no_list(tmp_path: Path) -> None:
+    open_shop(tmp_path / "store.db").close()
+    done = nextbest(tmp_path, "next-items", "--out", str(tmp_path / "next.jsonl"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("repurchase of item 'i")
+    assert not (tmp_path / "next.jsonl").exists()
 
 
 def test_one_basket_more_is_needed_to_learn_from_than_to_foretell(tmp_path: Path) -> None:
