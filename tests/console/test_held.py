@@ -7,7 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.console.call_centre import MINUTE, CallCentre
 from tests.console.conftest import SignedIn
-from tests.console.test_answered import PATIENCE
+from tests.console.test_answered import NAME, PATIENCE, report, token_of
+from tests.console.test_sign_in import entered
 
 
 def owner_of_much(centre: CallCentre) -> str:
@@ -56,3 +57,25 @@ def test_what_is_below_the_facts_stays_under_the_pointer(
         case(centre, page, customer, "Case Closed", f"b{place}")
         assert abs(height_of(one) - before) < 1
         page.mouse.move(1, 1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (768, 600), (390, 844)])
+def test_an_answer_that_is_overtaken_moves_no_button_below(
+    sign_in: SignedIn, centre: CallCentre, width: int, height: int
+) -> None:
+    """What became of it is said in a sentence, which may take more lines than there were."""
+    customer, page = centre.customer(), sign_in("agent")
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"/console/customers/{customer}")
+    with entered(centre, "agent") as ada:
+        token = token_of(ada, customer)
+    card = page.locator("li.action").filter(has_text=NAME)
+    card.get_by_role("button", name="Accepted").click()
+    expect(card.get_by_role("button", name="Undo")).to_be_visible()
+    below = page.locator(".why-not summary")
+    below.scroll_into_view_if_needed()
+    below.hover()
+    before = height_of(below)
+    assert report(centre, {"token": token, "outcome": "rejected"}).status_code == 200
+    expect(card.locator(".lost")).to_be_attached(timeout=PATIENCE)
+    assert abs(height_of(below) - before) < 1

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.console.browser import picture
 from tests.console.call_centre import CallCentre
 from tests.console.conftest import SignedIn
+from tests.console.test_acting import make_sure
 from tests.console.test_answered import NAME
 
 _IN_SIGHT = """cards => cards.filter(card => {
@@ -80,3 +81,21 @@ def test_what_an_action_is_worth_is_not_taken_for_its_price(sign_in: SignedIn, c
     page.goto(f"/console/customers/{centre.customer()}")
     card = page.locator("li.action").filter(has_text=NAME)
     expect(card.locator(".measures")).to_contain_text("worth 20.00 EUR to us")
+
+
+def test_an_address_is_parted_behind_its_sign_and_nowhere_else(sign_in: SignedIn, centre: CallCentre) -> None:
+    customer, page = centre.customer(), sign_in("agent")
+    told = f"anna.smith{customer.removeprefix('c-')}@mail.example.com"
+    centre.identify(customer, email=told)
+    page.goto(f"/console/customers/{customer}")
+    make_sure(page)
+    address = page.locator("#who dd").filter(has_text="anna.smith")
+    expect(address).to_have_text(told)
+    assert address.inner_text().strip() == told
+    lines = address.evaluate("""dd => {
+        const range = document.createRange(), texts = [];
+        const walk = document.createTreeWalker(dd, NodeFilter.SHOW_TEXT);
+        for (let one = walk.nextNode(); one; one = walk.nextNode()) if (one.data.trim()) texts.push(one);
+        return texts.map(one => { range.selectNodeContents(one); return range.getClientRects().length });
+    }""")
+    assert lines == [1, 1]

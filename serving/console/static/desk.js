@@ -109,8 +109,9 @@
     if (moved() < 0 && above) above.style.paddingBottom = -moved() + "px";
   };
   let place = null;
-  document.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.target.id === "facts" && event.detail.shouldSwap) place = heldPlace(); });
-  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.id === "facts") put(place); });
+  const readAnew = "#facts, .said-to";
+  document.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.target.matches(readAnew) && event.detail.shouldSwap) place = heldPlace(); });
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.matches(readAnew)) put(place); });
   const refresh = () => {
     const cases = open("cases"), promises = open("promises"), takeovers = open("takeovers"), call = open("call"), told = open("told");
     if (!cases || !promises || !takeovers || !call || !told) return;
