@@ -81,6 +81,9 @@ def test_what_an_action_is_worth_is_not_taken_for_its_price(sign_in: SignedIn, c
     page.goto(f"/console/customers/{centre.customer()}")
     card = page.locator("li.action").filter(has_text=NAME)
     expect(card.locator(".measures")).to_contain_text("worth 20.00 EUR to us")
+    page.set_viewport_size({"width": 320, "height": 844})
+    lines = "all => all.map(one => Math.round(one.getBoundingClientRect().height / 18))"
+    assert set(page.locator(".measures > span").evaluate_all(lines)) == {1}
 
 
 def test_an_address_is_parted_behind_its_sign_and_nowhere_else(sign_in: SignedIn, centre: CallCentre) -> None:
