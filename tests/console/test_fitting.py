@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.browser import picture
+from tests.console.browser import picture, submitted
 from tests.console.call_centre import CallCentre
 from tests.console.conftest import SignedIn
 from tests.console.test_access import busy, violations
@@ -135,7 +135,7 @@ def test_what_has_ended_keeps_its_name(sign_in: SignedIn, centre: CallCentre) ->
     customer, name = centre.customer(), "Strike of the carriers ⚡"
     agent, lead = sign_in("agent"), sign_in("lead")
     written(lead, centre, name, "Parcels come later.")
-    lead.get_by_role("button", name="Publish").click()
+    submitted(lead.get_by_role("button", name="Publish"))
     card = agent.locator("li.action").filter(has_text=name)
     for _ in range(40):
         agent.goto(f"/console/customers/{customer}")

@@ -110,14 +110,14 @@ def test_a_notice_is_previewed_published_seen_by_agents_and_ended(sign_in: Signe
     assert violations(lead) == []
     picture(lead, "notice-preview")
     assert "notice-power-cut" not in str(centre.get("/catalogue"))
-    lead.get_by_role("button", name="Publish").click()
+    submitted(lead.get_by_role("button", name="Publish"))
     expect(lead.get_by_role("article")).to_contain_text("We know of it; it is mended by six ⚡")
     expect(lead.get_by_role("row", name="account lead").first).to_contain_text("Power cut in <b>SW1A</b>: many calls")
     assert until(lambda: "Power cut in <b>SW1A</b>" in first_action(agent, customer))  # every worker takes it up
     agent.goto(f"/console/customers/{elsewhere}")
     expect(agent.locator("li.action").first).not_to_contain_text("Power cut")
     lead.get_by_label("Why it ends").fill("mended")
-    lead.get_by_role("button", name="End it now").click()
+    submitted(lead.get_by_role("button", name="End it now"))
     expect(lead.get_by_text("None.").first).to_be_visible()
     assert until(lambda: "Power cut" not in first_action(agent, customer))
 
