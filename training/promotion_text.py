@@ -14,9 +14,9 @@ from training.promotion import Criterion, Verdict
 
 
 def markdown(found: Verdict, grounds: Grounds | None = None, card: str | None = None) -> str:
-    """grounds: of whoever put it forward; None: it is only looked at. card: the challenger's model card, to go with
-    it."""
-    decided = "promoted" if found.promoted else "refused"
+    """grounds: of whoever put it forward; None: it is only looked at, and nothing comes of it. card: the challenger's
+    model card, to go with it."""
+    decided = ("would be " if grounds is None else "") + ("promoted" if found.promoted else "refused")
     lines = [
         f"Version {found.challenger}: **{decided}** ({found.remark})",
         "",

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.event import Kind
+from features.event import Event, Kind
 from features.identity import customer_identifier
 from features.progress import Silent
-from features.stores.protocol import Store
+from features.stores.protocol import Append, Store
 from features.zone_history import zone_at
 from models import bundle
 from models.contact_moment import HOLD, known_events, known_records, question
@@ -245,6 +245,18 @@ def test_contacts_are_as_known_then(tmp_path: Path) -> None:
     store.close()
     began = BEGIN + DAY - 1
     assert found == {2: [], 4: [(began, "bill")], 20: [(began, "bill late")]}
+
+
+def test_a_time_zone_that_is_told_after_a_contact_is_not_in_its_row(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [row("p", Kind.CALL_STARTED, BEGIN + at * DAY, {"reason": "bill"}) for at in (1, 9)])
+    before = contact_reasons.contact_rows(histories(store))
+    moved = Event("moved", Kind.VIEWED, "Viewed", BEGIN + 5 * DAY, BEGIN + 5 * DAY)
+    store.append([Append(customer_identifier("p"), (moved,), traits={"time_zone": "Asia/Tokyo"})]).result(timeout=60)
+    after = contact_reasons.contact_rows(histories(store))
+    store.close()
+    hour = contact_reason_inputs().index("moment.hour")
+    assert after[0].tobytes() == before[0].tobytes()
+    assert (before[1, hour], after[1, hour]) == (23.0, 7.0)
 
 
 def test_a_reason_told_after_the_cutoff_is_not_learned_from_before_it() -> None:

@@ -42,7 +42,8 @@ from tests.training.corner_shop import (
 from tests.training.small_shop import BEGIN, DAY, as_table, open_shop
 from training.errors import InvalidList
 from training.next_purchase.lists import Lists, require_writable, write
-from training.next_purchase.report import EXPERIMENT
+from training.next_purchase.report import EXPERIMENT, Judged, Windows
+from training.tables import Figure, Table
 
 pytestmark = [  # what MLflow says of its own libraries is not ours to mend
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
@@ -200,6 +201,23 @@ def test_nothing_is_written_where_counting_foretells_clearly_better(tmp_path: Pa
     assert "| personal frequency |" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("recall", "ndcg", "named"),
+    [
+        ((0.01, 0.03), (-0.02, 0.02), ()),
+        ((-0.03, 0.0), (-0.02, 0.02), ()),
+        ((-0.03, -0.01), (-0.02, 0.02), ("often",)),
+        ((-0.03, -0.01), (-0.02, -0.01), ("lately", "often")),
+    ],
+)
+def test_only_what_is_better_beyond_chance_keeps_lists_from_being_written(
+    recall: tuple[float, float], ndcg: tuple[float, float], named: tuple[str, ...]
+) -> None:
+    lead = {"recall": Figure(sum(recall) / 2, *recall), "ndcg": Figure(sum(ndcg) / 2, *ndcg)}
+    found = Table("t", ("recall", "ndcg"), {}, lead, {"recall": "often", "ndcg": "lately"}, 1, 1, 1)
+    assert Judged(found, {}, Windows(0, 0)).beaten_by == named
+
+
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     out = str(tmp_path / "next.parquet")
     assert "nothing is there yet" in one_line(nextbest(tmp_path, "next-items", "--out", out))
@@ -257,16 +275,20 @@ def test_ctrl_c_leaves_no_file(home: Path) -> None:
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     out = tmp_path / "next.parquet"
     with pytest.raises(InvalidList, match=r"out is .*next\.csv; its name ends in \.parquet or \.jsonl"):
-        require_writable(tmp_path / "next.csv", overwrite=False)
+        require_writable(tmp_path / "next.csv", None, overwrite=False)
     with pytest.raises(InvalidList, match="there is no such folder"):
-        require_writable(tmp_path / "absent" / "next.parquet", overwrite=False)
+        require_writable(tmp_path / "absent" / "next.parquet", None, overwrite=False)
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(InvalidList, match="that is a folder"):
-        require_writable(tmp_path / "folder.jsonl", overwrite=True)
+        require_writable(tmp_path / "folder.jsonl", None, overwrite=True)
     out.write_text("as it was")
     with pytest.raises(InvalidList, match="there is a file already; name another, or add --overwrite"):
-        require_writable(out, overwrite=False)
-    require_writable(out, overwrite=True)
+        require_writable(out, None, overwrite=False)
+    require_writable(out, tmp_path / "customers.parquet", overwrite=True)
+    (tmp_path / "customers.parquet").symlink_to(out)
+    with pytest.raises(InvalidList, match=r"out is .*; the customers are read from there; name another file"):
+        require_writable(out, tmp_path / "customers.parquet", overwrite=True)
+    (tmp_path / "customers.parquet").unlink()
     broken = Lists(("a",), ("\ud800",), np.ones(1, np.int32), np.zeros(1), np.zeros(1, np.bool_), BEGIN)
     for place in (out, tmp_path / "lines.jsonl"):
         place.write_text("as it was")

@@ -111,7 +111,9 @@ def test_a_refusal_names_every_criterion_that_failed_and_no_other(
     assert all(one.sentence for one in made.criteria)
     told = json.loads(as_json(made))
     assert (told["promoted"], len(told["criteria"])) == (made.promoted, len(made.criteria))
-    assert ("**promoted**" in markdown(made)) == made.promoted
+    decided = "promoted" if made.promoted else "refused"
+    assert markdown(made).startswith(f"Version 2: **would be {decided}** (")
+    assert markdown(made, Grounds(How.VERDICT, "", "ann")).startswith(f"Version 2: **{decided}** (")
     assert all(reason in markdown(made) for reason in made.reasons)
 
 

@@ -150,6 +150,19 @@ def profiling(kind: Kind, at: int) -> Event:
     return Event(f"profiling-{kind}-{at}", kind, "Profiling", at, at, topic=PROFILING_TOPIC)
 
 
+def test_what_came_in_the_millisecond_of_a_decision_and_after_it_is_no_skew(tmp_path: Path) -> None:
+    """An exposure would see it, and the decision did not."""
+
+    def bought(shop: Shop) -> None:
+        for number in range(PEOPLE):
+            line = {"item": ITEM_OF_B, "order": f"o-{number}"}
+            append(shop, user(number), Event(f"o-{number}", Kind.ORDERED, "Ordered", AT, AT, **line))
+
+    found = measured(tmp_path, after=bought)
+    assert (found.decisions, found.trained_rows, found.untrained) == (PEOPLE, found.rows, {})
+    assert (found.features, found.trained_features) == ((), ())
+
+
 def test_a_decision_that_had_not_heard_of_a_price_is_counted(tmp_path: Path) -> None:
     def fed(shop: Shop) -> None:
         assert shop.store.feed_items([ItemState(ITEM_OF_B, price=3.0)], AT - DAY) == 1

@@ -48,14 +48,16 @@ class Lists:
         return len(self.rank)
 
 
-def require_writable(out: Path, *, overwrite: bool) -> None:
-    """Raises InvalidList."""
+def require_writable(out: Path, read: Path | None, *, overwrite: bool) -> None:
+    """read: a file that is read from and must stay. Raises InvalidList."""
     if out.suffix not in (PARQUET, LINES):
         raise InvalidList(f"out is {out}; its name ends in {PARQUET} or {LINES}; name it so")
     if not out.absolute().parent.is_dir():
         raise InvalidList(f"out is {out}; there is no such folder; make it or name another")
     if out.is_dir():
         raise InvalidList(f"out is {out}; that is a folder; name a file")
+    if read is not None and out.resolve() == read.resolve():
+        raise InvalidList(f"out is {out}; the customers are read from there; name another file")
     if out.exists() and not overwrite:
         raise InvalidList(f"out is {out}; there is a file already; name another, or add --overwrite")
 

@@ -75,12 +75,12 @@ def make(store: ListingStore, registry: Registry, wanted: Wanted, progress: Prog
     """As of the last recorded moment. The ranker that was judged, which has seen nobody's last basket, is the one that
     lists, from all baskets. Where its order is clearly worse than the best of counting nothing is written. Raises
     TrainingError, StoreError, CatalogueError, BundleError, OSError."""
-    lists.require_writable(wanted.out, overwrite=wanted.overwrite)
+    lists.require_writable(wanted.out, wanted.customers, overwrite=wanted.overwrite)
     named = None if wanted.customers is None else _named(wanted.customers, store)
     shop = read_shop(store, progress)
     ranker, judged = judge(shop, wanted.settings, progress)
     counts = None
-    if not judged.clearly_ahead:
+    if not judged.beaten_by:
         names = _everybody(store) if named is None else named.names
         asked = _asked(shop, names)
         (ranked,) = rank(ranker, shop.baskets, asked, wanted.limit, progress, shop.shelf)

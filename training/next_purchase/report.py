@@ -44,7 +44,7 @@ class Judged:
     windows: Windows
 
     @property
-    def clearly_ahead(self) -> tuple[str, ...]:
+    def beaten_by(self) -> tuple[str, ...]:
         """The best of counting by each metric, where the whole interval of our lead over it is below 0."""
         found = self.table
         return tuple(sorted({found.rivals[name] for name, lead in found.lead.items() if lead.high < 0.0}))
@@ -74,7 +74,7 @@ def remarks(judged: Judged, counts: Counts | None, as_of: int) -> tuple[str, ...
         f"the judged baskets the catalogue's repurchase rules ruled out {windows.within:,}",
     )
     if counts is None:
-        rivals = " and ".join(judged.clearly_ahead)
+        rivals = " and ".join(judged.beaten_by)
         return (*told, f"no list is written: clearly better on these data is {rivals}; import more orders first")
     withheld = ", ".join(f"{counts.withheld[why]:,} {words}" for why, words in WHYS.items())
     unknown = f"; ids of the file that name nobody: {counts.unknown:,}" if counts.unknown else ""
