@@ -164,6 +164,17 @@ class ReplayContract:
             assert set(store.decided_by_earlier(3, *where)) == expected
         assert list(store.decided_by_earlier(1, 0, 1)) == []
 
+    def test_who_turned_out_to_be_another_is_scanned_as_that_other_alone(self, store: Store) -> None:
+        for name in ("ann", "bob", "cid"):
+            append(store, name, viewed(name))
+        before = [one.person for one in store.scan(0, 1)]
+        tell(store, user("bob"), event("in"), also=[user("cid")])
+        whole, some = list(store.scan(0, 1)), list(store.scan_of(before))
+        assert (len(before), len(whole)) == (3, 2)
+        assert [(one.person, one.records.tobytes()) for one in some] == [
+            (one.person, one.records.tobytes()) for one in whole
+        ]
+
 
 def decided(store: Store, who: Identifier, decision_id: str, reserves: bool = False) -> CustomerRecord:
     """The record as it was read, a decision made from it logged."""
