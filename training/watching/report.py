@@ -97,13 +97,18 @@ def _number(found: object) -> float:
 def markdown(report: Report) -> str:
     found = report.found
     lines = [f"# {text_of(found.since)} to {text_of(found.until)}", ""]
-    lines += [f"- {one}" for one in report.findings] or ["Nothing stands out."]
+    lines += [f"- {one}" for one in report.findings] or [_without_findings(found)]
     lines += ["", "## Responses", "", *_response_lines(found.responses)]
     lines += ["", "## Scores", "", *_score_lines(found.scores)]
     lines += ["", "## Features", "", *_feature_lines(found.features)]
     lines += ["", "## Served badly", "", *_served_lines(report.served)]
     lines += ["", "## Arms", "", arms.table(found.arms) if found.arms else "No draw has matured yet."]
     return "\n".join(lines)
+
+
+def _without_findings(found: Watched) -> str:
+    compared = found.scores or found.features or any(one.contacts for one in found.responses)
+    return "Nothing stands out." if compared else "Nothing can be compared yet; below is what is missing."
 
 
 def _response_lines(rows: Sequence[Responses]) -> list[str]:
