@@ -121,7 +121,7 @@ def learn(
         kept = report.added(_with_cool_offs(record, rests), against_none, CARD)
         registered = registry.register(bundle, with_search(kept, tuned, CARD))
     remarks = (learned.remark, again.remark, rests.remark, late.remark, against_none.remark)
-    return Run(registered, evaluation, (*_remarks(store, trained.dataset, settings), *remarks))
+    return Run(registered, evaluation, (*trained.dataset.remarks, *remarks))
 
 
 def _first(
@@ -156,19 +156,7 @@ def _first(
     record = RunRecord(params, {}, _identity(dataset.digest, settings), {}, card)
     record = _with_cool_offs(_with_windows(record, again), rests)
     registered = registry.register(bundle, record)
-    return Run(
-        registered, None, (*_remarks(store, dataset, settings), remark, learned.remark, again.remark, rests.remark)
-    )
-
-
-def _remarks(store: table.TrainingStore, dataset: table.Dataset, settings: TrainingSettings) -> tuple[str, ...]:
-    shares = table.shares(store, settings.people)
-    if shares == 1:
-        return dataset.remarks
-    told = (
-        f"people are {store.people():,}; one in {shares} is learned from, {dataset.people:,} (NEXTBEST_TRAINING_PEOPLE)"
-    )
-    return (told, *dataset.remarks)
+    return Run(registered, None, (*dataset.remarks, remark, learned.remark, again.remark, rests.remark))
 
 
 def judge(

@@ -30,6 +30,7 @@ from training.contacts import CONTACT, RewardRules, every_contact, reward_rules
 from training.errors import NothingToLearn
 from training.labelled_contacts import LabelledContacts, labelled_contacts, told_reasons
 from training.purchases import Purchases, purchases
+from training.share import Share
 
 TOGETHER = 100
 """People whose rows are worked out by one call."""
@@ -88,7 +89,7 @@ class Dataset:
     more, or only tells it; unmatured: contacts left out because their reward windows have not passed. objecting: how
     many people object to profiling as of known_at; nothing is learned of them nor judged by them, their histories are
     empty. then: the catalogues that decisions were made by. digest: hex, of the catalogue, those of what was decided by
-    earlier ones, everybody else's events and zone as of known_at, prices, and labels."""
+    earlier ones, everybody else's events and zone as of known_at, prices, and labels. share: see read_share."""
 
     known_at: int
     compiled: CompiledCatalogue
@@ -104,6 +105,7 @@ class Dataset:
     unmatured: int
     objecting: int
     digest: str
+    share: Share | None = None
 
     @property
     def people(self) -> int:
@@ -113,12 +115,14 @@ class Dataset:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Lines for people."""
+        share = "" if self.share is None else self.share.remark(self.people)
         left = (
+            share,
             f"people who object to profiling are {self.objecting:,}; nothing is learned of them nor judged by them",
             f"catalogue versions that cannot be read any more are {', '.join(map(str, self.then.unread))}; features of "
             "what was decided by them go by the newest",
         )
-        return tuple(line for line, told in zip(left, (self.objecting, self.then.unread), strict=True) if told)
+        return tuple(line for line, told in zip(left, (share, self.objecting, self.then.unread), strict=True) if told)
 
 
 class TrainingStore(HistoryStore, Timeline, StoreOfThen, PriceStore, Protocol):
@@ -136,13 +140,9 @@ def read(store: TrainingStore, known_at: int | None, progress: Progress, bucket:
 
 def read_share(store: TrainingStore, known_at: int | None, progress: Progress, people: int | None) -> Dataset:
     """Of everybody; where the store has more than `people`, of every second, third and so on by their numbers, the same
-    ones each time, so that about so many are left at most. Raises NothingToLearn."""
-    return read(store, known_at, progress, 0, shares(store, people))
-
-
-def shares(store: TrainingStore, people: int | None) -> int:
-    """Into how many everybody is divided, of which one is read."""
-    return 1 if people is None else max(1, -(-store.people() // people))
+    ones as long as one in as many is read, so that about so many are left at most. Raises NothingToLearn."""
+    share = Share.of(store.people(), people)
+    return replace(read(store, known_at, progress, 0, share.one_in), share=share)
 
 
 def read_of(store: TrainingStore, known_at: int, people: Collection[int]) -> Dataset:
